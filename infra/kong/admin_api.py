@@ -1,0 +1,148 @@
+"""Kong's Admin API over HTTP: requests and its errors in plain words. It knows nothing of Pulumi."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+Json = dict[str, Any]
+
+TIMEOUT_SECONDS = (5.0, 30.0)  # to connect, and between two bytes of an answer
+RETRIES = 4
+BACKOFF_SECONDS = 0.3
+ASK_AGAIN = (500, 502, 503, 504)
+
+
+class AdminApiError(Exception):
+    """The Admin API did not do what was asked.
+
+    ├── AdminApiUnreachableError   nothing answers, or nothing that is a Kong
+    ├── AdminApiDeniedError        the token is missing or wrong
+    ├── ReadOnlyKongError          a Kong without a database can't be changed entity by entity
+    ├── NameTakenError             another entity has the name already
+    └── InvalidEntityError         Kong refuses a field
+    """
+
+
+class AdminApiUnreachableError(AdminApiError):
+    """Nothing answers, or nothing that is a Kong."""
+
+
+class AdminApiDeniedError(AdminApiError):
+    """The token is missing or wrong."""
+
+
+class ReadOnlyKongError(AdminApiError):
+    """A Kong without a database can't be changed entity by entity."""
+
+
+class NameTakenError(AdminApiError):
+    """Another entity has the name already."""
+
+
+class InvalidEntityError(AdminApiError):
+    """Kong refuses a field, a reference, or the removal of something that others refer to."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+REFERENCED = 4  # kong/db/errors.lua: foreign key violation
+DUPLICATE_ID = 3  # kong/db/errors.lua: primary key violation
+DBLESS = 12  # kong/db/errors.lua: operation unsupported
+
+
+class AdminApi:
+    """One Kong. Calls are repeated on lost connections and on 5xx: all of them may safely be."""
+
+    def __init__(self, url: str, *, token: str | None = None, token_header: str = "Kong-Admin-Token") -> None:  # noqa: S107
+        self._url = url.rstrip("/")
+        self._http = requests.Session()
+        self._http.trust_env = False  # a proxy for the outside world has no business here
+        retry = Retry(
+            total=RETRIES,
+            backoff_factor=BACKOFF_SECONDS,
+            status_forcelist=ASK_AGAIN,
+            allowed_methods=None,
+            raise_on_status=False,
+        )
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=64))
+        if token:
+            self._http.headers[token_header] = token
+
+    def get(self, *path: str) -> Json | None:
+        """One entity, by its id or name; None when it isn't there."""
+        return self._call("GET", path)
+
+    def put(self, *path: str, body: Json) -> Json | None:
+        """Make an entity or replace it whole; None when its parent isn't there."""
+        return self._call("PUT", path, body)
+
+    def post(self, *path: str, body: Json) -> Json | None:
+        """Make an entity; None when its parent isn't there."""
+        return self._call("POST", path, body)
+
+    def delete(self, *path: str) -> None:
+        """Remove an entity. One that isn't there is no error."""
+        self._call("DELETE", path)
+
+    def list(self, *path: str) -> Iterator[Json]:
+        """All entities of a collection, page by page."""
+        page = self._call("GET", path, query="?size=1000")
+        while page is not None:
+            yield from page["data"]
+            if not page.get("next"):
+                return
+            page = self._call("GET", path, query=f"?size=1000&offset={quote(page['offset'], safe='')}")
+
+    def _call(self, method: str, path: tuple[str, ...], body: Json | None = None, query: str = "") -> Json | None:
+        where = "/" + "/".join(quote(part, safe=":") for part in path)
+        try:
+            answer = self._http.request(
+                method, self._url + where + query, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise AdminApiUnreachableError(
+                f"Kong's Admin API does not answer at {self._url}: {error}. "
+                "Check kongAdminUrl, and that Kong runs there."
+            ) from error
+        if answer.status_code == requests.codes.no_content:
+            return None
+        try:
+            content = answer.json()
+        except requests.JSONDecodeError:
+            content = None
+        if not isinstance(content, dict):
+            raise AdminApiUnreachableError(
+                f"{self._url} answered {method} {where} with {answer.status_code} and no JSON object: "
+                "that is no Kong Admin API. Check kongAdminUrl."
+            )
+        if answer.ok:
+            return content
+        if answer.status_code == requests.codes.not_found:
+            return None
+        raise self._error(f"{method} {where}", answer.status_code, content)
+
+    def _error(self, call: str, status: int, content: Json) -> AdminApiError:
+        message = content.get("message", "no message")
+        code = content.get("code", 0)
+        if status in (requests.codes.unauthorized, requests.codes.forbidden):
+            return AdminApiDeniedError(
+                f"Kong's Admin API at {self._url} denies access ({status}: {message}). "
+                "Set its token with: pulumi config set --secret kongAdminToken"
+            )
+        if code == DBLESS:
+            return ReadOnlyKongError(
+                f"Kong at {self._url} runs without a database, so nothing can be changed in it ({message}). "
+                "Point kongAdminUrl at a Kong with PostgreSQL."
+            )
+        if status == requests.codes.conflict:
+            return NameTakenError(f"{call}: {message}")
+        if status == requests.codes.bad_request:
+            return InvalidEntityError(f"{call}: {message}", code)
+        return AdminApiError(f"{call}: Kong answered {status}: {message}")

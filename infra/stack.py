@@ -1,0 +1,56 @@
+"""The whole stack: image → containers → gateway → DNS."""
+
+import pulumi
+import pulumi_docker as docker
+
+from infra import config
+from infra.dns import DnsRecord
+from infra.gateway import Gateway
+from infra.host.docker import DockerHost, ServiceEnvironment
+from infra.image import Image
+from infra.kong.resources import KongProvider
+
+NAME = "session-context"
+
+
+def deploy() -> None:
+    """Declare the stack that the config describes. Raises `pulumi.RunError` when the config is wrong."""
+    stack = config.load()
+    on_docker = pulumi.ResourceOptions(providers=[docker.Provider("docker", host=stack.docker_host)])
+    in_kong = pulumi.ResourceOptions(
+        providers=[
+            KongProvider(
+                "kong",
+                admin_url=stack.kong_admin_url,
+                token=stack.kong_admin_token,
+                token_header=stack.kong_admin_token_header,
+            )
+        ]
+    )
+
+    image = Image(NAME, base_image=stack.base_image, opts=on_docker)
+    host = DockerHost(
+        NAME,
+        image=image,
+        network=stack.network,
+        replicas=stack.replicas,
+        environment=ServiceEnvironment(
+            sequence_service_url=stack.sequence_service_url, database_url=stack.database_url
+        ),
+        opts=on_docker,
+    )
+    gateway = Gateway(NAME, hostname=stack.hostname, containers=host.addresses, opts=in_kong)
+    dns = DnsRecord(
+        NAME,
+        hostname=stack.hostname,
+        zone_id=stack.hosted_zone_id,
+        addresses=stack.gateway_addresses,
+        ttl=stack.ttl,
+        opts=pulumi.ResourceOptions(depends_on=[gateway]),
+    )
+
+    pulumi.export("url", f"https://{stack.hostname}")
+    pulumi.export("image", image.reference)
+    pulumi.export("containers", [container.name for container in host.containers])
+    pulumi.export("kong", gateway.ids)
+    pulumi.export("record", {"name": dns.record.name, "addresses": dns.record.records})

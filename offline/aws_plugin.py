@@ -1,0 +1,131 @@
+"""Stand-in for Pulumi's AWS plugin, for machines where the official one can't be downloaded.
+
+It answers `aws.route53.Record` (plain records with values and a TTL) the way plugin 7.51 does, over boto3, and
+nothing else of AWS.
+"""
+
+import json
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.plugin import UNKNOWN, PluginError, Props, Provider, Resource, serve
+
+if TYPE_CHECKING:
+    from mypy_boto3_route53.client import Route53Client
+    from mypy_boto3_route53.literals import ChangeActionType
+    from mypy_boto3_route53.type_defs import ResourceRecordSetTypeDef
+
+INSYNC_SECONDS = 300.0
+INSYNC_POLL_SECONDS = 0.5
+
+
+class Route53:
+    """Route 53's API as the provider is configured for it."""
+
+    def __init__(self) -> None:
+        self._client: Route53Client | None = None
+
+    def configure(self, config: Props) -> None:
+        # The engine hands a provider its lists as JSON text.
+        endpoints = {
+            name: url for entry in json.loads(config.get("endpoints") or "[]") for name, url in entry.items()
+        }
+        self._client = boto3.client(
+            "route53",
+            region_name=config.get("region"),
+            aws_access_key_id=config.get("accessKey"),
+            aws_secret_access_key=config.get("secretKey"),
+            endpoint_url=endpoints.get("route53"),
+            config=Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 3}),
+        )
+
+    @property
+    def client(self) -> "Route53Client":
+        if self._client is None:
+            raise PluginError("the AWS plugin was used before it was configured")
+        return self._client
+
+    def change(self, action: "ChangeActionType", inputs: Props) -> None:
+        """Make one change to a record set and wait until every name server has it."""
+        record_set: ResourceRecordSetTypeDef = {
+            "Name": inputs["name"],
+            "Type": inputs["type"],
+            "TTL": inputs["ttl"],
+            "ResourceRecords": [{"Value": value} for value in inputs["records"]],
+        }
+        try:
+            answer = self.client.change_resource_record_sets(
+                HostedZoneId=inputs["zoneId"],
+                ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record_set}]},
+            )
+            deadline = time.monotonic() + INSYNC_SECONDS
+            while self.client.get_change(Id=answer["ChangeInfo"]["Id"])["ChangeInfo"]["Status"] != "INSYNC":
+                if time.monotonic() > deadline:
+                    raise PluginError(f"{inputs['name']}: the change is not in sync after {INSYNC_SECONDS:.0f} s")
+                time.sleep(INSYNC_POLL_SECONDS)
+        except (BotoCoreError, ClientError) as error:
+            raise PluginError(f"{action} {inputs['type']} record {inputs['name']}: {error}") from error
+
+
+class Record(Resource):
+    """`aws.route53.Record`, identified as the plugin does: ZONE_NAME_TYPE."""
+
+    inputs = frozenset({"allowOverwrite", "name", "records", "ttl", "type", "zoneId"})
+    replaced_on = frozenset({"name", "type", "zoneId"})
+
+    def __init__(self, route53: Route53) -> None:
+        self._route53 = route53
+
+    def create(self, _urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
+        if not preview:
+            self._route53.change("UPSERT" if inputs.get("allowOverwrite") else "CREATE", inputs)
+        if UNKNOWN in (inputs["zoneId"], inputs["name"]):
+            return "", inputs | {"fqdn": UNKNOWN}
+        return f"{inputs['zoneId']}_{inputs['name']}_{inputs['type']}", inputs | {"fqdn": inputs["name"]}
+
+    def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
+        zone, name, kind = object_id.split("_", 2)[0], *object_id.split("_", 1)[1].rsplit("_", 1)
+        try:
+            found = self._route53.client.list_resource_record_sets(
+                HostedZoneId=zone, StartRecordName=name, MaxItems="10"
+            )["ResourceRecordSets"]
+        except self._route53.client.exceptions.NoSuchHostedZone:
+            return None
+        except (BotoCoreError, ClientError) as error:
+            raise PluginError(f"read record {name}: {error}") from error
+        for record_set in found:
+            if record_set["Name"].rstrip(".") == name and record_set["Type"] == kind:
+                values = [record["Value"] for record in record_set.get("ResourceRecords", [])]
+                if sorted(values) == sorted(state.get("records", [])):
+                    values = state["records"]  # a set: another order is no drift
+                inputs = {
+                    "name": name,
+                    "records": values,
+                    "ttl": record_set["TTL"],
+                    "type": kind,
+                    "zoneId": zone,
+                }
+                if "allowOverwrite" in state:
+                    inputs["allowOverwrite"] = state["allowOverwrite"]
+                return object_id, inputs | {"fqdn": name}, inputs
+        return None
+
+    def update(self, _object_id: str, _state: Props, inputs: Props, *, preview: bool) -> Props:
+        if not preview:
+            self._route53.change("UPSERT", inputs)
+        return inputs | {"fqdn": inputs["name"]}
+
+    def delete(self, object_id: str, state: Props) -> None:
+        live = self.read(object_id, state)
+        if live is not None:  # Route 53 deletes only what is named exactly as it stands
+            self._route53.change("DELETE", live[2])
+
+
+if __name__ == "__main__":
+    route53 = Route53()
+    serve(Provider({"aws:route53/record:Record": Record(route53)}, route53.configure), version("pulumi-aws"))

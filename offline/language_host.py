@@ -1,0 +1,58 @@
+"""Stand-in for `pulumi-language-python`, for machines where Pulumi's own can't be downloaded.
+
+It runs a Python program through the SDK's own language server. It can't run policy packs, install
+dependencies, or generate code.
+"""
+
+import os
+import runpy
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+from pulumi.automation._server import LanguageServer
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+
+from infra.plugin import end_with_engine
+
+
+class LanguageHost(LanguageServer):
+    """The SDK's language server, made to run a program's folder instead of a function."""
+
+    def __init__(self, engine_address: str) -> None:
+        super().__init__(lambda: None)
+        self._engine_address = engine_address
+
+    def Handshake(  # noqa: N802 - gRPC's name
+        self, _request: language_pb2.LanguageHandshakeRequest, _context: grpc.ServicerContext
+    ) -> language_pb2.LanguageHandshakeResponse:
+        return language_pb2.LanguageHandshakeResponse()
+
+    def Run(  # noqa: N802 - gRPC's name
+        self, request: language_pb2.RunRequest, context: grpc.ServicerContext
+    ) -> language_pb2.RunResponse:
+        folder = request.info.program_directory or request.pwd
+        os.chdir(request.pwd)
+        sys.path.insert(0, folder)
+        entry = Path(folder, request.info.entry_point)
+        self.program = lambda: runpy.run_path(str(entry), run_name="__main__")
+        # The SDK's server takes the engine's address from the first argument.
+        del request.args[:]
+        request.args.append(self._engine_address)
+        return super().Run(request, context)
+
+
+def main() -> None:
+    """Serve until the engine ends, as it expects of a language host: the port is the first line."""
+    end_with_engine()
+    server = grpc.server(ThreadPoolExecutor(4))
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    main()
