@@ -16,6 +16,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, BuildError, DockerException, NotFound
 from docker.models.containers import Container as LiveContainer
+from docker.types import LogConfig, NetworkingConfig, Ulimit
 
 from infra.plugin import UNKNOWN, Failure, InitFailedError, PluginError, Props, Provider, Resource, serve
 
@@ -207,8 +208,9 @@ class Container(DockerResource):
     def update(self, object_id: str, _state: Props, inputs: Props, *, preview: bool) -> Props:
         if not preview:
             container = self.engine.client.containers.get(object_id)
-            limits = {"mem_limit": inputs.get("memory"), "memswap_limit": inputs.get("memorySwap")}
-            container.update(**{name: f"{size}m" for name, size in limits.items() if size})
+            if inputs.get("memory"):
+                swap = inputs.get("memorySwap", -1)
+                container.update(mem_limit=f"{inputs['memory']}m", memswap_limit=f"{swap}m" if swap > 0 else swap)
             if inputs["mustRun"]:
                 self._start(container, inputs)
         return inputs
@@ -258,7 +260,7 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         cap_add=capabilities.get("adds"),
         cap_drop=capabilities.get("drops"),
         init=inputs.get("init"),
-        log_config={"Type": inputs.get("logDriver", "json-file"), "Config": inputs.get("logOpts", {})},
+        log_config=LogConfig(type=inputs.get("logDriver", "json-file"), config=inputs.get("logOpts", {})),
         mem_limit=f"{inputs['memory']}m" if inputs.get("memory") else None,
         memswap_limit=f"{inputs['memorySwap']}m" if inputs.get("memorySwap") else None,
         network_mode=networks[0]["name"] if networks else None,
@@ -267,7 +269,7 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         security_opt=inputs.get("securityOpts"),
         tmpfs=inputs.get("tmpfs"),
         ulimits=[
-            docker.types.Ulimit(name=limit["name"], soft=limit["soft"], hard=limit["hard"])
+            Ulimit(name=limit["name"], soft=limit["soft"], hard=limit["hard"])
             for limit in inputs.get("ulimits", [])
         ],
     )
@@ -286,7 +288,7 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         },
         "host_config": host,
         "labels": _labels(inputs),
-        "networking_config": api.create_networking_config({
+        "networking_config": NetworkingConfig({
             network["name"]: api.create_endpoint_config(aliases=network.get("aliases"))
             for network in networks[:1]
         }),

@@ -20,8 +20,7 @@ from infra.plugin import end_with_engine
 class LanguageHost(LanguageServer):
     """The SDK's language server, made to run a program's folder instead of a function."""
 
-    def __init__(self, engine_address: str) -> None:
-        super().__init__(lambda: None)
+    def __init__(self, engine_address: str) -> None:  # the program is known when it is to run
         self._engine_address = engine_address
 
     def Handshake(  # noqa: N802 - gRPC's name
@@ -36,11 +35,16 @@ class LanguageHost(LanguageServer):
         os.chdir(request.pwd)
         sys.path.insert(0, folder)
         entry = Path(folder, request.info.entry_point)
-        self.program = lambda: runpy.run_path(str(entry), run_name="__main__")
+
+        async def program() -> None:
+            runpy.run_path(str(entry), run_name="__main__")
+
+        self.program = program
         # The SDK's server takes the engine's address from the first argument.
         del request.args[:]
         request.args.append(self._engine_address)
-        return super().Run(request, context)
+        answer: language_pb2.RunResponse = super().Run(request, context)  # type: ignore[no-untyped-call]
+        return answer
 
 
 def main() -> None:

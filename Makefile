@@ -1,0 +1,33 @@
+# `make help` prints what there is to run. Ports and the stack can be set: make up PROXY_PORT=18000
+PYTHON ?= python3
+export PROXY_PORT ADMIN_PORT DNS_PORT STACK
+
+.PHONY: help up down preview smoke setup test lock
+.DEFAULT_GOAL := help
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: setup ## from a fresh clone to a running API behind its gateway; safe to repeat
+	@.venv/bin/python -m local up
+
+down: setup ## remove all that `make up` made and stop all that it started
+	@.venv/bin/python -m local down
+
+preview: setup ## show what `make up` would change
+	@.venv/bin/python -m local preview
+
+smoke: setup ## make a session through the gateway and find it again
+	@.venv/bin/python -m local smoke
+
+test: setup ## lint, types and all tests; starts what it needs and stops it again
+	@.venv/bin/python -m local.check
+
+setup: ## install or find everything that is needed; starts nothing
+	@$(PYTHON) -m local.install
+
+lock: setup ## write both requirements.txt anew from pyproject.toml
+	@.venv/bin/uv pip compile -q --no-header --no-annotate --universal --python-version 3.11 --generate-hashes \
+		--upgrade pyproject.toml -o service/requirements.txt
+	@.venv/bin/uv pip compile -q --no-header --no-annotate --universal --python-version 3.11 --generate-hashes \
+		--upgrade --all-extras -c service/requirements.txt pyproject.toml -o requirements.txt

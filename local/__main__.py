@@ -1,0 +1,86 @@
+"""`python -m local VERB`: what `make up`, `preview`, `smoke` and `down` do once `make setup` is done."""
+
+import sys
+
+import docker
+
+from local import engine, gateway, install, stack, zone
+from local.machine import LocalError, Machine, from_environment
+from local.smoke import smoke
+from local.steps import say
+
+
+def _start_platform(machine: Machine) -> tuple[docker.DockerClient, str]:
+    """Have all that the stack needs around it; the Docker engine, and the zone's id."""
+    client = engine.start()
+    engine.base_image(client)
+    gateway.start(client, machine)
+    return client, zone.start(machine)
+
+
+def _ready_stack(machine: Machine) -> docker.DockerClient:
+    client, zone_id = _start_platform(machine)
+    stack.prepare(machine)
+    stack.configure(machine, zone=zone_id)
+    stack.recover(client, machine, zone=zone_id)
+    return client
+
+
+def up(machine: Machine) -> None:
+    """From whatever is there to a running API, then tried and told of."""
+    client = _ready_stack(machine)
+    stack.up(machine)
+    smoke(machine)
+    hostname = stack.outputs(machine)["record"]["name"]
+    stand_ins = [*install.stand_ins(), "moto for Route 53"]
+    if gateway.is_stand_in(client, machine):
+        stand_ins.append("offline/gateway for Kong")
+    url = f"http://127.0.0.1:{machine.proxy_port}"
+    say(f"The API is up at {url} for the host {hostname}. Try:")
+    print(
+        f"\n  curl -i -H 'Host: {hostname}' -H 'Content-Type: application/json' \\\n"
+        f'       -d \'{{"userId": 1, "context": "hello"}}\' {url}/sessions\n\n'
+        f"Stand-ins in use: {', '.join(stand_ins)}.\n"
+        "To go on with plain `pulumi preview`, `pulumi up` and so on: . ./activate\n"
+        "To remove everything: make down"
+    )
+
+
+def preview(machine: Machine) -> None:
+    """What `make up` would change."""
+    _ready_stack(machine)
+    stack.preview(machine)
+
+
+def down(machine: Machine) -> None:
+    """Remove the stack and all that was started for it."""
+    if stack.exists(machine):
+        # What the stack made is removed through the gateway and Route 53's API, so these must answer.
+        _ready_stack(machine)
+        stack.destroy(machine)
+    zone.stop()
+    client = engine.find()
+    if client is not None:
+        gateway.stop(client, machine)
+    engine.stop()
+    say("Nothing is left but the packages, the pulumi CLI and the images, which make the next `make up` quick")
+
+
+VERBS = {"down": down, "preview": preview, "smoke": smoke, "up": up}
+
+
+def main() -> int:
+    """Run one verb; 1 when it fails, with its reason on standard error."""
+    try:
+        VERBS[sys.argv[1]](from_environment())
+    except LocalError as error:
+        print(f"\nStopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. Every step is safe to repeat: run the same again.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

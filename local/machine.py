@@ -1,0 +1,70 @@
+"""Where things are on this machine, and what can be set from outside: ports, and which stack."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+VENV = ROOT / ".venv"
+STATE = ROOT / ".local"  # all that belongs to this clone and not to git
+BIN = STATE / "bin"
+LOGS = STATE / "log"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "session-context"
+
+
+class LocalError(Exception):
+    """A step can't go on; the message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The stack to work on, and the loopback ports its platform takes."""
+
+    stack: str
+    proxy_port: int
+    admin_port: int
+    dns_port: int
+
+    @property
+    def platform(self) -> str:
+        """The name of the platform's Docker network, and the first part of its containers' names."""
+        return f"session-context-{self.stack}"
+
+
+def from_environment() -> Machine:
+    """Read STACK, PROXY_PORT, ADMIN_PORT and DNS_PORT. Raises `LocalError` naming every wrong one."""
+    ports = {"PROXY_PORT": 8000, "ADMIN_PORT": 8001, "DNS_PORT": 8053}
+    wrong = []
+    for name in ports:
+        given = os.environ.get(name) or str(ports[name])
+        if given.isdigit() and 0 < int(given) < 65536:
+            ports[name] = int(given)
+        else:
+            wrong.append(f"{name} must be a port from 1 to 65535, not {given!r}")
+    if len(set(ports.values())) < len(ports):
+        wrong.append("PROXY_PORT, ADMIN_PORT and DNS_PORT must differ")
+    stack = os.environ.get("STACK") or "dev"
+    if not stack.replace("-", "").isalnum():
+        wrong.append(f"STACK must be letters, digits and '-', not {stack!r}")
+    if wrong:
+        raise LocalError("; ".join(wrong))
+    return Machine(
+        stack=stack,
+        proxy_port=ports["PROXY_PORT"],
+        admin_port=ports["ADMIN_PORT"],
+        dns_port=ports["DNS_PORT"],
+    )
+
+
+def environment() -> dict[str, str]:
+    """The environment that `. ./activate` makes, for commands that are run from here.
+
+    Python may keep compiled code: without it, each start of a plugin takes a second longer.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | {
+        "PATH": os.pathsep.join([str(BIN), str(VENV / "bin"), os.environ.get("PATH", os.defpath)]),
+        "PULUMI_BACKEND_URL": f"file://{STATE / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": "dev",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }

@@ -1,0 +1,132 @@
+"""The Pulumi stack of this machine: its config, what a killed run left of it, `up` and `destroy`."""
+
+import json
+import socket
+from typing import Any
+
+import docker
+import yaml
+from docker.errors import NotFound
+
+from local.engine import is_process
+from local.machine import ROOT, STATE, LocalError, Machine
+from local.steps import run, say, show, step
+from local.zone import remove_record
+
+PROJECT = "session-context"
+
+
+def pulumi(*arguments: str, log: str) -> str:
+    """Run the CLI quietly; its output."""
+    return run(["pulumi", "--non-interactive", *arguments], log=log)
+
+
+def prepare(machine: Machine) -> None:
+    """Have the backend, and the stack in it selected."""
+    (STATE / "state").mkdir(parents=True, exist_ok=True)
+    if not exists(machine):
+        pulumi("stack", "init", machine.stack, log="stack-init")
+    pulumi("stack", "select", machine.stack, log="stack-select")
+
+
+def exists(machine: Machine) -> bool:
+    """Whether the backend has the stack, perhaps with nothing in it."""
+    return (STATE / "state" / ".pulumi" / "stacks" / PROJECT / f"{machine.stack}.json").is_file()
+
+
+def configure(machine: Machine, *, zone: str) -> None:
+    """Make the stack's config say where the platform is, where it doesn't yet."""
+    wanted: dict[str, Any] = {
+        f"{PROJECT}:kongAdminUrl": f"http://127.0.0.1:{machine.admin_port}",
+        f"{PROJECT}:hostedZoneId": zone,
+        f"{PROJECT}:network": machine.platform,
+        "aws:endpoints": [{"route53": f"http://127.0.0.1:{machine.dns_port}"}],
+    }
+    file = ROOT / f"Pulumi.{machine.stack}.yaml"
+    config: dict[str, Any] = yaml.safe_load(file.read_text()).get("config", {}) if file.is_file() else {}
+    for key, value in wanted.items():
+        if config.get(key) == value:
+            continue
+        say(f"{file.name}: {key} is now {json.dumps(value)}")
+        if isinstance(value, list):
+            pulumi("config", "set", "--path", f"{key}[0].route53", value[0]["route53"], log="config-set")
+        else:
+            pulumi("config", "set", key, value, log="config-set")
+
+
+def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None:
+    """Mend what a killed run left: its lock, and what it was making when it ended.
+
+    The engine notes a create before it begins, so what is noted as begun may or may not be there. It was never
+    noted as done, so nothing relies on it: it goes, and the next `up` makes it anew. Kong's entities need no such
+    care, since a repeated create of theirs is the same create.
+    """
+    if not exists(machine):
+        return
+    _unlock(machine)
+    state = json.loads(pulumi("stack", "export", log="stack-export"))
+    begun = state["deployment"].get("pending_operations") or []
+    if not begun:
+        return
+    with step(f"A run was killed: clearing up after {len(begun)} operations it had begun"):
+        made = [operation["resource"] for operation in begun if operation["type"] == "creating"]
+        for resource in sorted(made, key=lambda resource: str(resource["type"])):  # containers before volumes
+            _remove(client, machine, zone, resource["type"], resource.get("inputs", {}))
+        state["deployment"]["pending_operations"] = []
+        mended = STATE / "mended-state.json"
+        mended.touch(mode=0o600)
+        mended.write_text(json.dumps(state))
+        pulumi("stack", "import", "--file", str(mended), log="stack-import")
+        mended.unlink()
+
+
+def _unlock(machine: Machine) -> None:
+    """Remove locks whose process on this machine has ended: it can't do it any more."""
+    folder = STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack
+    for lock in folder.glob("*.json"):
+        holder = json.loads(lock.read_text() or "{}")
+        if holder.get("hostname") == socket.gethostname() and not is_process(holder["pid"], "pulumi"):
+            say(f"Removing the lock of a run that was killed (process {holder['pid']})")
+            lock.unlink(missing_ok=True)
+
+
+def _remove(client: docker.DockerClient, machine: Machine, zone: str, kind: str, inputs: dict[str, Any]) -> None:
+    ours = {"session-context.project": PROJECT, "session-context.stack": machine.stack}
+    try:
+        if kind == "docker:index/container:Container":
+            container = client.containers.get(inputs["name"])
+            if ours.items() <= container.labels.items():
+                container.remove(force=True, v=True)
+        elif kind == "docker:index/volume:Volume":
+            volume = client.volumes.get(inputs["name"])
+            if ours.items() <= (volume.attrs["Labels"] or {}).items():
+                volume.remove(force=True)
+    except NotFound:
+        return
+    if kind == "aws:route53/record:Record":
+        remove_record(machine, zone, inputs)
+
+
+def up(machine: Machine) -> None:
+    """Run `pulumi up` in front of the user, on what is really there (`--refresh`)."""
+    if show(["pulumi", "up", "--yes", "--refresh", "--skip-preview", "--stack", machine.stack]):
+        raise LocalError("`pulumi up` failed; what it says above is the reason. Then run `make up` again.")
+
+
+def preview(machine: Machine) -> None:
+    """Run `pulumi preview` in front of the user: what `make up` would change."""
+    if show(["pulumi", "preview", "--diff", "--refresh", "--stack", machine.stack]):
+        raise LocalError("`pulumi preview` failed; what it says above is the reason.")
+
+
+def destroy(machine: Machine) -> None:
+    """Remove everything the stack made, and the stack."""
+    if show(["pulumi", "destroy", "--yes", "--refresh", "--skip-preview", "--stack", machine.stack]):
+        raise LocalError("`pulumi destroy` failed; what it says above is the reason. Then run `make down` again.")
+    pulumi("stack", "rm", "--yes", "--preserve-config", machine.stack, log="stack-rm")
+
+
+def outputs(machine: Machine) -> dict[str, Any]:
+    """What the stack says of itself."""
+    told: dict[str, Any] = json.loads(pulumi("stack", "output", "--json", "--stack", machine.stack, log="outputs"))
+    return told

@@ -1,0 +1,77 @@
+"""Progress: each step says what it does, that it still does it, and how long it took."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.machine import LOGS, ROOT, LocalError, environment
+
+HEARTBEAT_SECONDS = 8.0
+TAIL_LINES = 25
+_started = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Print one line, with the time since the start."""
+    elapsed = int(time.monotonic() - _started)
+    print(f"[{elapsed // 60:2d}:{elapsed % 60:02d}] {text}", flush=True)
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Say what is done, and every few seconds that it still is."""
+    say(title)
+    done = threading.Event()
+    begun = time.monotonic()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT_SECONDS):
+            say(f"  … still: {title} ({time.monotonic() - begun:.0f} s)")
+
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def run(
+    command: Sequence[str], *, log: str, cwd: Path = ROOT, timeout: float | None = None, hint: str = ""
+) -> str:
+    """Run a command quietly; its output goes to a log file. Raises `LocalError` with the log's end and a hint."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    path = LOGS / f"{log}.log"
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        output, code = done.stdout, done.returncode
+    except subprocess.TimeoutExpired:
+        output, code = f"no end after {timeout:.0f} s", 124
+    except OSError as error:
+        output, code = str(error), 127
+    path.write_text(output)
+    if code:
+        tail = "\n".join(f"    {line}" for line in output.splitlines()[-TAIL_LINES:])
+        raise LocalError(
+            f"`{' '.join(command)}` failed ({code}):\n{tail}\n  (all of it: {path}){hint and ' ' + hint}"
+        )
+    return output
+
+
+def show(command: Sequence[str]) -> int:
+    """Run a command in front of the user; its exit code."""
+    sys.stdout.flush()
+    return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
