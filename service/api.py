@@ -5,26 +5,26 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import StreamingResponse
 
 from service import payloads, store
 from service.payloads import session_context_json, session_json
 from service.problems import documented
-from service.routing import LeanRoute
+from service.routing import Json, LeanRoute
 from service.sessions import Sessions
 
-_JSON = "application/json"
-
 SessionId = Annotated[int, Path(alias="sessionId")]
-
-router = APIRouter(route_class=LeanRoute)
 
 
 def _sessions(request: Request) -> Sessions:
     sessions: Sessions = request.app.state.sessions
     return sessions
+
+
+TheSessions = Annotated[Sessions, Depends(_sessions)]
+router = APIRouter(route_class=LeanRoute)
 
 
 @router.post(
@@ -34,10 +34,10 @@ def _sessions(request: Request) -> Sessions:
     response_model=payloads.SessionResponse,
     responses=documented(413, 415, 422, 500, 503),
 )
-async def create_session(request: Request, new: payloads.SessionRequest) -> Response:
+async def create_session(sessions: TheSessions, new: payloads.SessionRequest) -> Json:
     """Create a session."""
-    session = await _sessions(request).create_session(new.user_id, new.context)
-    return Response(session_json(session), 201, media_type=_JSON)
+    session = await sessions.create_session(new.user_id, new.context)
+    return Json(session_json(session), 201)
 
 
 @router.get(
@@ -46,11 +46,12 @@ async def create_session(request: Request, new: payloads.SessionRequest) -> Resp
     response_model=list[payloads.Session],
     responses=documented(500, 503),
 )
-async def list_sessions(request: Request) -> Response:
+async def list_sessions(sessions: TheSessions) -> StreamingResponse:
     """List all sessions, by id."""
-    pieces = _sessions(request).list_sessions()
-    first = await anext(pieces, [])  # a database that does not answer is told before the answer begins
-    return StreamingResponse(_json_array(first, pieces, request), media_type=_JSON)
+    pieces = sessions.list_sessions()
+    none: list[store.Session] = []
+    first = await anext(pieces, none)  # a database that does not answer is told before the answer begins
+    return StreamingResponse(_json_array(first, pieces), media_type="application/json")
 
 
 @router.put(
@@ -60,11 +61,11 @@ async def list_sessions(request: Request) -> Response:
     responses=documented(404, 413, 415, 422, 500, 503),
 )
 async def update_session(
-    request: Request, session_id: SessionId, change: payloads.SessionUpdateRequest
-) -> Response:
+    sessions: TheSessions, session_id: SessionId, change: payloads.SessionUpdateRequest
+) -> Json:
     """Change the context of a session."""
-    session = await _sessions(request).update_context(session_id, change.new_context)
-    return Response(session_json(session), media_type=_JSON)
+    session = await sessions.update_context(session_id, change.new_context)
+    return Json(session_json(session))
 
 
 @router.get(
@@ -73,31 +74,29 @@ async def update_session(
     response_model=payloads.SessionContextResponse,
     responses=documented(404, 422, 500, 503),
 )
-async def get_session_context(request: Request, session_id: SessionId) -> Response:
+async def get_session_context(sessions: TheSessions, session_id: SessionId) -> Json:
     """Get the context of a session."""
-    session = await _sessions(request).get_session(session_id)
-    return Response(session_context_json(session), media_type=_JSON)
+    session = await sessions.get_session(session_id)
+    return Json(session_context_json(session))
 
 
 @router.get("/livez", include_in_schema=False)
-async def livez(_: Request) -> Response:
+async def livez(_: TheSessions) -> Json:
     """The process runs."""
-    return Response(b'{"status":"ok"}', media_type=_JSON)
+    return Json(b'{"status":"ok"}')
 
 
 @router.get("/readyz", include_in_schema=False)
-async def readyz(request: Request) -> Response:
+async def readyz(sessions: TheSessions) -> Json:
     """Sessions can be served. A peer that is down is told, but reads go on without it."""
-    return Response(json.dumps({"status": "ok", **await _sessions(request).check()}), media_type=_JSON)
+    return Json(json.dumps({"status": "ok", **await sessions.check()}).encode())
 
 
 async def _json_array(
-    first: list[store.Session], rest: AsyncIterator[list[store.Session]], request: Request
+    first: list[store.Session], rest: AsyncIterator[list[store.Session]]
 ) -> AsyncIterator[bytes]:
     yield b"[" + b",".join(map(session_json, first))
     async for piece in rest:
-        if await request.is_disconnected():
-            return
         yield b"," + b",".join(map(session_json, piece))
         await asyncio.sleep(0)  # sending to a fast client does not wait, so others would
     yield b"]"

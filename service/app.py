@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from service.api import router
 from service.problems import ProblemMiddleware, problem_schemas
+from service.routing import LeanRoute, LeanRouter
 from service.sequencer import Sequencer
 from service.sessions import Sessions
 from service.settings import Settings, SettingsError, load_settings
@@ -17,10 +18,20 @@ from service.store import Store
 
 
 class SessionContextApi(FastAPI):
-    """FastAPI with our problems in the place of its error layers."""
+    """FastAPI, with our own way through for requests: see routing.py for why."""
 
-    def build_middleware_stack(self) -> ASGIApp:
-        return ProblemMiddleware(self.router)
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+        super().__init__(**options)
+        routes = [route for route in router.routes if isinstance(route, LeanRoute)]
+        self.router.routes.extend(routes)  # include_router would wrap each in a dispatch of its own
+        self._answer = ProblemMiddleware(LeanRouter(routes, self.router), self.router.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:
+            await self.router(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -47,7 +58,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_run,
     )
     app.state.settings = settings
-    app.router.routes.extend(router.routes)  # include_router would wrap each in its own dispatch
     return app
 
 

@@ -30,7 +30,10 @@ def open_database(url: URL) -> Engine:
     Raises SchemaError, OSError when the folder can't be made, or SQLAlchemy's DBAPIError.
     """
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=2, max_overflow=0)
+    # One connection writes, one reads, one is asked for the state.
+    engine = create_engine(
+        url, connect_args={"timeout": _BUSY_SECONDS}, paramstyle="named", pool_size=3, max_overflow=0
+    )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     _write_ahead(engine)

@@ -95,8 +95,8 @@ async def read_payload(request: Request, model: type[P], max_context_bytes: int)
     except ValidationError as error:
         raise InvalidRequestError(
             [
-                {"loc": ["body", *problem["loc"]], "msg": problem["msg"], "type": problem["type"]}
-                for problem in error.errors(include_url=False, include_context=False, include_input=False)
+                {"loc": ["body", *mistake["loc"]], "msg": mistake["msg"], "type": mistake["type"]}
+                for mistake in error.errors(include_url=False, include_context=False, include_input=False)
             ]
         ) from None
     # Only a body over the limit can hold a context over it.

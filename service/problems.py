@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Match, Router
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
@@ -148,16 +148,13 @@ def problem(error: Exception, instance: str) -> Response:
 
 
 class ProblemMiddleware:
-    """Answers whatever the router raises; stands in for Starlette's three layers of the same purpose."""
+    """Answers whatever the app raises; stands in for three layers of Starlette that serve this purpose."""
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
-        self._app: ASGIApp = router
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        self._app = app
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         started = False
 
         async def watched_send(message: Message) -> None:
@@ -170,18 +167,22 @@ class ProblemMiddleware:
         except ClientDisconnect:
             return
         except Exception as error:
-            if not isinstance(error, RequestError | HTTPException):
-                level = logging.WARNING if isinstance(error, UnavailableError) else logging.ERROR
-                log.log(level, "%s %s: %s", scope["method"], scope["path"], error or type(error).__name__,
-                        exc_info=level == logging.ERROR)  # fmt: skip
             if started:
-                raise  # the server cuts the connection, so a half answer can't pass for a whole one
+                raise  # the server cuts the connection, so that half an answer can't pass for a whole one
+            _log(error, scope)
             if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
                 error.headers = {"Allow": self._allowed(scope)}
-            instance = scope.get("raw_path", b"").decode("latin-1")
+            instance = scope["raw_path"].decode("latin-1")
             await problem(error, instance)(scope, receive, send)
 
     def _allowed(self, scope: Scope) -> str:
-        # A path may have several routes, of which the router's own Allow names only the first.
-        matching = (r for r in self._router.routes if r.matches(dict(scope))[0] is not Match.NONE)
-        return ", ".join(sorted({method for route in matching for method in getattr(route, "methods", ())}))
+        # A path may have several routes, and the router's own Allow names only the first one's methods.
+        here = [r for r in self._routes if isinstance(r, Route) and r.matches(scope)[0] is not Match.NONE]
+        return ", ".join(sorted({method for route in here for method in route.methods or ()}))
+
+
+def _log(error: Exception, scope: Scope) -> None:
+    if isinstance(error, UnavailableError):
+        log.warning("%s %s: %s %s", scope["method"], scope["path"], error.detail, error)
+    elif not isinstance(error, RequestError | HTTPException):
+        log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
