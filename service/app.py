@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             settings = load_settings()
         except SettingsError as error:
             raise SystemExit(str(error)) from None
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
     app = SessionContextApi(
         title="FountainAI Session and Context Management API",
         version="2.0.0",

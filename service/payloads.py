@@ -3,7 +3,7 @@
 import json
 import re
 from email.message import Message
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
@@ -93,16 +93,16 @@ async def read_payload(request: Request, model: type[P], max_context_bytes: int)
     try:
         payload = model.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidRequestError(
-            [
-                {"loc": ["body", *mistake["loc"]], "msg": mistake["msg"], "type": mistake["type"]}
-                for mistake in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
-        ) from None
+        raise InvalidRequestError(_mistakes(error)) from None
     # Only a body over the limit can hold a context over it.
     if len(body) > max_context_bytes < len(payload.context.encode()):
         raise PayloadTooLargeError
     return payload
+
+
+def _mistakes(error: ValidationError) -> list[dict[str, Any]]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [{"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in found]
 
 
 def _is_json(content_type: str) -> bool:

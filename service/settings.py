@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -31,6 +31,10 @@ def _plain_base(url: HttpUrl) -> HttpUrl:
     return url
 
 
+def _in_capitals(value: object) -> str:
+    return str(value).upper()
+
+
 class Settings(BaseSettings):
     """What the service can be told; each field is the environment variable of its name in capitals."""
 
@@ -38,7 +42,7 @@ class Settings(BaseSettings):
         frozen=True, env_ignore_empty=True, hide_input_in_errors=True, arbitrary_types_allowed=True
     )
 
-    database_url: Annotated[URL, BeforeValidator(_database_url)] = Field(
+    database_url: Annotated[URL, NoDecode, BeforeValidator(_database_url)] = Field(
         default=make_url("sqlite:///./data/sessions.db"),
         description="Where the sessions are; the folder of a SQLite file is made.",
     )
@@ -58,8 +62,8 @@ class Settings(BaseSettings):
         le=64 * 1024 * 1024,
         description="The largest context that is kept, in bytes of UTF-8.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe log line that is written."
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_in_capitals)] = Field(
+        default="INFO", description="The least severe log line that is written."
     )
 
 

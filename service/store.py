@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from typing import NamedTuple, Self
 
-from sqlalchemy import URL, Connection, Engine, Integer, bindparam, insert, literal_column, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import URL, Compiled, Connection, Engine, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from service.database import SchemaError, check_schema, open_database
 from service.problems import SequencerUnavailableError, SessionNotFoundError, StoreUnavailableError
@@ -53,9 +53,9 @@ class Store:
         # and back, and in WAL mode no reader waits for a writer. The driver runs what SQLAlchemy compiled
         # once: through an Execution of its own a read takes four times as long.
         self._reader = engine.raw_connection()
-        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
-        self._by_id = str(_BY_ID.compile(dialect=engine.dialect))
-        self._after_id = str(_AFTER_ID.compile(dialect=engine.dialect))
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.OperationalError
+        self._by_id = _BY_ID.compile(dialect=engine.dialect)
+        self._after_id = _AFTER_ID.compile(dialect=engine.dialect)
         self._writer = Writer(engine)
 
     @classmethod
@@ -74,7 +74,7 @@ class Store:
         try:
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
                 check_schema(db)
-        except (DBAPIError, SchemaError) as error:
+        except (OperationalError, SchemaError) as error:
             raise StoreUnavailableError(str(error)) from error
 
     async def create_session(self, new: NewSession) -> Session:
@@ -113,11 +113,11 @@ class Store:
             yield piece
             last_id = piece[-1].id
 
-    def _read(self, statement: str, session_id: int) -> list[Session]:
+    def _read(self, statement: Compiled, session_id: int) -> list[Session]:
         found, characters = [], 0
         try:
             with closing(self._reader.cursor()) as rows:
-                rows.execute(statement, {"id": session_id})
+                rows.execute(statement.string, statement.construct_params({"id": session_id}))
                 while characters < _PIECE_CHARACTERS and (row := rows.fetchone()):
                     found.append(Session._make(row))
                     characters += len(found[-1].context)
@@ -128,11 +128,7 @@ class Store:
 
 _SESSIONS = select(sessions.c.id, sessions.c.user_id, sessions.c.context)
 _BY_ID = _SESSIONS.where(sessions.c.id == bindparam("id"))
-_AFTER_ID = (
-    _SESSIONS.where(sessions.c.id > bindparam("id"))
-    .order_by(sessions.c.id)
-    .limit(literal_column(str(_PIECE_ROWS), Integer))
-)
+_AFTER_ID = _SESSIONS.where(sessions.c.id > bindparam("id")).order_by(sessions.c.id).limit(_PIECE_ROWS)
 _ALLOT = (
     update(allotted)
     .values(

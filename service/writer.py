@@ -1,7 +1,6 @@
 """The one writer: a thread that gathers waiting writes and commits many in one transaction."""
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import OperationalError
 
 from service.problems import StoreUnavailableError, WriterBusyError
 
@@ -22,8 +21,6 @@ Work = Callable[[Connection, Sequence[Item]], Sequence[Result]]
 
 _CAPACITY = 1024  # waiting writes; past it a client is better off with a quick refusal
 _GROUP = 256  # writes in one transaction; more no longer pays, and lengthens the wait of each
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -110,8 +107,7 @@ def _work(db: Connection, group: Iterable[_Write]) -> None:
 
 
 def _fail(group: Iterable[_Write], error: BaseException | None) -> None:
-    if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
-        log.error("A transaction failed: %s", error.orig)
+    if isinstance(error, OperationalError):
         error = StoreUnavailableError(str(error.orig))
     for write in group:
         write.outcome = error
