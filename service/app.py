@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from service.api import router
 from service.problems import ProblemMiddleware, problem_schemas
@@ -30,8 +30,15 @@ class SessionContextApi(FastAPI):
         scope["app"] = self
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
-        else:
-            await self.router(scope, receive, send)
+            return
+
+        async def send_last_line(message: Message) -> None:
+            # A start that fails comes with its whole traceback; the error itself says what to do.
+            if message["type"] == "lifespan.startup.failed":
+                message["message"] = message["message"].strip().splitlines()[-1]
+            await send(message)
+
+        await self.router(scope, receive, send_last_line)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.tables import SCHEMA_VERSION, alembic_version, allotted, metadata, sessions
@@ -17,23 +17,36 @@ _SKIP_NUMBERS_IN_USE = (
     .where(allotted.c.last_sequence_number < _HIGHEST_NUMBER)
     .values(last_sequence_number=_HIGHEST_NUMBER)
 )
-_BUSY_SECONDS = 5  # how long to wait for another process that is writing
+_SECONDS_TO_SWITCH_MODE = 5
 
 
 class SchemaError(Exception):
     """The database was made by a release that this one does not know."""
 
 
+class DatabaseNotOpenedError(Exception):
+    """The service can't start; the message says with which database, and why, in one line."""
+
+
 def open_database(url: URL) -> Engine:
     """An engine on a database that has the schema; several processes may open the same one at once.
 
-    Raises SchemaError, OSError when the folder can't be made, or SQLAlchemy's DBAPIError.
+    Raises DatabaseNotOpenedError.
     """
+    try:
+        return _open(url)
+    except (DBAPIError, OSError, SchemaError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        # The text form of a URL that a message may hold is this one: it hides the password.
+        name = url.render_as_string(hide_password=True)
+        raise DatabaseNotOpenedError(f"can't use {name}: {reason}") from None
+
+
+def _open(url: URL) -> Engine:
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-    # One connection writes, one reads, one is asked for the state.
-    engine = create_engine(
-        url, connect_args={"timeout": _BUSY_SECONDS}, paramstyle="named", pool_size=3, max_overflow=0
-    )
+    # One connection writes, one reads, one is asked for the state. Each waits five seconds for another
+    # process that writes: that is the driver's own choice, and ?timeout= in the URL is another.
+    engine = create_engine(url, paramstyle="named", pool_size=3, max_overflow=0)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     _write_ahead(engine)
@@ -68,7 +81,7 @@ def _on_begin(db: Connection) -> None:
 def _write_ahead(engine: Engine) -> None:
     # The change of mode does not wait for a lock as everything else does, so processes that start together
     # have to try again. The mode stays with the file.
-    give_up = time.monotonic() + _BUSY_SECONDS
+    give_up = time.monotonic() + _SECONDS_TO_SWITCH_MODE
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         while True:
             try:

@@ -72,7 +72,10 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = (f"  {_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors())
+        wrong = (
+            f"  {_variable(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+        )
         raise SettingsError("\n".join(["The environment can't be used:", *wrong])) from None
 
 

@@ -50,8 +50,8 @@ async def sequence(request: web.Request) -> web.StreamResponse:
         case "resets":
             assert request.transport is not None
             request.transport.abort()
-        case "repeats":
-            return web.json_response({"sequenceNumber": 1}, status=201)
+        case other if other.startswith("repeats "):
+            return web.json_response({"sequenceNumber": int(other.split()[1])}, status=201)
     return web.json_response({"sequenceNumber": next(numbers)}, status=201)
 
 

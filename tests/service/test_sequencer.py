@@ -14,14 +14,20 @@ from tests.service.sequence_peer import WRONG_ANSWERS
 TIMEOUT_SECONDS = 1.0
 
 
-@pytest.fixture
-def numbered(tmp_path: Path, peer: Peer) -> Iterator[Service]:
-    """A service that has its numbers from the peer, which behaves well until told otherwise."""
-    peer.behave("well")
+@pytest.fixture(scope="module")
+def _numbered(tmp_path_factory: pytest.TempPathFactory, peer: Peer) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("numbered")
     with running(
-        Service(tmp_path, sequence_service_url=peer.url, sequence_timeout_seconds=TIMEOUT_SECONDS)
+        Service(folder, sequence_service_url=peer.url, sequence_timeout_seconds=TIMEOUT_SECONDS)
     ) as process:
         yield process
+
+
+@pytest.fixture
+def numbered(_numbered: Service, peer: Peer) -> Service:
+    """A service that has its numbers from the peer, which behaves well until told otherwise."""
+    peer.behave("well")
+    return _numbered
 
 
 def test_the_peer_is_asked_once_a_session_with_its_id(numbered: Service, peer: Peer) -> None:
@@ -44,14 +50,14 @@ def test_a_peer_in_trouble_is_a_503_in_time_and_leaves_nothing(
     numbered: Service, peer: Peer, behaviour: str
 ) -> None:
     peer.behave(behaviour)
-    asked_before, begin = len(peer.asked()), time.monotonic()
+    before, asked_before, begin = numbered.list(), len(peer.asked()), time.monotonic()
     answer = numbered.create()
     assert time.monotonic() - begin < TIMEOUT_SECONDS + 1
     assert answer.status_code == 503
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert int(answer.headers["Retry-After"]) > 0
     assert len(peer.asked()) == asked_before + 1
-    assert numbered.list() == []
+    assert numbered.list() == before
 
 
 def test_a_peer_that_is_down_is_a_503_and_reads_go_on(tmp_path: Path) -> None:
@@ -68,37 +74,41 @@ def test_a_peer_that_is_down_is_a_503_and_reads_go_on(tmp_path: Path) -> None:
 
 
 def test_a_number_given_twice_is_a_503_and_leaves_nothing(numbered: Service, peer: Peer) -> None:
-    peer.behave("repeats")
-    first = numbered.create().json()
+    peer.behave("repeats 70001")
+    assert numbered.create().status_code == 201
+    before = numbered.list()
     assert numbered.create().status_code == 503
-    assert numbered.list() == [first]
+    assert numbered.list() == before
 
 
 def test_one_number_given_to_many_at_once_makes_one_session(numbered: Service, peer: Peer) -> None:
-    peer.behave("repeats")
+    before = len(numbered.list())
+    peer.behave("repeats 70002")
     with ThreadPoolExecutor(8) as clients:
         statuses = [answer.status_code for answer in clients.map(lambda _: numbered.create(), range(24))]
     assert sorted(statuses) == [201] + [503] * 23
-    assert len(numbered.list()) == 1
+    assert len(numbered.list()) == before + 1
 
 
 def test_the_id_of_a_failed_create_is_never_used_again(numbered: Service, peer: Peer) -> None:
+    before = numbered.create().json()["sessionId"]
     peer.behave("500")
     numbered.create()
     peer.behave("well")
-    assert numbered.create().json()["sessionId"] == 2
+    assert numbered.create().json()["sessionId"] == before + 2
 
 
 def test_a_session_is_not_visible_before_it_has_its_number(numbered: Service, peer: Peer) -> None:
+    next_id = numbered.create().json()["sessionId"] + 1
     peer.behave("slow")
     with ThreadPoolExecutor(1) as client:
         creating = client.submit(numbered.create)
         seen = []
         while not creating.done():
-            seen.append(numbered.context(1).status_code)
+            seen.append(numbered.context(next_id).status_code)
         assert creating.result().status_code == 201
     assert seen.count(404) > 10
-    assert numbered.context(1).status_code == 200
+    assert numbered.context(next_id).status_code == 200
 
 
 def test_a_slow_peer_does_not_hold_up_other_requests(numbered: Service, peer: Peer) -> None:
