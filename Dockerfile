@@ -1,0 +1,31 @@
+# The base is an argument so that a mirror, or an image made on the spot, can stand in; it needs only python3.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS build
+# Behind a proxy that inspects TLS the base image carries that proxy's certificate in this bundle.
+ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+RUN python3 -m venv /opt/venv
+COPY service/requirements.txt /tmp/requirements.txt
+# pip is only of use here; what runs does not need it.
+RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/requirements.txt \
+    && /opt/venv/bin/pip uninstall --yes setuptools pip
+
+FROM ${BASE_IMAGE}
+WORKDIR /app
+COPY --from=build /opt/venv /opt/venv
+COPY service ./service
+# A fresh volume on the data folder takes its owner from here.
+RUN install -d -o 10001 -g 10001 -m 0700 /app/data
+USER 10001:10001
+VOLUME /app/data
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python3", "-c", "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', 8080, timeout=2); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
+# Stopping waits for the requests that are under way, but not for ever.
+CMD ["uvicorn", "--factory", "service.app:create_app", "--host", "0.0.0.0", "--port", "8080", "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "25"]

@@ -1,0 +1,1 @@
+"""The FountainAI Session and Context Management API."""

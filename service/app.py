@@ -1,0 +1,84 @@
+"""The application: its parts wired together, and nothing else."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
+
+from service.api import router
+from service.problems import ProblemMiddleware, problem_schemas
+from service.routing import LeanRoute, LeanRouter
+from service.sequencer import Sequencer
+from service.sessions import Sessions
+from service.settings import Settings, SettingsError, load_settings
+from service.store import Store
+
+
+class SessionContextApi(FastAPI):
+    """FastAPI, with our own way through for requests: see routing.py for why."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+        super().__init__(**options)
+        routes = [route for route in router.routes if isinstance(route, LeanRoute)]
+        self.router.routes.extend(routes)  # include_router would wrap each in a dispatch of its own
+        self._answer = ProblemMiddleware(LeanRouter(routes, self.router), self.router.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+            return
+
+        async def send_last_line(message: Message) -> None:
+            # A start that fails comes with its whole traceback; the error itself says what to do.
+            if message["type"] == "lifespan.startup.failed":
+                message["message"] = message["message"].strip().splitlines()[-1]
+            await send(message)
+
+        await self.router(scope, receive, send_last_line)
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            super().openapi()["components"]["schemas"].update(problem_schemas())
+        return super().openapi()
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service. Without settings it reads the environment, and ends the process when that is wrong."""
+    if settings is None:
+        try:
+            settings = load_settings()
+        except SettingsError as error:
+            raise SystemExit(str(error)) from None
+    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    app = SessionContextApi(
+        title="FountainAI Session and Context Management API",
+        version="2.0.0",
+        servers=[
+            {"url": "https://sessioncontext.fountain.coach", "description": "Production server"},
+            {"url": "http://localhost:8080", "description": "Development server"},
+        ],
+        redirect_slashes=False,
+        lifespan=_run,
+    )
+    app.state.settings = settings
+    return app
+
+
+@asynccontextmanager
+async def _run(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    store = await Store.open(settings.database_url)
+    sequencer = None
+    if settings.sequence_service_url is not None:
+        sequencer = Sequencer(str(settings.sequence_service_url), settings.sequence_timeout_seconds)
+    app.state.sessions = Sessions(store, sequencer)
+    try:
+        yield
+    finally:
+        if sequencer is not None:
+            await sequencer.close()
+        await store.close()

@@ -1,0 +1,188 @@
+"""The errors of the service, and the one place where an error becomes an RFC 9457 problem.
+
+ServiceError
+├── RequestError                     the client can mend it
+│   ├── SessionNotFoundError         404
+│   ├── PayloadTooLargeError         413
+│   ├── UnsupportedMediaTypeError    415
+│   └── InvalidRequestError          422, with `errors`
+└── UnavailableError                 503 with Retry-After: the same request may succeed later
+    ├── SequencerUnavailableError
+    └── StoreUnavailableError
+        └── WriterBusyError
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MEDIA_TYPE = "application/problem+json"
+
+log = logging.getLogger(__name__)
+
+
+class ServiceError(Exception):
+    """An error with an answer of its own."""
+
+    status: ClassVar[HTTPStatus]
+    detail: ClassVar[str]
+    headers: ClassVar[dict[str, str]] = {}
+
+
+class RequestError(ServiceError):
+    """The request can't be answered as it is."""
+
+
+class SessionNotFoundError(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    detail = "Session not found"
+
+
+class PayloadTooLargeError(RequestError):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    detail = "The context is larger than this service keeps"
+
+
+class UnsupportedMediaTypeError(RequestError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    detail = "The body must be application/json in UTF-8"
+
+
+class InvalidRequestError(RequestError):
+    """`errors` says what is wrong where, and never repeats what was sent: a context is private."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    detail = "The request is not valid"
+
+    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+        super().__init__(self.detail)
+        self.errors = errors
+
+
+class UnavailableError(ServiceError):
+    """Nothing was left behind; the same request may succeed in a second."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class SequencerUnavailableError(UnavailableError):
+    detail = "The Central Sequence Service gave no usable number"
+
+
+class StoreUnavailableError(UnavailableError):
+    detail = "The database does not answer"
+
+
+class WriterBusyError(StoreUnavailableError):
+    detail = "Too many writes are waiting"
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field(description="about:blank: the status tells the kind of problem")
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The path of the request")
+
+
+class InvalidRequestProblem(Problem):
+    """What is wrong where in the request."""
+
+    errors: list[dict[str, Any]] = Field(description="loc, msg and type of each mistake")
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These problems as a route declares them; `problem_schemas` defines what they refer to."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{_model(status).__name__}"}}},
+        }
+        for status in statuses
+    }
+
+
+def _model(status: int) -> type[Problem]:
+    return InvalidRequestProblem if status == HTTPStatus.UNPROCESSABLE_ENTITY else Problem
+
+
+def problem_schemas() -> dict[str, Any]:
+    """The schemas of all problems, by name."""
+    return {model.__name__: model.model_json_schema() for model in (Problem, InvalidRequestProblem)}
+
+
+def problem(error: Exception, instance: str) -> Response:
+    """The answer to any error; what is not known to be the client's or a peer's doing is a bare 500."""
+    status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed; the failure was logged"
+    headers: dict[str, str] = {}
+    extra: dict[str, Any] = {}
+    match error:
+        case ServiceError():
+            status, detail, headers = error.status, error.detail, error.headers
+            if isinstance(error, InvalidRequestError):
+                extra = {"errors": error.errors}
+        case HTTPException():
+            status, detail = HTTPStatus(error.status_code), error.detail
+            headers = dict(error.headers or {})
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "instance": instance,
+        **extra,
+    }
+    return Response(json.dumps(body).encode(), status.value, headers, media_type=MEDIA_TYPE)
+
+
+class ProblemMiddleware:
+    """Answers whatever the app raises; stands in for three layers of Starlette that serve this purpose."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if started:
+                raise  # the server cuts the connection, so that half an answer can't pass for a whole one
+            _log(error, scope)
+            if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                error.headers = {"Allow": self._allowed(scope)}
+            instance = scope["raw_path"].decode("latin-1")
+            await problem(error, instance)(scope, receive, send)
+
+    def _allowed(self, scope: Scope) -> str:
+        # A path may have several routes, and the router's own Allow names only the first one's methods.
+        here = [r for r in self._routes if isinstance(r, Route) and r.matches(scope)[0] is not Match.NONE]
+        return ", ".join(sorted({method for route in here for method in route.methods or ()}))
+
+
+def _log(error: Exception, scope: Scope) -> None:
+    if isinstance(error, UnavailableError):
+        log.warning("%s %s: %s %s", scope["method"], scope["path"], error.detail, error)
+    elif not isinstance(error, RequestError | HTTPException):
+        log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)

@@ -1,0 +1,83 @@
+"""The only reader of the environment: turns it into frozen Settings, or reports all that is wrong at once."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class SettingsError(Exception):
+    """The environment can't be used; the message names each variable and what to do about it."""
+
+
+def _database_url(value: object) -> URL:
+    # No message here repeats the value: it may hold a password.
+    try:
+        url = make_url(str(value)) if not isinstance(value, URL) else value
+    except ArgumentError:
+        raise ValueError("is not a database URL; write sqlite:///./data/sessions.db") from None
+    if url.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        raise ValueError("names a database that is not supported; write sqlite:///./data/sessions.db")
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise ValueError("must name a file, which all connections share; write sqlite:///./data/sessions.db")
+    return url
+
+
+def _plain_base(url: HttpUrl) -> HttpUrl:
+    if url.query is not None or url.fragment is not None:
+        raise ValueError("must be a base URL without query or fragment; write http://host:8080")
+    return url
+
+
+def _in_capitals(value: object) -> str:
+    return str(value).upper()
+
+
+class Settings(BaseSettings):
+    """What the service can be told; each field is the environment variable of its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_ignore_empty=True, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+    database_url: Annotated[URL, NoDecode, BeforeValidator(_database_url)] = Field(
+        default=make_url("sqlite:///./data/sessions.db"),
+        description="Where the sessions are; the folder of a SQLite file is made.",
+    )
+    sequence_service_url: Annotated[HttpUrl, AfterValidator(_plain_base)] | None = Field(
+        default=None,
+        description="Base URL of the Central Sequence Service; without it the service numbers its sessions.",
+    )
+    sequence_timeout_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="The whole time one call of the Central Sequence Service may take.",
+    )
+    max_context_bytes: int = Field(
+        default=1024 * 1024,
+        ge=1,
+        le=64 * 1024 * 1024,
+        description="The largest context that is kept, in bytes of UTF-8.",
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_in_capitals)] = Field(
+        default="INFO", description="The least severe log line that is written."
+    )
+
+
+def load_settings() -> Settings:
+    """Settings from the environment; SettingsError tells every wrong variable in one message."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = (
+            f"  {_variable(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+        )
+        raise SettingsError("\n".join(["The environment can't be used:", *wrong])) from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return str(location[0]).upper()

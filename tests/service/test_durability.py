@@ -1,0 +1,196 @@
+"""What was answered stays, whatever ends the process; what shares a database agrees."""
+
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.service.processes import Peer, Service, running
+
+CLIENTS = 16
+
+
+def test_every_answered_write_is_there_after_a_kill(tmp_path: Path) -> None:
+    answered: dict[int, str] = {}
+    for _ in range(3):
+        with running(Service(tmp_path)) as service:
+            answered |= _write_until_killed(service, after_seconds=0.4)
+    with running(Service(tmp_path)) as service:
+        stored = {session["sessionId"]: session["context"] for session in service.list()}
+    assert len(answered) > 100
+    # A write that was not answered may be there too, so the newest answer is not always what is stored.
+    lost = {session_id for session_id, context in answered.items() if stored.get(session_id, "") < context}
+    assert not lost
+    assert _integrity(tmp_path) == "ok"
+
+
+def _write_until_killed(service: Service, after_seconds: float) -> dict[int, str]:
+    """The contexts that were answered, by session; each write's context is greater than the one before it."""
+    answered: dict[int, str] = {}
+
+    def write(_: int) -> None:
+        http = requests.Session()
+        try:
+            for number in count():
+                body = {"userId": 1, "context": f"{number:08} create"}
+                session = http.post(f"{service.url}/sessions", json=body, timeout=5).json()
+                answered[session["sessionId"]] = session["context"]
+                body = {"context": f"{number:08} update"}
+                url = f"{service.url}/sessions/{session['sessionId']}"
+                answered[session["sessionId"]] = http.put(url, json=body, timeout=5).json()["context"]
+        except requests.RequestException:
+            return  # killed
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        writing = clients.map(write, range(CLIENTS))
+        time.sleep(after_seconds)
+        service.send(signal.SIGKILL)
+        list(writing)
+    return answered
+
+
+def test_ids_and_numbers_go_on_after_a_kill(tmp_path: Path) -> None:
+    with running(Service(tmp_path)) as service:
+        before = service.create().json()["sessionId"]
+    with running(Service(tmp_path)) as service:
+        assert service.create().json()["sessionId"] == before + 1
+
+
+def test_a_stop_finishes_what_is_under_way(tmp_path: Path) -> None:
+    with running(Peer()) as peer:
+        peer.behave("slow")
+        with running(Service(tmp_path, sequence_service_url=peer.url)) as service:
+            with ThreadPoolExecutor(CLIENTS) as clients:
+                creating = [clients.submit(_create, service) for _ in range(CLIENTS)]
+                while len(peer.asked()) < CLIENTS:
+                    time.sleep(0.01)
+                service.send(signal.SIGTERM)
+                answers = [future.result() for future in creating]
+            _, printed = service.wait()
+    assert [answer.status_code for answer in answers] == [201] * CLIENTS
+    assert "Traceback" not in printed
+    stored = _rows(tmp_path)
+    assert sorted(answer.json()["sessionId"] for answer in answers) == [
+        session_id for session_id, _ in stored
+    ]
+
+
+def test_a_stop_leaves_one_tidy_file(tmp_path: Path) -> None:
+    with running(Service(tmp_path)) as service:
+        service.create()
+        service.send(signal.SIGTERM)
+        service.wait()
+    assert [file.name for file in tmp_path.iterdir()] == ["sessions.db"]
+
+
+def test_a_client_that_leaves_does_not_stop_its_create(tmp_path: Path) -> None:
+    with running(Peer()) as peer:
+        peer.behave("slow")
+        with running(Service(tmp_path, sequence_service_url=peer.url)) as service:
+            host, port = service.url.removeprefix("http://").split(":")
+            with socket.create_connection((host, int(port))) as connection:
+                head = b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                connection.sendall(head + b'Content-Length: 13\r\n\r\n{"userId": 1}')
+                while not peer.asked():
+                    time.sleep(0.01)
+            give_up = time.monotonic() + 5
+            while not (sessions := service.list()) and time.monotonic() < give_up:
+                time.sleep(0.02)
+    assert sessions == [{"sessionId": 1, "userId": 1, "context": ""}]
+    assert len(_rows(tmp_path)) == 1
+
+
+def test_services_that_start_together_share_one_database(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as starters:
+        services = list(starters.map(lambda _: Service(tmp_path), range(4)))
+    try:
+        with ThreadPoolExecutor(16) as clients:
+            answers = list(clients.map(lambda number: _create(services[number % 4]), range(200)))
+        assert {answer.status_code for answer in answers} == {201}
+        assert sorted(answer.json()["sessionId"] for answer in answers) == list(range(1, 201))
+        assert all(len(service.list()) == 200 for service in services)
+        session_id = answers[0].json()["sessionId"]
+        services[0].update(session_id, context="seen by all")
+        assert {service.context(session_id).json()["context"] for service in services} == {"seen by all"}
+    finally:
+        for service in services:
+            service.kill()
+    numbers = [number for _, number in _rows(tmp_path)]
+    assert sorted(numbers) == list(range(1, 201))
+
+
+def test_a_locked_database_is_a_503_and_reads_go_on(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/sessions.db?timeout=0.5"
+    with running(Service(tmp_path, database_url=url)) as service:
+        session_id = service.create(context="kept").json()["sessionId"]
+        other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as client:
+            creating = client.submit(service.create)
+            while not creating.done():
+                assert service.context(session_id).json()["context"] == "kept"
+            answer = creating.result()
+        other.execute("ROLLBACK")
+        other.close()
+        assert answer.status_code == 503
+        assert "Retry-After" in answer.headers
+        assert service.create().status_code == 201
+
+
+def test_a_list_does_not_hold_up_other_requests(tmp_path: Path) -> None:
+    with running(Service(tmp_path)) as service:
+        _fill(tmp_path, sessions=20_000, context="x" * 2_000)
+        waits: list[float] = []
+        done = threading.Event()
+
+        def read() -> None:
+            http = requests.Session()
+            while not done.is_set():
+                begin = time.monotonic()
+                http.get(f"{service.url}/sessions/1/context", timeout=5)
+                waits.append(time.monotonic() - begin)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        with requests.get(f"{service.url}/sessions", stream=True, timeout=20) as listing:
+            size = sum(len(piece) for piece in listing.iter_content(1 << 20))
+        done.set()
+        reader.join()
+    assert size > 20_000 * 2_000
+    assert max(waits) < 0.25
+
+
+def _create(service: Service) -> requests.Response:
+    return requests.post(f"{service.url}/sessions", json={"userId": 1}, timeout=15)
+
+
+def _fill(folder: Path, *, sessions: int, context: str) -> None:
+    database = sqlite3.connect(folder / "sessions.db")
+    rows = ((number, 1, context, number) for number in range(1, sessions + 1))
+    with database:
+        database.executemany("INSERT INTO sessions VALUES (?, ?, ?, ?)", rows)
+    database.close()
+
+
+def _rows(folder: Path) -> list[Any]:
+    """Ids and sequence numbers, by id."""
+    return _query(folder, "SELECT id, sequence_number FROM sessions ORDER BY id")
+
+
+def _integrity(folder: Path) -> str:
+    return str(_query(folder, "PRAGMA integrity_check")[0][0])
+
+
+def _query(folder: Path, statement: str) -> list[Any]:
+    database = sqlite3.connect(folder / "sessions.db")
+    try:
+        return database.execute(statement).fetchall()
+    finally:
+        database.close()

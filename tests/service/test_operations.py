@@ -1,0 +1,162 @@
+"""The four operations, as clients of 2.0.0 know them."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.service.processes import Service, running
+
+# Every character there is but NUL and the surrogates, which are no characters.
+ALL_OF_UNICODE = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x110000)]))
+
+
+def test_a_created_session_is_answered_whole_and_in_camel_case(fresh: Service) -> None:
+    answer = fresh.create(user_id=42, context="hello")
+    assert answer.status_code == 201
+    assert answer.json() == {"sessionId": 1, "userId": 42, "context": "hello"}
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_a_context_left_out_of_a_create_is_empty(service: Service) -> None:
+    assert service.create().json()["context"] == ""
+
+
+def test_an_unknown_field_of_a_create_is_ignored(service: Service) -> None:
+    assert service.create(more=1).status_code == 201
+
+
+def test_the_list_holds_all_sessions_by_id_in_camel_case(fresh: Service) -> None:
+    assert fresh.list() == []
+    for number in range(3):
+        fresh.create(user_id=number, context=f"c{number}")
+    assert fresh.list() == [
+        {"sessionId": 1, "userId": 0, "context": "c0"},
+        {"sessionId": 2, "userId": 1, "context": "c1"},
+        {"sessionId": 3, "userId": 2, "context": "c2"},
+    ]
+
+
+def test_a_list_of_many_pieces_misses_nothing_and_repeats_nothing(fresh: Service) -> None:
+    created = [fresh.create(context="x" * (number * 100)).json() for number in range(450)]
+    assert fresh.list() == created
+
+
+def test_an_update_answers_the_session_with_its_new_context(service: Service) -> None:
+    session = service.create(user_id=7, context="old").json()
+    answer = service.update(session["sessionId"], context="new")
+    assert answer.status_code == 200
+    assert answer.json() == {**session, "context": "new"}
+
+
+def test_an_update_changes_no_other_session(fresh: Service) -> None:
+    fresh.create(context="one")
+    fresh.create(context="two")
+    fresh.update(2, context="changed")
+    assert [session["context"] for session in fresh.list()] == ["one", "changed"]
+
+
+def test_an_empty_context_clears(service: Service) -> None:
+    session_id = service.create(context="old").json()["sessionId"]
+    assert service.update(session_id, context="").json()["context"] == ""
+    assert service.context(session_id).json() == {"sessionId": session_id, "context": ""}
+
+
+def test_an_update_without_a_context_changes_nothing(service: Service) -> None:
+    session = service.create(context="old").json()
+    answer = service.update(session["sessionId"])
+    assert (answer.status_code, answer.json()) == (200, session)
+
+
+def test_a_context_is_answered_with_its_id(service: Service) -> None:
+    session_id = service.create(context="c").json()["sessionId"]
+    answer = service.context(session_id)
+    assert (answer.status_code, answer.json()) == (200, {"sessionId": session_id, "context": "c"})
+
+
+@pytest.mark.parametrize("path", ["/sessions/999999", "/sessions/999999/context"])
+def test_a_session_that_is_not_there_is_a_404_with_the_detail_of_2_0_0(service: Service, path: str) -> None:
+    answer = service.request("GET" if path.endswith("context") else "PUT", path, json={"context": ""})
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "Session not found"
+
+
+def test_any_unicode_text_comes_back_as_it_was(tmp_path: Path) -> None:
+    limit = len(ALL_OF_UNICODE.encode())
+    with running(Service(tmp_path, max_context_bytes=limit)) as service:
+        session_id = service.create(context=ALL_OF_UNICODE).json()["sessionId"]
+        assert service.context(session_id).json()["context"] == ALL_OF_UNICODE
+        assert service.update(session_id, context=ALL_OF_UNICODE).json()["context"] == ALL_OF_UNICODE
+        assert service.list()[0]["context"] == ALL_OF_UNICODE
+
+
+def test_the_widest_user_ids_are_kept(service: Service) -> None:
+    for user_id in (-(2**63), 2**63 - 1):
+        assert service.create(user_id=user_id).json()["userId"] == user_id
+
+
+def test_an_answer_names_no_server_software(service: Service) -> None:
+    assert "Server" not in service.create().headers
+
+
+def test_the_openapi_document_is_the_one_of_2_0_0(service: Service) -> None:
+    document = service.request("GET", "/openapi.json").json()
+    assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
+    assert document["info"]["title"] == "FountainAI Session and Context Management API"
+    assert document["info"]["version"] == "2.0.0"
+    servers = ["https://sessioncontext.fountain.coach", "http://localhost:8080"]
+    assert [server["url"] for server in document["servers"]] == servers
+    operations = {
+        (method, path): operation["operationId"]
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert operations == {
+        ("post", "/sessions"): "createSession",
+        ("get", "/sessions"): "listSessions",
+        ("put", "/sessions/{sessionId}"): "updateSession",
+        ("get", "/sessions/{sessionId}/context"): "getSessionContext",
+    }
+    schemas = document["components"]["schemas"]
+    assert schemas.keys() == {
+        "SessionRequest", "SessionUpdateRequest", "SessionResponse", "SessionContextResponse", "Session",
+        "Problem", "InvalidRequestProblem",
+    }  # fmt: skip
+    assert schemas["SessionRequest"]["required"] == ["userId"]
+    assert "required" not in schemas["SessionUpdateRequest"]
+    assert schemas["SessionResponse"]["required"] == ["sessionId", "userId", "context"]
+
+
+def test_every_documented_error_is_a_problem(service: Service) -> None:
+    document = service.request("GET", "/openapi.json").json()
+    errors = [
+        response["content"].keys()
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+    ]
+    assert len(errors) > 4
+    assert all(media_types == {"application/problem+json"} for media_types in errors)
+
+
+def test_live_and_ready_are_told(service: Service) -> None:
+    assert service.request("GET", "/livez").json() == {"status": "ok"}
+    assert service.request("GET", "/readyz").json() == {
+        "status": "ok",
+        "database": "ok",
+        "sequencer": "embedded",
+    }
+
+
+def test_parallel_clients_get_ids_of_their_own_without_gaps(fresh: Service) -> None:
+    def create(number: int) -> int:
+        answer = requests.post(f"{fresh.url}/sessions", json={"userId": number}, timeout=10)
+        session_id: int = answer.json()["sessionId"]
+        return session_id
+
+    with ThreadPoolExecutor(16) as clients:
+        ids = list(clients.map(create, range(300)))
+    assert sorted(ids) == list(range(1, 301))
