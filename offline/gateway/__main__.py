@@ -8,13 +8,20 @@ import argparse
 import asyncio
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
 
-from .admin import LARGEST_BODY, Admin
+from .admin import LARGEST_BODY, VERSION, Admin
 from .balancer import Balancer
+from .plugins import Plugins
+from .proxy import Proxy, bare, session
+from .router import Router
 from .store import Store
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_GRACE = 3  # seconds that requests under way have to end when the process is told to
 
 _log = logging.getLogger("offline.gateway")
 
@@ -26,13 +33,32 @@ async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None)
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     store = Store(state)
     balancer = Balancer(store)
-    admin = web.Application(client_max_size=LARGEST_BODY)
-    admin.router.add_route("*", "/{path:.*}", Admin(store, balancer).handle)
-    runner = web.AppRunner(admin, access_log=None)
+    async with session() as http:
+        proxy = Proxy(http, Router(store), balancer, Plugins(store))
+        runners = [
+            await _listen(host, proxy_port, proxy.handle),
+            await _listen(host, admin_port, Admin(store, balancer).handle),
+        ]
+        watch = asyncio.create_task(balancer.watch())
+        _log.info(
+            "this is a stand-in for Kong %s: admin on port %d, proxy on port %d; it has no TLS listener",
+            VERSION,
+            admin_port,
+            proxy_port,
+        )
+        await stop.wait()
+        watch.cancel()
+        await asyncio.gather(watch, *(runner.cleanup() for runner in runners), return_exceptions=True)
+
+
+async def _listen(host: str, port: int, handle: Handler) -> web.AppRunner:
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.on_response_prepare.append(bare)
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
     await runner.setup()
-    await web.TCPSite(runner, host, admin_port).start()
-    await stop.wait()
-    await runner.cleanup()
+    await web.TCPSite(runner, host, port, backlog=1024).start()
+    return runner
 
 
 def main() -> None:
