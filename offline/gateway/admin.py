@@ -11,23 +11,23 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from urllib.parse import unquote, urlencode
 
 from aiohttp import web
 
 from . import errors
 from .balancer import Balancer
-from .fields import Row, convert
+from .configs import CONFIGS
+from .fields import Json, Row, convert
 from .rules import is_uuid
-from .schemas import CONFIGS, ENTITIES, Entity, fields_of
+from .schemas import ENTITIES, Entity, fields_of
 from .store import Store
 
 VERSION = "3.9.3"
 TAGLINE = "stand-in for Kong, for machines that cannot fetch the real one"
 LARGEST_BODY = 10 * 1024 * 1024  # nginx_admin_client_max_body_size
 
-Answer = tuple[int, Any]
+Answer = tuple[int, Json]
 Verb = Callable[[Row, Mapping[str, str]], Answer]
 
 _log = logging.getLogger(__name__)
@@ -283,7 +283,7 @@ def _no_config(_body: Row, _query: Mapping[str, str]) -> Answer:
     raise errors.plain(400, "this endpoint is only available when Kong is configured to not use a database")
 
 
-def _json(status: int, body: Any) -> web.Response:
+def _json(status: int, body: Json) -> web.Response:
     if body is None:
         return web.Response(status=status)
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))

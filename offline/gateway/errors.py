@@ -1,8 +1,6 @@
 """What the Admin API answers when it refuses: Kong's codes, names and wording (kong/db/errors.lua)."""
 
-from typing import Any
-
-from .fields import Row
+from .fields import Json, Row
 
 _STATUS = {5: 409, 6: 404, 8: 500}  # the other codes are 400 (kong/api/endpoints.lua)
 
@@ -23,7 +21,7 @@ def not_found() -> RefusedError:
     return plain(404, "Not found")
 
 
-def coded(code: int, name: str, message: str, **more: Any) -> RefusedError:
+def coded(code: int, name: str, message: str, **more: Json) -> RefusedError:
     return RefusedError(_STATUS.get(code, 400), {"code": code, "name": name, "message": message, **more})
 
 
@@ -81,16 +79,16 @@ def unresolved_reference(field: str, key: str, value: str, entity: str) -> Refus
     return coded(13, "foreign keys unresolved", message, fields={field: {key: fault}})
 
 
-def _keys(**values: Any) -> str:
+def _keys(**values: Json) -> str:
     return _lua(values)
 
 
-def _lua(value: Any) -> str:
+def _lua(value: Json) -> str:
     """A value as Lua writes it, keys sorted: `{name="a",service={id="b"}}`."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{name}={_lua_item(item)}" for name, item in sorted(value.items())) + "}"
     return str(value)
 
 
-def _lua_item(value: Any) -> str:
+def _lua_item(value: Json) -> str:
     return {None: "null"}.get(value, f'"{value}"') if not isinstance(value, dict) else _lua(value)

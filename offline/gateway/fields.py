@@ -1,13 +1,14 @@
-"""The field language of the schemas: a field's type, default and rules, and what Kong says when a value breaks them."""
+"""What one field may hold: its type, default and rules, and what Kong says of a value that breaks them."""
 
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .rules import Check, is_uuid
+from .rules import Check, between, is_uuid
 
-Row = dict[str, Any]
+Json = Any  # any JSON value: held to a schema at run time, not by types
+Row = dict[str, Json]
 
 # Kong's wording for each type (kong/db/schema/init.lua); numbers that are whole count as integers, as in Lua.
 _TYPES: dict[str, tuple[str, Check | Callable[[Any], bool]]] = {
@@ -45,7 +46,7 @@ class Field:
     cascade: bool = False  # the row goes when what it references goes; otherwise it holds that back
     names: tuple[str, str] = ("", "")  # (entity, foreign key): the values are the names of rows pointing here
 
-    def fault(self, value: Any) -> Any:
+    def fault(self, value: Json) -> Json:
         """Kong's complaint about a value: a text, a list or map of texts for what nests, or None."""
         if value is None:
             return "required field missing" if self.required else None
@@ -74,7 +75,7 @@ class Field:
             return "length must be at least 1"
         return _first(self.checks, value)
 
-    def complete(self, value: Any) -> Any:
+    def complete(self, value: Json) -> Json:
         """The value as Kong keeps it: records filled with their defaults, sets without duplicates."""
         if self.fields is not None and (isinstance(value, dict) or value == []):
             return complete(self.fields, value or {})
@@ -86,7 +87,7 @@ class Field:
             return int(value)
         return value
 
-    def converted(self, value: Any) -> Any:
+    def converted(self, value: Json) -> Json:
         """A form's text turned into the field's type where it can be (kong/api/arguments.lua)."""
         if value == "":
             return None
@@ -107,7 +108,7 @@ class Field:
         return value
 
 
-def _first(checks: tuple[Check, ...], value: Any) -> str | None:
+def _first(checks: tuple[Check, ...], value: Json) -> str | None:
     return next((fault for check in checks if (fault := check(value))), None)
 
 
@@ -148,3 +149,31 @@ def merge(fields: Mapping[str, Field], old: Row, new: Row) -> Row:
 def convert(fields: Mapping[str, Field], body: Row) -> Row:
     """A form's body with each value converted by its field."""
     return {name: fields.get(name, Field()).converted(value) for name, value in body.items()}
+
+
+def text(*checks: Check, required: bool = False, default: str | None = None) -> Field:
+    return Field(checks=checks, required=required, default=default)
+
+
+def integer(low: int, high: int, default: int | None = None, *, required: bool = False) -> Field:
+    return Field(kind="integer", checks=(between(low, high),), default=default, required=required)
+
+
+def flag(*, default: bool) -> Field:
+    return Field(kind="boolean", default=default, required=True)
+
+
+def list_of(element: Field, default: list[object] | None = None) -> Field:
+    return Field(kind="array", elements=element, default=default)
+
+
+def set_of(element: Field) -> Field:
+    return Field(kind="set", elements=element)
+
+
+def record(**fields: Field) -> Field:
+    return Field(kind="record", fields=fields, required=True)
+
+
+def foreign(reference: str, *, cascade: bool = False, required: bool = False) -> Field:
+    return Field(kind="foreign", reference=reference, cascade=cascade, required=required)

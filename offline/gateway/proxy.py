@@ -82,9 +82,9 @@ class Proxy:
         started, request_id = time.monotonic(), uuid.uuid4().hex
         down: CIMultiDict[str] = CIMultiDict({"X-Kong-Request-Id": request_id})
         try:
-            exchange, match = self._admitted(request, request_id)
+            exchange = self._admitted(request, request_id)
             down.extend(exchange.down)
-            upstream, waited = await self._send(exchange, match)
+            upstream, waited = await self._send(exchange)
             async with upstream:
                 spent = time.monotonic() - started
                 down["X-Kong-Upstream-Latency"] = str(round(waited * 1000))
@@ -102,7 +102,7 @@ class Proxy:
                 answer.headers["X-Kong-Response-Latency"] = latency
             return answer
 
-    def _admitted(self, request: web.Request, request_id: str) -> tuple[Exchange, Match]:
+    def _admitted(self, request: web.Request, request_id: str) -> Exchange:
         path = request.raw_path.partition("?")[0]
         match = self._router.match(request.method, request.host, path, request.headers)
         if match is None:
@@ -119,9 +119,9 @@ class Proxy:
         url = URL(upstream_path(match, path) + request.raw_path[len(path) :], encoded=True)
         exchange = Exchange(request, url, up, match.route, match.service)
         self._plugins.run(exchange)
-        return exchange, match
+        return exchange
 
-    async def _send(self, exchange: Exchange, match: Match) -> tuple[aiohttp.ClientResponse, float]:
+    async def _send(self, exchange: Exchange) -> tuple[aiohttp.ClientResponse, float]:
         """The upstream's answer and the seconds it took; another target is tried as often as the service allows."""
         service, request = exchange.service, exchange.request
         body = _Body(request, exchange.largest_body, _seconds(service["write_timeout"]))

@@ -7,14 +7,15 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from . import rules
-from .fields import Field, Row
+from .configs import CONFIGS, PERIODS, flatten_redis, nest_redis
+from .fields import Field, Row, flag, foreign, integer, list_of, record, set_of, text
 
 Rule = Callable[[Row], str | None]
-Fields = Mapping[str, Field]
+Fields = dict[str, Field]
 PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp")
 
 
@@ -33,38 +34,14 @@ class Entity:
     present: Callable[[Row], Row] = dict
 
 
-def _text(*checks: rules.Check, required: bool = False, default: str | None = None) -> Field:
-    return Field(checks=checks, required=required, default=default)
-
-
-def _integer(low: int, high: int, default: int | None = None, *, required: bool = False) -> Field:
-    return Field(kind="integer", checks=(rules.between(low, high),), default=default, required=required)
-
-
-def _flag(*, default: bool) -> Field:
-    return Field(kind="boolean", default=default, required=True)
-
-
-def _list(element: Field, default: list[object] | None = None, *, kind: str = "array") -> Field:
-    return Field(kind=kind, elements=element, default=default)
-
-
-def _record(*, required: bool = True, **fields: Field) -> Field:
-    return Field(kind="record", fields=fields, required=required)
-
-
-def _foreign(reference: str, *, cascade: bool = False, required: bool = False) -> Field:
-    return Field(kind="foreign", reference=reference, cascade=cascade, required=required)
-
-
 _ID = Field(auto=lambda: str(uuid.uuid4()), required=True, checks=(rules.uuid_text,))
 _NOW = Field(kind="integer", auto=lambda: int(time.time()), required=True)
 _NOW_MS = Field(kind="number", auto=lambda: round(time.time(), 3), required=True)
-_TAGS = _list(_text(rules.tag), kind="set")
+_TAGS = set_of(text(rules.tag))
 _STAMPED: Fields = {"id": _ID, "created_at": _NOW, "updated_at": _NOW, "tags": _TAGS}
 _ANY_INT = Field(kind="integer")
-_STATUSES = _integer(100, 999)
-_NAME = _text(rules.name)
+_STATUSES = integer(100, 999)
+_NAME = text(rules.name)
 
 
 def _at_least_one(*names: str) -> tuple[tuple[str, ...], Rule]:
@@ -80,7 +57,7 @@ def _at_least_one(*names: str) -> tuple[tuple[str, ...], Rule]:
     return tuple(name.split(".")[0] for name in names), rule
 
 
-# --- services -------------------------------------------------------------------------------------------------
+# services
 
 _URL = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?"
@@ -121,7 +98,7 @@ def _tls_needs_https(name: str) -> tuple[tuple[str, ...], Rule]:
     return (name, "protocol"), rule
 
 
-_TIMEOUT = _integer(1, 2**31 - 2, 60000)
+_TIMEOUT = integer(1, 2**31 - 2, 60000)
 _SERVICES = Entity(
     name="services",
     key="name",
@@ -130,19 +107,19 @@ _SERVICES = Entity(
     fields=_STAMPED
     | {
         "name": _NAME,
-        "retries": _integer(0, 32767, 5),
-        "protocol": _text(rules.one_of(*PROTOCOLS), required=True, default="http"),
-        "host": _text(rules.host, required=True),
-        "port": _integer(0, 65535, 80, required=True),
-        "path": _text(rules.path),
+        "retries": integer(0, 32767, 5),
+        "protocol": text(rules.one_of(*PROTOCOLS), required=True, default="http"),
+        "host": text(rules.host, required=True),
+        "port": integer(0, 65535, 80, required=True),
+        "path": text(rules.path),
         "connect_timeout": _TIMEOUT,
         "write_timeout": _TIMEOUT,
         "read_timeout": _TIMEOUT,
-        "client_certificate": _foreign("certificates"),
+        "client_certificate": foreign("certificates"),
         "tls_verify": Field(kind="boolean"),
-        "tls_verify_depth": _integer(0, 64),
-        "ca_certificates": _list(Field()),
-        "enabled": _flag(default=True),
+        "tls_verify_depth": integer(0, 64),
+        "ca_certificates": list_of(Field()),
+        "enabled": flag(default=True),
     },
     rules=(
         (("path", "protocol"), _path_needs_http),
@@ -153,7 +130,7 @@ _SERVICES = Entity(
     ),
 )
 
-# --- routes ---------------------------------------------------------------------------------------------------
+# routes
 
 _EXCLUSIVE = (("http", "https"), ("tcp", "tls", "udp"), ("tls_passthrough",), ("grpc", "grpcs"))
 
@@ -194,7 +171,7 @@ def _snis_need_tls(row: Row) -> str | None:
 
 
 _MATCHERS = ("protocols", "methods", "hosts", "headers", "paths", "snis", "sources", "destinations")
-_ADDRESSES = _list(_record(ip=_text(), port=_integer(0, 65535)), kind="set")
+_ADDRESSES = set_of(record(ip=text(), port=integer(0, 65535)))
 _ROUTES = Entity(
     name="routes",
     key="name",
@@ -204,38 +181,40 @@ _ROUTES = Entity(
         "name": _NAME,
         "protocols": Field(
             kind="set",
-            elements=_text(rules.one_of(*PROTOCOLS)),
+            elements=text(rules.one_of(*PROTOCOLS)),
             default=["http", "https"],
             checks=(rules.not_empty, _one_family),
             required=True,
         ),
-        "methods": _list(_text(rules.http_method), kind="set"),
-        "hosts": _list(_text(rules.route_host)),
-        "paths": _list(_text(rules.route_path)),
-        "headers": Field(kind="map", keys=(rules.header_name, rules.no_host_header), elements=_list(_text())),
+        "methods": set_of(text(rules.http_method)),
+        "hosts": list_of(text(rules.route_host)),
+        "paths": list_of(text(rules.route_path)),
+        "headers": Field(
+            kind="map", keys=(rules.header_name, rules.no_host_header), elements=list_of(text())
+        ),
         "https_redirect_status_code": Field(
             kind="integer", checks=(rules.one_of(426, 301, 302, 307, 308),), default=426, required=True
         ),
         "regex_priority": Field(kind="integer", default=0),
-        "strip_path": _flag(default=True),
-        "path_handling": _text(rules.one_of("v0", "v1"), default="v0"),
-        "preserve_host": _flag(default=False),
-        "request_buffering": _flag(default=True),
-        "response_buffering": _flag(default=True),
-        "snis": _list(_text(rules.server_name), kind="set"),
+        "strip_path": flag(default=True),
+        "path_handling": text(rules.one_of("v0", "v1"), default="v0"),
+        "preserve_host": flag(default=False),
+        "request_buffering": flag(default=True),
+        "response_buffering": flag(default=True),
+        "snis": set_of(text(rules.server_name)),
         "sources": _ADDRESSES,
         "destinations": _ADDRESSES,
-        "service": _foreign("services"),
+        "service": foreign("services"),
     },
     rules=((_MATCHERS, _matches_something), (("snis", "protocols"), _snis_need_tls)),
 )
 
-# --- upstreams and targets ------------------------------------------------------------------------------------
+# upstreams and targets
 
 _HASHES = ("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture")
 _SECONDS = Field(kind="number", checks=(rules.between(0, 65535),), default=0)
-_COUNT = _integer(0, 255, 0)
-_CHECK_TYPE = _text(rules.one_of("tcp", "http", "https", "grpc", "grpcs"), default="http")
+_COUNT = integer(0, 255, 0)
+_CHECK_TYPE = text(rules.one_of("tcp", "http", "https", "grpc", "grpcs"), default="http")
 _HEALTHY = [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 306, 307, 308]
 _FAILURES: Fields = {"tcp_failures": _COUNT, "timeouts": _COUNT, "http_failures": _COUNT}
 
@@ -265,50 +244,50 @@ _UPSTREAMS = Entity(
     unique=(("name",),),
     fields=_STAMPED
     | {
-        "name": _text(rules.upstream_name, required=True),
-        "algorithm": _text(
+        "name": text(rules.upstream_name, required=True),
+        "algorithm": text(
             rules.one_of("consistent-hashing", "least-connections", "round-robin", "latency"),
             default="round-robin",
         ),
-        "hash_on": _text(rules.one_of(*_HASHES), default="none"),
-        "hash_fallback": _text(rules.one_of(*_HASHES), default="none"),
-        "hash_on_header": _text(rules.header_name),
-        "hash_fallback_header": _text(rules.header_name),
-        "hash_on_cookie": _text(),
-        "hash_on_cookie_path": _text(rules.path, default="/"),
-        "hash_on_query_arg": _text(),
-        "hash_fallback_query_arg": _text(),
-        "hash_on_uri_capture": _text(),
-        "hash_fallback_uri_capture": _text(),
-        "slots": _integer(10, 65536, 10000),
-        "healthchecks": _record(
-            active=_record(
+        "hash_on": text(rules.one_of(*_HASHES), default="none"),
+        "hash_fallback": text(rules.one_of(*_HASHES), default="none"),
+        "hash_on_header": text(rules.header_name),
+        "hash_fallback_header": text(rules.header_name),
+        "hash_on_cookie": text(),
+        "hash_on_cookie_path": text(rules.path, default="/"),
+        "hash_on_query_arg": text(),
+        "hash_fallback_query_arg": text(),
+        "hash_on_uri_capture": text(),
+        "hash_fallback_uri_capture": text(),
+        "slots": integer(10, 65536, 10000),
+        "healthchecks": record(
+            active=record(
                 type=_CHECK_TYPE,
                 timeout=replace(_SECONDS, default=1),
-                concurrency=_integer(1, 2**31, 10),
-                http_path=_text(rules.path, default="/"),
-                https_sni=_text(rules.server_name),
-                https_verify_certificate=replace(_flag(default=True), required=False),
-                headers=Field(kind="map", keys=(rules.header_name,), elements=_list(_text())),
-                healthy=_record(
-                    interval=_SECONDS, http_statuses=_list(_STATUSES, [200, 302]), successes=_COUNT
+                concurrency=integer(1, 2**31, 10),
+                http_path=text(rules.path, default="/"),
+                https_sni=text(rules.server_name),
+                https_verify_certificate=replace(flag(default=True), required=False),
+                headers=Field(kind="map", keys=(rules.header_name,), elements=list_of(text())),
+                healthy=record(
+                    interval=_SECONDS, http_statuses=list_of(_STATUSES, [200, 302]), successes=_COUNT
                 ),
-                unhealthy=_record(
+                unhealthy=record(
                     interval=_SECONDS,
-                    http_statuses=_list(_STATUSES, [429, 404, 500, 501, 502, 503, 504, 505]),
+                    http_statuses=list_of(_STATUSES, [429, 404, 500, 501, 502, 503, 504, 505]),
                     **_FAILURES,
                 ),
             ),
-            passive=_record(
+            passive=record(
                 type=_CHECK_TYPE,
-                healthy=_record(http_statuses=_list(_STATUSES, [*_HEALTHY]), successes=_COUNT),
-                unhealthy=_record(http_statuses=_list(_STATUSES, [429, 500, 503]), **_FAILURES),
+                healthy=record(http_statuses=list_of(_STATUSES, [*_HEALTHY]), successes=_COUNT),
+                unhealthy=record(http_statuses=list_of(_STATUSES, [429, 500, 503]), **_FAILURES),
             ),
             threshold=Field(kind="number", checks=(rules.between(0, 100),), default=0),
         ),
-        "host_header": _text(rules.host),
-        "client_certificate": _foreign("certificates"),
-        "use_srv_name": replace(_flag(default=False), required=False),
+        "host_header": text(rules.host),
+        "client_certificate": foreign("certificates"),
+        "use_srv_name": replace(flag(default=False), required=False),
     },
     rules=(
         *(
@@ -344,19 +323,19 @@ _TARGETS = Entity(
         "created_at": _NOW_MS,
         "updated_at": _NOW_MS,
         "tags": _TAGS,
-        "target": _text(rules.target, required=True),
-        "weight": _integer(0, 65535, 100),
-        "upstream": _foreign("upstreams", cascade=True, required=True),
+        "target": text(rules.target, required=True),
+        "weight": integer(0, 65535, 100),
+        "upstream": foreign("upstreams", cascade=True, required=True),
     },
 )
 
-# --- consumers, their keys, certificates ----------------------------------------------------------------------
+# consumers, their keys, certificates
 
 _CONSUMERS = Entity(
     name="consumers",
     key="username",
     unique=(("username",), ("custom_id",)),
-    fields=_STAMPED | {"username": _text(), "custom_id": _text()},
+    fields=_STAMPED | {"username": text(), "custom_id": text()},
     rules=(_at_least_one("custom_id", "username"),),
 )
 _KEYS = Entity(
@@ -369,8 +348,8 @@ _KEYS = Entity(
         "created_at": _NOW,
         "tags": _TAGS,
         "key": Field(auto=lambda: secrets.token_hex(16)),
-        "ttl": _integer(0, 100_000_000),
-        "consumer": _foreign("consumers", cascade=True, required=True),
+        "ttl": integer(0, 100_000_000),
+        "consumer": foreign("consumers", cascade=True, required=True),
     },
 )
 
@@ -383,12 +362,12 @@ _CERTIFICATES = Entity(
     name="certificates",
     fields=_STAMPED
     | {
-        "cert": _text(rules.certificate, required=True),
-        "key": _text(rules.private_key, required=True),
-        "cert_alt": _text(rules.certificate),
-        "key_alt": _text(rules.private_key),
+        "cert": text(rules.certificate, required=True),
+        "key": text(rules.private_key, required=True),
+        "cert_alt": text(rules.certificate),
+        "key_alt": text(rules.private_key),
         "snis": Field(
-            kind="set", elements=_text(rules.server_name), default=[], names=("snis", "certificate")
+            kind="set", elements=text(rules.server_name), default=[], names=("snis", "certificate")
         ),
     },
     rules=((("cert", "key"), _pair_matches),),
@@ -399,73 +378,12 @@ _SNIS = Entity(
     unique=(("name",),),
     fields=_STAMPED
     | {
-        "name": _text(rules.server_name, required=True),
-        "certificate": _foreign("certificates", cascade=True, required=True),
+        "name": text(rules.server_name, required=True),
+        "certificate": foreign("certificates", cascade=True, required=True),
     },
 )
 
-# --- plugins --------------------------------------------------------------------------------------------------
-
-_PERIODS = ("second", "minute", "hour", "day", "month", "year")
-_REDIS: Fields = {
-    "host": _text(),
-    "port": _integer(0, 65535, 6379),
-    "timeout": replace(_TIMEOUT, default=2000),
-    "username": _text(),
-    "password": _text(),
-    "database": Field(kind="integer", default=0),
-    "ssl": Field(kind="boolean", default=False),
-    "ssl_verify": Field(kind="boolean", default=False),
-    "server_name": _text(),
-}
-CONFIGS: dict[str, Fields] = {
-    "key-auth": {
-        "key_names": Field(
-            kind="array",
-            elements=_text(rules.header_name),
-            default=["apikey"],
-            required=True,
-            checks=(rules.not_empty,),
-        ),
-        "hide_credentials": _flag(default=False),
-        "anonymous": _text(),
-        "key_in_header": _flag(default=True),
-        "key_in_query": _flag(default=True),
-        "key_in_body": _flag(default=False),
-        "run_on_preflight": _flag(default=True),
-        "realm": _text(),
-    },
-    "rate-limiting": {
-        **{period: Field(kind="number", checks=(rules.above(0),)) for period in _PERIODS},
-        "limit_by": _text(
-            rules.one_of("consumer", "credential", "ip", "service", "header", "path", "consumer-group"),
-            default="consumer",
-        ),
-        "header_name": _text(rules.header_name),
-        "path": _text(rules.path),
-        "policy": _text(rules.one_of("local", "cluster", "redis"), default="local"),
-        "fault_tolerant": _flag(default=True),
-        "hide_client_headers": _flag(default=False),
-        "error_code": Field(kind="number", default=429, checks=(rules.above(0),)),
-        "error_message": _text(default="API rate limit exceeded"),
-        "sync_rate": Field(kind="number", default=-1, required=True),
-        "redis": Field(kind="record", fields=_REDIS, required=True),
-    },
-    "request-size-limiting": {
-        "allowed_payload_size": Field(kind="integer", default=128),
-        "size_unit": _text(
-            rules.one_of("megabytes", "kilobytes", "bytes"), required=True, default="megabytes"
-        ),
-        "require_content_length": _flag(default=False),
-    },
-    "correlation-id": {
-        "header_name": _text(rules.header_name, required=True, default="Kong-Request-ID"),
-        "generator": _text(
-            rules.one_of("uuid", "uuid#counter", "tracker"), required=True, default="uuid#counter"
-        ),
-        "echo_downstream": _flag(default=False),
-    },
-}
+# plugins
 
 
 def _enabled(name: str) -> str | None:
@@ -477,55 +395,30 @@ def _enabled(name: str) -> str | None:
 def _has_a_limit(row: Row) -> str | None:
     if row["name"] != "rate-limiting":
         return None
-    return _at_least_one(*(f"config.{period}" for period in _PERIODS))[1](row)
-
-
-def _nest_redis(body: Row) -> Row:
-    """rate-limiting still takes the flat redis_* names of old (kong/plugins/rate-limiting/schema.lua)."""
-    config = body.get("config")
-    if body.get("name", "rate-limiting") != "rate-limiting" or not isinstance(config, dict):
-        return body
-    flat = {
-        name: value
-        for name, value in config.items()
-        if name.removeprefix("redis_") in _REDIS and name[:6] == "redis_"
-    }
-    nested = {name.removeprefix("redis_"): value for name, value in flat.items()} | (
-        config.get("redis") or {}
-    )
-    rest = {name: value for name, value in config.items() if name not in flat}
-    return body | {"config": rest | ({"redis": nested} if nested else {})}
-
-
-def _flatten_redis(row: Row) -> Row:
-    if row["name"] != "rate-limiting":
-        return row
-    return row | {
-        "config": row["config"] | {f"redis_{name}": value for name, value in row["config"]["redis"].items()}
-    }
+    return _at_least_one(*(f"config.{period}" for period in PERIODS))[1](row)
 
 
 _PLUGINS = Entity(
     name="plugins",
     key="instance_name",
     unique=(("name", "service", "route", "consumer"), ("instance_name",)),
-    expand=_nest_redis,
-    present=_flatten_redis,
+    expand=nest_redis,
+    present=flatten_redis,
     fields=_STAMPED
     | {
-        "name": _text(_enabled, required=True),
+        "name": text(_enabled, required=True),
         "instance_name": _NAME,
         "config": Field(kind="record", required=True),
-        "enabled": _flag(default=True),
+        "enabled": flag(default=True),
         "protocols": Field(
             kind="set",
-            elements=_text(rules.one_of(*PROTOCOLS)),
+            elements=text(rules.one_of(*PROTOCOLS)),
             default=["grpc", "grpcs", "http", "https"],
             required=True,
         ),
-        "service": _foreign("services", cascade=True),
-        "route": _foreign("routes", cascade=True),
-        "consumer": _foreign("consumers", cascade=True),
+        "service": foreign("services", cascade=True),
+        "route": foreign("routes", cascade=True),
+        "consumer": foreign("consumers", cascade=True),
     },
     rules=((("name", "config"), _has_a_limit),),
 )
