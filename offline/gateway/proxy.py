@@ -168,7 +168,7 @@ class Proxy:
                 request.method,
                 URL(f"{scheme}://{peer.address}{exchange.url}", encoded=True),
                 headers=exchange.up,
-                data=body if request.can_read_body else None,
+                data=body if request.body_exists else None,
                 timeout=aiohttp.ClientTimeout(
                     sock_connect=_seconds(service["connect_timeout"]),
                     sock_read=_seconds(service["read_timeout"]),
