@@ -1,0 +1,247 @@
+"""The proxy: one request in, a route, a target, and both bodies streamed through."""
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from .answers import SERVER, RefusedError
+from .balancer import Balancer, Peer
+from .plugins import Exchange, Plugins
+from .router import Match, Router, upstream_path
+
+_log = logging.getLogger(__name__)
+
+_VIA = f"1.1 {SERVER}"
+_REPEATABLE = 64 * 1024  # bytes of a body remembered so that it can be sent again
+_IDLE = (
+    4  # seconds a connection to an upstream waits for its next request: less than any server keeps one open
+)
+# RFC 9110, section 9.2.2: what may be sent again once it may have arrived
+_IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}
+# RFC 9110, section 7.6.1, and what each side says anew
+_HOP_BY_HOP = {
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+    "transfer-encoding", "upgrade", "expect",
+}  # fmt: skip
+
+
+class _Body:
+    """The client's body; it can be read again from the start as long as no more than _REPEATABLE bytes passed."""
+
+    def __init__(self, request: web.Request, largest: int | None, write_timeout: float) -> None:
+        self._content, self._largest, self._write_timeout = request.content, largest, write_timeout
+        self._seen: list[bytes] | None = []
+        self._passed = 0
+        self.deadline: asyncio.Timeout | None = None
+        self.too_large = False
+
+    @property
+    def repeatable(self) -> bool:
+        return self._seen is not None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._seen is None:
+            raise aiohttp.ClientConnectionError("the body has already been sent")
+        for chunk in tuple(self._seen):
+            yield chunk
+        async for chunk in self._content.iter_any():
+            self._passed += len(chunk)
+            if self._largest is not None and self._passed > self._largest:
+                self.too_large = True
+                raise aiohttp.ClientConnectionError("the body is larger than a plugin allows")
+            if self._seen is not None:
+                self._seen = [*self._seen, chunk] if self._passed <= _REPEATABLE else None
+            # The next chunk is asked for once this one is written: until then the upstream's time runs.
+            self._expire_in(self._write_timeout)
+            yield chunk
+            self._expire_in(None)
+
+    def _expire_in(self, seconds: float | None) -> None:
+        if self.deadline and not self.deadline.expired():
+            loop = asyncio.get_running_loop()
+            self.deadline.reschedule(None if seconds is None else loop.time() + seconds)
+
+
+class Proxy:
+    """Answers the requests of the proxy port."""
+
+    def __init__(
+        self, http: aiohttp.ClientSession, router: Router, balancer: Balancer, plugins: Plugins
+    ) -> None:
+        self._http, self._router, self._balancer, self._plugins = http, router, balancer, plugins
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        started, request_id = time.monotonic(), uuid.uuid4().hex
+        down: CIMultiDict[str] = CIMultiDict({"X-Kong-Request-Id": request_id})
+        try:
+            exchange = self._admitted(request, request_id)
+            down.extend(exchange.down)
+            upstream, waited = await self._send(exchange)
+            async with upstream:
+                spent = time.monotonic() - started
+                down["X-Kong-Upstream-Latency"] = str(round(waited * 1000))
+                down["X-Kong-Proxy-Latency"] = str(max(0, round((spent - waited) * 1000)))
+                return await _stream(request, upstream, down)
+        except RefusedError as refusal:
+            answer = refusal.answer(request_id, request.headers.get("Accept", ""))
+            answer.headers.extend({name: value for name, value in down.items() if name not in answer.headers})
+            latency = str(round((time.monotonic() - started) * 1000))
+            if refusal.status in (502, 504):  # an upstream was asked
+                answer.headers.update(
+                    {"Via": _VIA, "X-Kong-Upstream-Latency": latency, "X-Kong-Proxy-Latency": "0"}
+                )
+            else:
+                answer.headers["X-Kong-Response-Latency"] = latency
+            return answer
+
+    def _admitted(self, request: web.Request, request_id: str) -> Exchange:
+        path = request.raw_path.partition("?")[0]
+        match = self._router.match(request.method, request.host, path, request.headers)
+        if match is None:
+            raise RefusedError(404, "no Route matched with those values")
+        if "http" not in match.route["protocols"]:
+            status = match.route["https_redirect_status_code"]
+            if status == 426:
+                upgrade = {"Connection": "Upgrade", "Upgrade": "TLS/1.2, HTTP/1.1"}
+                raise RefusedError(426, "Please use HTTPS protocol", upgrade)
+            raise RefusedError(status, "", {"Location": f"https://{request.host}{request.raw_path}"})
+        if match.service is None:
+            raise RefusedError(503, "no Service found with those values")
+        up = _upstream_headers(request, match, request_id)
+        url = URL(upstream_path(match, path) + request.raw_path[len(path) :], encoded=True)
+        exchange = Exchange(request, url, up, match.route, match.service)
+        self._plugins.run(exchange)
+        return exchange
+
+    async def _send(self, exchange: Exchange) -> tuple[aiohttp.ClientResponse, float]:
+        """The upstream's answer and the seconds it took; another target is tried as often as the service allows."""
+        service, request = exchange.service, exchange.request
+        body = _Body(request, exchange.largest_body, _seconds(service["write_timeout"]))
+        tried: set[Peer] = set()
+        started = time.monotonic()
+        refusal = RefusedError(503, "failure to get a peer from the ring-balancer")
+        for _ in range(1 + (service["retries"] or 0)):
+            peer = self._balancer.pick(service, tried)
+            if peer is None:
+                break
+            tried.add(peer)
+            again = request.method in _IDEMPOTENT and body.repeatable
+            try:
+                answer = await self._ask(exchange, peer, body)
+            except aiohttp.ClientConnectorDNSError:
+                refusal = RefusedError(503, "name resolution failed")
+                continue
+            except (aiohttp.ConnectionTimeoutError, TimeoutError) as error:
+                peer.failed("timeouts", "passive")
+                refusal = RefusedError(504, "The upstream server is timing out")
+                if isinstance(error, aiohttp.ConnectionTimeoutError) or (again and body.repeatable):
+                    continue
+            except (aiohttp.ClientError, OSError) as error:
+                if body.too_large:
+                    raise RefusedError(413, "Request size limit exceeded") from error
+                peer.failed("tcp_failures", "passive")
+                refusal = RefusedError(502, "An invalid response was received from the upstream server")
+                if isinstance(error, aiohttp.ClientConnectorError) or (again and body.repeatable):
+                    continue
+            else:
+                peer.answered(answer.status, "passive")
+                return answer, time.monotonic() - started
+            break
+        raise refusal
+
+    async def _ask(self, exchange: Exchange, peer: Peer, body: _Body) -> aiohttp.ClientResponse:
+        service, request = exchange.service, exchange.request
+        scheme = "https" if service["protocol"] in ("https", "tls") else "http"
+        if not exchange.route["preserve_host"]:
+            usual = {"http": 80, "https": 443}[scheme]
+            exchange.up["Host"] = peer.host_header or (peer.address if peer.port != usual else peer.host)
+        async with asyncio.timeout(None) as body.deadline:
+            return await self._http.request(
+                request.method,
+                URL(f"{scheme}://{peer.address}{exchange.url}", encoded=True),
+                headers=exchange.up,
+                data=body if request.body_exists else None,
+                timeout=aiohttp.ClientTimeout(
+                    sock_connect=_seconds(service["connect_timeout"]),
+                    sock_read=_seconds(service["read_timeout"]),
+                ),
+                ssl=bool(service["tls_verify"]),
+            )
+
+
+def session() -> aiohttp.ClientSession:
+    """A pool of connections to upstreams that passes on what it is given and adds nothing of its own."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, ttl_dns_cache=1),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+    )
+
+
+async def bare(_request: web.BaseRequest, answer: web.StreamResponse) -> None:
+    """Takes off what aiohttp adds to an upstream's headers by itself."""
+    for name in answer.get("absent", ()):
+        answer.headers.popall(name, None)
+
+
+async def _stream(
+    request: web.Request, upstream: aiohttp.ClientResponse, down: CIMultiDict[str]
+) -> web.StreamResponse:
+    headers = _end_to_end(upstream.headers)
+    headers.add("Via", _VIA)
+    headers.extend(down)
+    answer = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)
+    answer["absent"] = [name for name in ("Content-Type", "Date", "Server") if name not in headers]
+    await answer.prepare(request)
+    try:
+        async for chunk in upstream.content.iter_any():
+            await answer.write(chunk)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        # The status is sent: only a broken connection can still tell the client that this is not all.
+        _log.warning("an answer broke off: %s", error)
+        if request.transport:
+            request.transport.abort()
+        return answer
+    await answer.write_eof()
+    return answer
+
+
+def _upstream_headers(request: web.Request, match: Match, request_id: str) -> CIMultiDict[str]:
+    """The client's headers and what Kong tells of the client (kong/runloop/handler.lua, access.before)."""
+    headers = _end_to_end(request.headers)
+    listening = request.transport.get_extra_info("sockname")[1] if request.transport else 0
+    client = request.remote or ""
+    known = request.headers.get("X-Forwarded-For")
+    headers["Via"] = _VIA
+    headers["X-Forwarded-For"] = f"{known}, {client}" if known else client
+    headers["X-Forwarded-Proto"] = "http"
+    headers["X-Forwarded-Host"] = re.sub(r":\d+$", "", request.host)
+    headers["X-Forwarded-Port"] = str(listening)
+    headers["X-Forwarded-Path"] = request.raw_path.partition("?")[0]
+    headers.popall("X-Forwarded-Prefix", None)
+    if match.route["strip_path"] and match.prefix and match.prefix != "/":
+        headers["X-Forwarded-Prefix"] = match.prefix
+    headers["X-Real-IP"] = client
+    headers["X-Kong-Request-Id"] = request_id
+    return headers
+
+
+def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    kept: CIMultiDict[str] = CIMultiDict(headers)
+    named = {name.strip().lower() for value in kept.getall("Connection", ()) for name in value.split(",")}
+    for name in _HOP_BY_HOP | named:
+        kept.popall(name, None)
+    return kept
+
+
+def _seconds(milliseconds: int | None) -> float:
+    return (milliseconds or 60000) / 1000

@@ -1,0 +1,100 @@
+"""Which route a request takes, and the path it goes on with."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .fields import Row
+from .store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A route, its service, and the beginning of the path that matched (None if the route has no paths)."""
+
+    route: Row
+    service: Row | None
+    prefix: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A route by one of its paths; rules are tried in the order of `rank`."""
+
+    route: Row
+    path: str | None
+    pattern: re.Pattern[str] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        regex = self.path is not None and self.path.startswith("~")
+        object.__setattr__(self, "pattern", re.compile(self.path[1:]) if regex and self.path else None)
+
+    @property
+    def rank(self) -> tuple[int, bool, int, bool, int, int]:
+        """More kinds of conditions first, then plain hosts, then regexes, then longer paths, then older routes
+        (kong/router/transform.lua, get_priority)."""
+        route = self.route
+        kinds = sum(bool(route[name]) for name in ("methods", "hosts", "headers", "paths"))
+        plain = bool(route["hosts"]) and not any("*" in host for host in route["hosts"])
+        weight = (route["regex_priority"] or 0) if self.pattern else len(self.path or "")
+        return -kinds, not plain, -len(route["headers"] or ()), not self.pattern, -weight, route["created_at"]
+
+    def prefix(self, method: str, host: str, path: str, headers: Mapping[str, str]) -> str | None:
+        """What matched of the path ("" if the route has no paths), or None if this rule does not fit."""
+        route = self.route
+        if route["methods"] and method not in route["methods"]:
+            return None
+        if route["hosts"] and not any(_host_fits(pattern, host) for pattern in route["hosts"]):
+            return None
+        for name, values in (route["headers"] or {}).items():
+            if headers.get(name, "").lower() not in [value.lower() for value in values]:
+                return None
+        if self.pattern:
+            found = self.pattern.match(path)
+            return found[0] if found else None
+        return (self.path or "") if path.startswith(self.path or "") else None
+
+
+class Router:
+    """Routes in the order they are tried, sorted anew when the store has changed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._version, self._rules = store, -1, list[_Rule]()
+
+    def match(self, method: str, host: str, path: str, headers: Mapping[str, str]) -> Match | None:
+        if self._version != self._store.version:
+            self._version = self._store.version
+            routes = [row for row in self._store.rows("routes") if {"http", "https"} & set(row["protocols"])]
+            rules = [_Rule(route, path) for route in routes for path in route["paths"] or [None]]
+            self._rules = sorted(rules, key=lambda rule: rule.rank)
+        for rule in self._rules:
+            prefix = rule.prefix(method, host, path, headers)
+            if prefix is not None:
+                reference = rule.route["service"]
+                service = self._store.get("services", reference["id"]) if reference else None
+                if service is None or service["enabled"]:
+                    return Match(rule.route, service, None if rule.path is None else prefix)
+        return None
+
+
+def _host_fits(pattern: str, host: str) -> bool:
+    """Case counts, as in kong/router/atc.lua; the request's port only if the route names one."""
+    name = host if re.search(r":\d+$", pattern) else re.sub(r":\d+$", "", host)
+    if pattern.startswith("*"):
+        return name.endswith(pattern[1:])
+    if pattern.endswith("*"):
+        return name.startswith(pattern[:-1])
+    return name == pattern
+
+
+def upstream_path(match: Match, path: str) -> str:
+    """The service's path and the request's put together (kong/router/utils.lua, get_upstream_uri_v0)."""
+    base = (match.service or {}).get("path") or "/"
+    if match.prefix is not None and not match.route["strip_path"]:
+        rest = path
+    else:
+        rest = path[len(match.prefix or "/") :]
+        if not rest:
+            slash = match.prefix is not None and len(path) > 1 and path.endswith("/")
+            return base.rstrip("/") + "/" if slash or base == "/" else base.rstrip("/")
+    return base.removesuffix("/") + "/" + rest.removeprefix("/") if rest != "/" else base

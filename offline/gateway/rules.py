@@ -1,0 +1,177 @@
+"""The rules single values are held to, each answering in Kong's words when it is broken, else None."""
+
+import ipaddress
+import os
+import re
+import ssl
+import uuid
+from collections.abc import Callable, Collection
+from typing import Any
+
+Check = Callable[[Any], str | None]
+
+
+def is_uuid(value: str) -> bool:
+    try:
+        return str(uuid.UUID(value)) == value.lower()
+    except ValueError:
+        return False
+
+
+def uuid_text(value: str) -> str | None:
+    return None if is_uuid(value) else "expected a valid UUID"
+
+
+def between(low: int, high: int) -> Check:
+    return lambda value: None if low <= value <= high else f"value should be between {low} and {high}"
+
+
+def above(low: int) -> Check:
+    return lambda value: None if value > low else f"value must be greater than {low}"
+
+
+def one_of(*values: object) -> Check:
+    return lambda value: None if value in values else f"expected one of: {', '.join(map(str, values))}"
+
+
+def not_empty(value: Collection[object]) -> str | None:
+    return None if value else "length must be at least 1"
+
+
+def name(value: str) -> str | None:
+    if re.fullmatch(r"[A-Za-z0-9.\-_~\u0080-\U0010ffff]+", value):
+        return None
+    return f"invalid value '{value}': the only accepted ascii characters are alphanumerics or ., -, _, and ~"
+
+
+def tag(value: str) -> str | None:
+    if value and value.isprintable() and not set(value) & set(",/"):
+        return None
+    return f"invalid tag '{value}': expected printable ascii (except `,` and `/`) or valid utf-8 sequences"
+
+
+def split_address(value: str) -> tuple[str, int | None, str] | None:
+    """(host, port or None, "ipv4" | "ipv6" | "name"), or None if it is no address (kong/tools/ip.lua)."""
+    bare = re.fullmatch(r"\[(.+)\](?::(\d+))?|([^:\[\]]+)(?::(\d+))?", value)
+    host, port = (bare[1] or bare[3], bare[2] or bare[4]) if bare else (value, None)
+    if port and int(port) > 65535:
+        return None
+    try:
+        version = ipaddress.ip_address(host).version
+        return host, int(port) if port else None, f"ipv{version}"
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        plain = all(re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9_]", label) for label in labels)
+        return (host, int(port) if port else None, "name") if plain and not _looks_ipv4(host) else None
+
+
+def _looks_ipv4(host: str) -> bool:
+    return re.fullmatch(r"\d+\.\d+\.\d+\.\d+", host) is not None
+
+
+def host(value: str) -> str | None:
+    address = split_address(value)
+    if address is None and (":" not in value or split_address(value.partition(":")[0]) is None):
+        return f"invalid value: {value}"
+    return "must not have a port" if address is None or address[1] is not None else None
+
+
+def server_name(value: str) -> str | None:
+    plain = value.replace("*", "abc", 1)
+    address = split_address(plain)
+    return "must not be an IP" if address and address[2] != "name" else host(plain)
+
+
+def upstream_name(value: str) -> str | None:
+    match split_address(value):
+        case None:
+            return f"Invalid name ('{value}'); must be a valid hostname"
+        case (_, _, "ipv4" | "ipv6"):
+            return f"Invalid name ('{value}'); no ip addresses allowed"
+        case (_, int(), _):
+            return f"Invalid name ('{value}'); no port allowed"
+    return None
+
+
+def target(value: str) -> str | None:
+    return None if split_address(value) else "Invalid target; not a valid hostname or ip address"
+
+
+def route_host(value: str) -> str | None:
+    if split_address(value.replace("*", "abc")) is None:
+        return f"invalid hostname: {value}"
+    if value.count("*") > 1:
+        return "invalid wildcard: must have at most one wildcard"
+    labels = value.partition(":")[0].split(".")
+    if "*" in value and (len(labels) < 2 or "*" not in (labels[0], labels[-1])):
+        return "invalid wildcard: must be placed at leftmost or rightmost label"
+    return None
+
+
+def path(value: str) -> str | None:
+    if not value.startswith("/"):
+        return "should start with: /"
+    if "//" in value:
+        return "must not have empty segments"
+    if not re.fullmatch(r"[A-Za-z0-9.\-_~/%:@!$&'()*+,;=]*", value):
+        return f"invalid path: '{value}' (characters outside of the reserved list of RFC 3986 found)"
+    if bad := re.search(r"%(?![0-9A-Fa-f]{2}).{0,2}", value):
+        return f"invalid url-encoded value: '{bad[0]}'"
+    return None
+
+
+def route_path(value: str) -> str | None:
+    if value.startswith("/"):
+        return path(value)
+    if not value.startswith("~/"):
+        return "should start with: / (fixed path) or ~/ (regex path)"
+    try:
+        re.compile(value[1:])
+    except re.error as error:
+        return f"invalid regex: '{value[1:]}' ({error})"
+    return None
+
+
+def http_method(value: str) -> str | None:
+    return None if re.fullmatch("[A-Z]+", value) else f"invalid value: {value}"
+
+
+def header_name(value: str) -> str | None:
+    if re.fullmatch("[A-Za-z0-9_-]+", value):
+        return None
+    return f"bad header name '{value}', allowed characters are A-Z, a-z, 0-9, '_', and '-'"
+
+
+def no_host_header(value: str) -> str | None:
+    if value.lower() == "host":
+        return "cannot contain 'host' header, which must be specified in the 'hosts' attribute"
+    return None
+
+
+def certificate(value: str) -> str | None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=value)
+    except (ssl.SSLError, ValueError) as error:
+        return f"invalid certificate: {error}"
+    return None
+
+
+def private_key(value: str) -> str | None:
+    found = re.search(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----.+-----END", value, re.DOTALL)
+    return None if found else "invalid key: no PEM private key"
+
+
+def matching_pair(certificate: str, key: str) -> bool:
+    """Whether the key is the certificate's; OpenSSL reads only files, so the pair goes through memory files."""
+    folder = "/proc/self/fd"
+    pair = [os.memfd_create(name) for name in ("certificate", "key")]
+    try:
+        for memory, text in zip(pair, (certificate, key), strict=True):
+            os.write(memory, text.encode())
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(f"{folder}/{pair[0]}", f"{folder}/{pair[1]}")
+    except ssl.SSLError:
+        return False
+    finally:
+        for memory in pair:
+            os.close(memory)
+    return True

@@ -1,0 +1,91 @@
+"""What the plugins do to a request."""
+
+from typing import Any
+from uuid import uuid4
+
+from tests.offline.peers import Gateway, Site, Upstream
+
+
+def enable(site: Site, name: str, **config: Any) -> dict[str, Any]:
+    return site.gateway.made("POST", f"/services/{site.name}/plugins", {"name": name, "config": config})
+
+
+def consumer(gateway: Gateway) -> tuple[dict[str, Any], str]:
+    row = gateway.made("PUT", f"/consumers/reader-{uuid4().hex[:8]}", {"custom_id": uuid4().hex})
+    key: str = gateway.made("POST", f"/consumers/{row['id']}/key-auth", {})["key"]
+    return row, key
+
+
+def test_key_auth_lets_only_known_keys_in(site: Site, upstream: Upstream) -> None:
+    enable(site, "key-auth")
+    reader, key = consumer(site.gateway)
+    none, wrong = site.get(), site.get(headers={"apikey": "wrong"})
+    assert (none.status_code, none.json()["message"]) == (401, "No API key found in request")
+    assert none.headers["WWW-Authenticate"] == "Key"
+    assert (wrong.status_code, wrong.json()["message"]) == (401, "Unauthorized")
+    assert upstream.seen == []
+    assert site.get(f"/?apikey={key}").status_code == 200
+    assert site.get(headers={"apikey": key, "X-Consumer-Username": "forged"}).status_code == 200
+    seen = upstream.seen[-1]["headers"]
+    assert seen["X-Consumer-ID"] == reader["id"]
+    assert seen["X-Consumer-Username"] == reader["username"]
+    assert seen["X-Consumer-Custom-ID"] == reader["custom_id"]
+    assert seen["X-Credential-Identifier"]
+    assert seen["apikey"] == key
+
+
+def test_key_auth_can_hide_the_key_from_the_upstream(site: Site, upstream: Upstream) -> None:
+    enable(site, "key-auth", hide_credentials=True)
+    _, key = consumer(site.gateway)
+    assert site.get("/?a=1", headers={"apikey": key}).status_code == 200
+    assert site.get(f"/?a=1&apikey={key}").status_code == 200
+    assert [request["path"] for request in upstream.seen] == ["/?a=1"] * 2
+    assert not any("apikey" in request["headers"] for request in upstream.seen)
+
+
+def test_rate_limiting_counts_by_consumer_and_says_what_is_left(site: Site) -> None:
+    enable(site, "key-auth")
+    enable(site, "rate-limiting", hour=2)
+    keys = [consumer(site.gateway)[1] for _ in range(2)]
+    first, second, third = (site.get(headers={"apikey": keys[0]}) for _ in range(3))
+    assert first.headers["X-RateLimit-Limit-Hour"] == first.headers["RateLimit-Limit"] == "2"
+    assert [answer.headers["RateLimit-Remaining"] for answer in (first, second, third)] == ["1", "0", "0"]
+    assert (third.status_code, third.json()["message"]) == (429, "API rate limit exceeded")
+    assert 0 < int(third.headers["Retry-After"]) <= 3600
+    assert third.headers["Retry-After"] == third.headers["RateLimit-Reset"]
+    assert site.get(headers={"apikey": keys[1]}).status_code == 200
+
+
+def test_the_narrowest_configuration_of_a_plugin_wins(site: Site) -> None:
+    enable(site, "rate-limiting", hour=1, limit_by="ip")
+    body = {"name": "rate-limiting", "config": {"hour": 100}}
+    row = site.gateway.made("POST", f"/routes/{site.name}/plugins", body)
+    assert [site.get().status_code for _ in range(3)] == [200] * 3
+    site.gateway.made("PATCH", f"/plugins/{row['id']}", {"enabled": False})
+    assert [site.get().status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_global_plugin_is_for_everyone(site: Site) -> None:
+    row = site.gateway.made("POST", "/plugins", {"name": "key-auth"})
+    assert site.get().status_code == 401
+    site.gateway.call("DELETE", f"/plugins/{row['id']}")
+    assert site.get().status_code == 200
+
+
+def test_request_size_limiting_refuses_what_is_too_large(site: Site, upstream: Upstream) -> None:
+    enable(site, "request-size-limiting", allowed_payload_size=1, size_unit="kilobytes")
+    assert site.get(method="POST", data=b"x" * 1024).status_code == 200
+    upstream.seen.clear()
+    answer = site.get(method="POST", data=b"x" * 1025)
+    assert (answer.status_code, answer.json()["message"]) == (413, "Request size limit exceeded")
+    assert site.get(method="POST", data=iter([b"x" * 1000] * 2)).status_code == 413
+    assert upstream.seen == []
+
+
+def test_correlation_ids_are_made_once_and_echoed(site: Site, upstream: Upstream) -> None:
+    enable(site, "correlation-id", echo_downstream=True, header_name="X-Trace")
+    answers = [site.get(), site.get(), site.get(headers={"X-Trace": "mine"})]
+    echoed = [answer.headers["X-Trace"] for answer in answers]
+    assert echoed == [request["headers"]["X-Trace"] for request in upstream.seen]
+    assert len(set(echoed)) == 3
+    assert echoed[2] == "mine"

@@ -1,0 +1,353 @@
+"""What a client of the proxy sees."""
+
+import contextlib
+import http.client
+import re
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.offline.peers import Gateway, Site, Upstream, free_port, wait_until
+
+
+def test_a_request_without_a_route_is_404_in_kongs_words(gateway: Gateway) -> None:
+    answer = gateway.get("nobody.example")
+    assert answer.status_code == 404
+    assert answer.json()["message"] == "no Route matched with those values"
+    assert re.fullmatch("[0-9a-f]{32}", answer.json()["request_id"])
+    assert answer.headers["X-Kong-Request-Id"] == answer.json()["request_id"]
+    assert answer.headers["Server"] == "kong/3.9.3"
+    assert "X-Kong-Response-Latency" in answer.headers
+    assert "\n" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/plain", "application/xml"])
+def test_an_error_comes_in_the_form_the_client_accepts(gateway: Gateway, kind: str) -> None:
+    answer = gateway.get("nobody.example", headers={"Accept": kind})
+    assert answer.headers["Content-Type"].startswith(kind)
+    assert "no Route matched" in answer.text
+
+
+def test_an_upstreams_answer_passes_with_its_own_headers(site: Site) -> None:
+    answer = site.get("/status/418")
+    assert (answer.status_code, answer.text) == (418, "the upstream says so")
+    assert answer.headers["Server"].startswith("BaseHTTP")
+    assert answer.headers["Via"] == "1.1 kong/3.9.3"
+    assert {"X-Kong-Upstream-Latency", "X-Kong-Proxy-Latency", "X-Kong-Request-Id"} <= answer.headers.keys()
+    assert "Content-Type" not in answer.headers
+
+
+def test_the_upstream_is_told_of_the_client(site: Site, upstream: Upstream) -> None:
+    site.get(
+        "/a/b?c=%20d", headers={"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "forged", "X-Own": "1"}
+    )
+    seen = upstream.seen[-1]
+    assert seen["path"] == "/a/b?c=%20d"
+    assert seen["headers"]["Host"] == upstream.address
+    assert seen["headers"]["X-Forwarded-For"] == "192.0.2.1, 127.0.0.1"
+    assert seen["headers"]["X-Forwarded-Host"] == site.host
+    assert seen["headers"]["X-Forwarded-Proto"] == "http"
+    assert seen["headers"]["X-Forwarded-Port"] == str(site.gateway.proxy_port)
+    assert seen["headers"]["X-Forwarded-Path"] == "/a/b"
+    assert seen["headers"]["X-Real-IP"] == "127.0.0.1"
+    assert seen["headers"]["X-Own"] == "1"
+    assert seen["headers"]["Via"] == "1.1 kong/3.9.3"
+
+
+def test_what_is_for_one_connection_only_stays_on_it(site: Site, upstream: Upstream) -> None:
+    answer = site.get("/twice", headers={"Connection": "X-Hop", "X-Hop": "1", "TE": "trailers"})
+    assert not {"X-Hop", "TE"} & set(upstream.seen[-1]["headers"].keys())
+    assert "Keep-Alive" not in answer.headers
+    assert answer.raw.headers.getlist("Set-Cookie") == ["a=1", "b=2"]
+
+
+def test_hosts_match_by_case_without_port_and_by_wildcard(gateway: Gateway, upstream: Upstream) -> None:
+    site = Site(gateway, upstream.address)
+    site.reroute(hosts=[site.host, f"*.{site.host}", f"to.{site.name}.*"])
+    expected = {
+        site.host: 200,
+        f"{site.host}:9999": 200,
+        site.host.upper(): 404,
+        f"{site.host}.": 404,
+        f"deep.{site.host}": 200,
+        f"to.{site.name}.org": 200,
+        f"x{site.host}": 404,
+    }
+    assert {host: gateway.get(host).status_code for host in expected} == expected
+
+
+def test_the_longest_path_wins_and_is_stripped(gateway: Gateway, upstream: Upstream, other: Upstream) -> None:
+    short, long = Site(gateway, upstream.address), Site(gateway, other.address)
+    short.reroute(paths=["/api"])
+    long.reroute(hosts=[short.host], paths=["/api/v2"])
+    assert [short.get(path).json()["name"] for path in ("/api/v1", "/api/v2/x")] == [
+        upstream.name,
+        other.name,
+    ]
+    assert upstream.seen[-1]["path"] == "/v1"
+    assert other.seen[-1]["path"] == "/x"
+    assert other.seen[-1]["headers"]["X-Forwarded-Prefix"] == "/api/v2"
+    long.reroute(strip_path=False)
+    short.get("/api/v2/x")
+    assert other.seen[-1]["path"] == "/api/v2/x"
+    assert short.get("/elsewhere").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"), [("/", "/base"), ("/x", "/base/x"), ("/x/", "/base/x/"), ("/?q=1", "/base?q=1")]
+)
+def test_the_services_path_comes_first(site: Site, upstream: Upstream, asked: str, sent: str) -> None:
+    site.change(path="/base")
+    site.get(asked)
+    assert upstream.seen[-1]["path"] == sent
+
+
+def test_a_wrong_method_is_no_match(site: Site) -> None:
+    site.reroute(methods=["POST"])
+    assert site.get().status_code == 404
+    assert site.get(method="POST").status_code == 200
+
+
+def test_preserve_host_keeps_the_clients_host(site: Site, upstream: Upstream) -> None:
+    site.reroute(preserve_host=True)
+    site.get()
+    assert upstream.seen[-1]["headers"]["Host"] == site.host
+
+
+def test_https_only_routes_answer_plain_http_as_told(site: Site) -> None:
+    site.reroute(protocols=["https"])
+    answer = site.get("/a?b=c")
+    assert (answer.status_code, answer.json()["message"]) == (426, "Please use HTTPS protocol")
+    assert answer.headers["Upgrade"] == "TLS/1.2, HTTP/1.1"
+    site.reroute(https_redirect_status_code=308)
+    answer = site.get("/a?b=c", allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"https://{site.host}/a?b=c")
+
+
+def test_a_disabled_services_routes_vanish(site: Site) -> None:
+    site.change(enabled=False)
+    assert site.get().status_code == 404
+
+
+def test_a_route_without_service_is_503(site: Site) -> None:
+    site.reroute(service=None)
+    answer = site.get()
+    assert (answer.status_code, answer.json()["message"]) == (503, "no Service found with those values")
+
+
+def test_a_host_nobody_knows_is_503(site: Site) -> None:
+    site.change(host="no-such-host.invalid")
+    answer = site.get()
+    assert (answer.status_code, answer.json()["message"]) == (503, "name resolution failed")
+
+
+def test_a_refused_connection_is_502(site: Site) -> None:
+    site.change(port=free_port())
+    answer = site.get()
+    assert answer.status_code == 502
+    assert answer.json()["message"] == "An invalid response was received from the upstream server"
+    assert answer.headers["Via"] == "1.1 kong/3.9.3"
+
+
+def test_a_connection_closed_without_answer_is_502_and_a_post_is_sent_once(
+    site: Site, upstream: Upstream
+) -> None:
+    assert site.get("/close", method="POST", data=b"x").status_code == 502
+    assert len(upstream.asked("/close")) == 1
+    site.change(retries=2)
+    assert site.get("/close").status_code == 502
+    assert len(upstream.asked("/close")) > 2
+
+
+def test_an_upstream_that_hangs_is_504_in_the_services_time(site: Site) -> None:
+    site.change(read_timeout=200, retries=0)
+    began = time.monotonic()
+    answer = site.get("/hang")
+    assert (answer.status_code, answer.json()["message"]) == (504, "The upstream server is timing out")
+    assert time.monotonic() - began < 1
+
+
+def test_an_upstream_that_takes_no_more_of_a_body_is_504(gateway: Gateway) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        site = Site(gateway, f"127.0.0.1:{deaf.getsockname()[1]}")
+        site.change(write_timeout=200, read_timeout=300, retries=0)
+        answer = site.get(method="POST", data=b"x" * 20_000_000)
+    assert answer.status_code == 504
+
+
+def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(site: Site) -> None:
+    with pytest.raises(requests.exceptions.RequestException):
+        site.get("/cut")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_body_goes_up_byte_for_byte(site: Site, upstream: Upstream, chunked: bool) -> None:
+    body = bytes(range(256)) * 8192
+    pieces = (body[at : at + 50_000] for at in range(0, len(body), 50_000))
+    assert site.get("/echo", method="PUT", data=pieces if chunked else body).json()["body"] == len(body)
+    assert upstream.seen[-1]["body"] == body
+
+
+def test_a_stream_comes_down_as_it_is_sent(site: Site, upstream: Upstream) -> None:
+    upstream.pause = 0.05
+    with site.get("/stream", stream=True) as answer:
+        pieces = answer.iter_content(1000)
+        first = next(pieces)
+        assert upstream.sent < upstream.chunks
+        assert first + b"".join(pieces) == upstream.chunk * upstream.chunks
+
+
+def test_encoded_content_is_left_alone(site: Site) -> None:
+    with site.get("/zipped", stream=True) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert answer.raw.read(decode_content=False) == b"not really zipped"
+
+
+def test_answers_without_a_body_have_none(site: Site) -> None:
+    head = site.get("/", method="HEAD")
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head.headers["Content-Length"]) > 0
+    for status in (204, 304):
+        answer = site.get(f"/status/{status}")
+        assert (answer.status_code, answer.content) == (status, b"")
+    assert site.get("/status/200").text == "the upstream says so"
+
+
+def test_a_client_that_leaves_cancels_its_upstream_request(site: Site, upstream: Upstream) -> None:
+    upstream.chunks, upstream.pause, upstream.chunk = 200, 0.02, b"x" * 200_000
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", site.gateway.proxy_port)) as client:
+        client.request("GET", "/stream", headers={"Host": site.host})
+        client.getresponse().read(10)
+    time.sleep(0.4)
+    sent = upstream.sent
+    time.sleep(0.3)
+    assert upstream.sent <= sent + 1 < upstream.chunks
+
+
+def test_a_pooled_connection_that_was_closed_fails_nobody(site: Site, upstream: Upstream) -> None:
+    for method in ("GET", "PUT", "POST") * 5:
+        assert site.get(method=method, data=b"context").status_code == 200
+        upstream.hang_up()
+
+
+def test_a_body_is_sent_again_whole_after_its_connection_was_lost(site: Site, upstream: Upstream) -> None:
+    rude = socket.create_server(("127.0.0.1", 0))
+
+    def leave_once_the_request_is_read() -> None:
+        connection, _ = rude.accept()
+        rude.close()
+        with connection:
+            while b"all of it" not in connection.recv(65536):
+                pass
+
+    leaving = threading.Thread(target=leave_once_the_request_is_read)
+    leaving.start()
+    site.balance(f"127.0.0.1:{rude.getsockname()[1]}", upstream.address)
+    for _ in range(2):  # one of the two goes to the rude one first
+        assert site.get(method="PUT", data=b"all of it").status_code == 200
+    leaving.join()
+    assert [request["body"] for request in upstream.seen] == [b"all of it"] * 2
+
+
+# balancing
+
+
+def test_requests_are_spread_by_weight(site: Site, upstream: Upstream, other: Upstream) -> None:
+    targets = site.balance(upstream.address, other.address) + "/targets"
+    site.gateway.made("PATCH", f"{targets}/{other.address}", {"weight": 300})
+    names = Counter(site.get().json()["name"] for _ in range(40))
+    assert names == {upstream.name: 10, other.name: 30}
+    site.gateway.made("PATCH", f"{targets}/{other.address}", {"weight": 0})
+    assert {site.get().json()["name"] for _ in range(10)} == {upstream.name}
+
+
+def test_an_upstream_without_targets_is_503(site: Site) -> None:
+    site.balance()
+    answer = site.get()
+    assert (answer.status_code, answer.json()["message"]) == (
+        503,
+        "failure to get a peer from the ring-balancer",
+    )
+
+
+def test_a_target_that_refuses_is_passed_over_for_any_method(site: Site, upstream: Upstream) -> None:
+    site.balance(f"127.0.0.1:{free_port()}", upstream.address)
+    assert {site.get(method="POST", data=b"x").status_code for _ in range(6)} == {200}
+
+
+def test_no_retries_means_none(site: Site, upstream: Upstream) -> None:
+    site.balance(f"127.0.0.1:{free_port()}", upstream.address)
+    site.change(retries=0)
+    assert {site.get().status_code for _ in range(4)} == {200, 502}
+
+
+@pytest.fixture
+def watched(site: Site, upstream: Upstream, other: Upstream) -> Iterator[str]:
+    unhealthy = {"interval": 0.1, "http_failures": 2, "tcp_failures": 1, "timeouts": 1}
+    active = {"http_path": "/health", "timeout": 0.5, "healthy": {"interval": 0.1, "successes": 1}}
+    path = site.balance(upstream.address, other.address, checks={"active": active | {"unhealthy": unhealthy}})
+    yield path
+    site.gateway.call("DELETE", path)
+
+
+def test_a_target_that_fails_its_checks_gets_nothing_until_it_recovers(
+    site: Site, upstream: Upstream, other: Upstream, watched: str
+) -> None:
+    def serving() -> set[str]:
+        return {site.get().json()["name"] for _ in range(4)}
+
+    def health() -> set[str]:
+        return {row["health"] for row in site.gateway.call("GET", f"{watched}/health").json()["data"]}
+
+    assert (serving(), health()) == ({upstream.name, other.name}, {"HEALTHY"})
+    other.health = 503
+    wait_until(lambda: serving() == {upstream.name})
+    assert health() == {"HEALTHY", "UNHEALTHY"}
+    upstream.health = 503
+    wait_until(lambda: site.get().status_code == 503)
+    upstream.health = other.health = 200
+    wait_until(lambda: serving() == {upstream.name, other.name} if site.get().ok else False)
+
+
+def test_a_target_that_dies_is_found_out(
+    site: Site, upstream: Upstream, other: Upstream, watched: str
+) -> None:
+    other.stop()
+    site.change(retries=0)
+    wait_until(lambda: {site.get().status_code for _ in range(4)} == {200})
+    revived = Upstream(other.port)
+    wait_until(lambda: revived.asked("/") and revived.name in {site.get().json()["name"] for _ in range(4)})
+    revived.stop()
+    assert watched
+
+
+def test_passive_checks_take_out_a_target_that_answers_errors(
+    site: Site, upstream: Upstream, other: Upstream
+) -> None:
+    checks = {"passive": {"unhealthy": {"http_failures": 2}}}
+    site.balance(upstream.address, other.address, checks=checks)
+    upstream_or_other = [site.get("/status/500") for _ in range(4)]
+    assert {answer.status_code for answer in upstream_or_other} == {500}
+    assert site.get().status_code == 503
+
+
+def test_a_removed_target_finishes_what_it_has_begun(site: Site, upstream: Upstream, other: Upstream) -> None:
+    targets = site.balance(upstream.address) + "/targets"
+    answers: list[requests.Response] = []
+    slow = threading.Thread(
+        target=lambda: answers.append(
+            requests.get(f"{site.gateway.proxy}/slow", headers={"Host": site.host}, timeout=5)
+        )
+    )
+    slow.start()
+    wait_until(lambda: upstream.asked("/slow"))
+    site.gateway.made("POST", targets, {"target": other.address})
+    site.gateway.call("DELETE", f"{targets}/{upstream.address}")
+    assert {site.get().json()["name"] for _ in range(4)} == {other.name}
+    slow.join()
+    assert (answers[0].status_code, answers[0].text) == (200, "slow")
