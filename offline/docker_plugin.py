@@ -16,7 +16,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, BuildError, DockerException, NotFound
 from docker.models.containers import Container as LiveContainer
-from docker.types import LogConfig, NetworkingConfig, Ulimit
+from docker.types import LogConfig, Ulimit
 
 from infra.plugin import UNKNOWN, Failure, InitFailedError, PluginError, Props, Provider, Resource, serve
 
@@ -288,10 +288,12 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         },
         "host_config": host,
         "labels": _labels(inputs),
-        "networking_config": NetworkingConfig({
-            network["name"]: api.create_endpoint_config(aliases=network.get("aliases"))
-            for network in networks[:1]
-        }),
+        "networking_config": {
+            "EndpointsConfig": {
+                network["name"]: api.create_endpoint_config(aliases=network.get("aliases"))
+                for network in networks[:1]
+            }
+        },
         "stop_signal": inputs.get("stopSignal"),
         "stop_timeout": inputs.get("stopTimeout"),
         "user": inputs.get("user"),

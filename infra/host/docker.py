@@ -12,7 +12,7 @@ USER = "10001:10001"
 DATA = "/app/data"
 MEMORY_MB = 512
 PROCESSES = 256
-STOP_SECONDS = 15
+STOP_SECONDS = 30  # longer than uvicorn waits for the requests that are under way
 HEALTHY_SECONDS = 60
 HEALTH_CHECK = ["CMD", "python3", "-m", "service.health"]
 
