@@ -25,7 +25,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python3", "-c", "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', 8080, timeout=2); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
+HEALTHCHECK --interval=2s --timeout=3s --start-period=30s --retries=3 CMD ["python3", "-m", "service.health"]
 # Stopping waits for the requests that are under way, but not for ever.
 CMD ["uvicorn", "--factory", "service.app:create_app", "--host", "0.0.0.0", "--port", "8080", "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "25"]

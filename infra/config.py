@@ -11,7 +11,7 @@ import pulumi
 from pulumi.runtime import config as runtime
 
 HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-ZONE_ID = re.compile(r"Z[A-Z0-9]{1,31}")
+ZONE_ID = re.compile(r"[A-Z0-9]{1,32}")
 NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
 HEADER = re.compile(r"[A-Za-z0-9-]+")

@@ -44,7 +44,8 @@ class LanguageHost(LanguageServer):
         del request.args[:]
         request.args.append(self._engine_address)
         answer: language_pb2.RunResponse = super().Run(request, context)  # type: ignore[no-untyped-call]
-        return answer
+        # What went wrong has been said by now; `bail` keeps the engine from saying it again.
+        return language_pb2.RunResponse(bail=True) if answer.error else answer
 
 
 def main() -> None:

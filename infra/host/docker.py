@@ -87,7 +87,7 @@ class DockerHost(pulumi.ComponentResource):
                 stop_timeout=STOP_SECONDS,
                 destroy_grace_seconds=STOP_SECONDS,
                 healthcheck=docker.ContainerHealthcheckArgs(
-                    tests=HEALTH_CHECK, interval="2s", timeout="2s", start_period="30s", retries=3
+                    tests=HEALTH_CHECK, interval="2s", timeout="3s", start_period="30s", retries=3
                 ),
                 wait=True,
                 wait_timeout=HEALTHY_SECONDS,
