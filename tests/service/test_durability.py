@@ -1,5 +1,6 @@
 """What was answered stays, whatever ends the process; what shares a database agrees."""
 
+import asyncio
 import signal
 import socket
 import sqlite3
@@ -10,8 +11,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import requests
+from sqlalchemy import make_url
 
+from service.database import open_database
 from tests.service.processes import Peer, Service, running
 
 CLIENTS = 16
@@ -54,6 +58,14 @@ def _write_until_killed(service: Service, after_seconds: float) -> dict[int, str
         service.send(signal.SIGKILL)
         list(writing)
     return answered
+
+
+def test_a_commit_is_synced_to_the_disk(tmp_path: Path) -> None:
+    engine = open_database(make_url(f"sqlite:///{tmp_path}/sessions.db"))
+    with engine.connect() as db:
+        assert db.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert db.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    engine.dispose()
 
 
 def test_ids_and_numbers_go_on_after_a_kill(tmp_path: Path) -> None:
@@ -142,6 +154,35 @@ def test_a_locked_database_is_a_503_and_reads_go_on(tmp_path: Path) -> None:
         assert answer.status_code == 503
         assert "Retry-After" in answer.headers
         assert service.create().status_code == 201
+
+
+def test_past_capacity_a_write_is_refused_at_once_and_the_others_are_done(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/sessions.db?timeout=10"
+    with running(Service(tmp_path, database_url=url)) as service:
+        other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        refused, done = asyncio.run(_create_past_capacity(service, other))
+        other.close()
+        assert refused
+        assert set(refused) == {503}
+        assert set(done) == {201}
+        assert len(service.list()) == len(done)
+
+
+async def _create_past_capacity(service: Service, lock: sqlite3.Connection) -> tuple[list[int], list[int]]:
+    """Statuses of the creates that were answered while the database was locked, and after it."""
+
+    async def create(http: aiohttp.ClientSession) -> int:
+        async with http.post(f"{service.url}/sessions", json={"userId": 1}) as response:
+            return response.status
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        creating = [asyncio.create_task(create(http)) for _ in range(1_500)]
+        await asyncio.wait(creating, timeout=2)
+        refused = [task.result() for task in creating if task.done()]
+        waiting = [task for task in creating if not task.done()]
+        lock.execute("ROLLBACK")
+        return refused, list(await asyncio.gather(*waiting))
 
 
 def test_a_list_does_not_hold_up_other_requests(tmp_path: Path) -> None:
