@@ -13,9 +13,10 @@ from typing import Any
 
 import aiohttp
 import requests
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url, select
 
 from service.database import open_database
+from service.tables import SCHEMA_VERSION, alembic_version
 from tests.service.processes import Peer, Service, running
 
 CLIENTS = 16
@@ -128,6 +129,9 @@ def test_services_that_start_together_share_one_database(tmp_path: Path) -> None
         assert {answer.status_code for answer in answers} == {201}
         assert sorted(answer.json()["sessionId"] for answer in answers) == list(range(1, 201))
         assert all(len(service.list()) == 200 for service in services)
+        with ThreadPoolExecutor(16) as clients:
+            updates = clients.map(lambda number: _update(services[number % 4], number + 1), range(200))
+            assert {answer.status_code for answer in updates} == {200}
         session_id = answers[0].json()["sessionId"]
         services[0].update(session_id, context="seen by all")
         assert {service.context(session_id).json()["context"] for service in services} == {"seen by all"}
@@ -136,6 +140,23 @@ def test_services_that_start_together_share_one_database(tmp_path: Path) -> None
             service.kill()
     numbers = [number for _, number in _rows(tmp_path)]
     assert sorted(numbers) == list(range(1, 201))
+
+
+def test_a_database_can_be_made_by_many_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def open_together(url: URL) -> object:
+        together.wait()
+        engine = open_database(url)
+        with engine.connect() as db:
+            version: object = db.execute(select(alembic_version.c.version_num)).scalar_one()
+        engine.dispose()
+        return version
+
+    with ThreadPoolExecutor(4) as openers:
+        for number in range(20):
+            url = make_url(f"sqlite:///{tmp_path}/{number}.db")
+            assert set(openers.map(open_together, [url] * 4)) == {SCHEMA_VERSION}
 
 
 def test_a_locked_database_is_a_503_and_reads_go_on(tmp_path: Path) -> None:
@@ -210,6 +231,10 @@ def test_a_list_does_not_hold_up_other_requests(tmp_path: Path) -> None:
 
 def _create(service: Service) -> requests.Response:
     return requests.post(f"{service.url}/sessions", json={"userId": 1}, timeout=15)
+
+
+def _update(service: Service, session_id: int) -> requests.Response:
+    return requests.put(f"{service.url}/sessions/{session_id}", json={"context": "new"}, timeout=15)
 
 
 def _fill(folder: Path, *, sessions: int, context: str) -> None:
