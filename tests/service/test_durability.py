@@ -199,7 +199,7 @@ async def _create_past_capacity(service: Service, lock: sqlite3.Connection) -> t
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         creating = [asyncio.create_task(create(http)) for _ in range(1_500)]
-        await asyncio.wait(creating, timeout=2)
+        await asyncio.wait(creating, timeout=1)
         refused = [task.result() for task in creating if task.done()]
         waiting = [task for task in creating if not task.done()]
         lock.execute("ROLLBACK")
