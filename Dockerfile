@@ -16,8 +16,9 @@ FROM ${BASE_IMAGE}
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY service ./service
-# A fresh volume on the data folder takes its owner from here.
-RUN install -d -o 10001 -g 10001 -m 0700 /app/data
+# Readable whatever the umask of the clone; a fresh volume on the data folder takes its owner from here.
+RUN python3 -m compileall -q service && chmod -R a+rX service \
+    && install -d -o 10001 -g 10001 -m 0700 data
 USER 10001:10001
 VOLUME /app/data
 ENV PATH=/opt/venv/bin:$PATH \

@@ -52,7 +52,7 @@ def _open(url: URL) -> Engine:
     _write_ahead(engine)
     with engine.begin() as db:
         if not inspect(db).has_table(alembic_version.name):
-            metadata.create_all(db)
+            metadata.create_all(db, checkfirst=False)  # tables of the same name are someone else's
             db.execute(insert(alembic_version).values(version_num=SCHEMA_VERSION))
             db.execute(insert(allotted).values(only_row=1, last_session_id=0, last_sequence_number=0))
         check_schema(db)

@@ -169,10 +169,10 @@ class ProblemMiddleware:
         except Exception as error:
             if started:
                 raise  # the server cuts the connection, so that half an answer can't pass for a whole one
-            _log(error, scope)
+            instance = scope["raw_path"].decode("latin-1")  # as it was sent: no line break gets into the log
+            _log(error, f"{scope['method']} {instance}")
             if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
                 error.headers = {"Allow": self._allowed(scope)}
-            instance = scope["raw_path"].decode("latin-1")
             await problem(error, instance)(scope, receive, send)
 
     def _allowed(self, scope: Scope) -> str:
@@ -181,8 +181,8 @@ class ProblemMiddleware:
         return ", ".join(sorted({method for route in here for method in route.methods or ()}))
 
 
-def _log(error: Exception, scope: Scope) -> None:
+def _log(error: Exception, request: str) -> None:
     if isinstance(error, UnavailableError):
-        log.warning("%s %s: %s %s", scope["method"], scope["path"], error.detail, error)
+        log.warning("%s: %s: %s", request, error.detail, error)
     elif not isinstance(error, RequestError | HTTPException):
-        log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        log.error("%s failed", request, exc_info=error)

@@ -1,5 +1,6 @@
 """What was answered stays, whatever ends the process; what shares a database agrees."""
 
+import asyncio
 import signal
 import socket
 import sqlite3
@@ -10,8 +11,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import requests
+from sqlalchemy import URL, make_url, select
 
+from service.database import open_database
+from service.tables import SCHEMA_VERSION, alembic_version
 from tests.service.processes import Peer, Service, running
 
 CLIENTS = 16
@@ -54,6 +59,14 @@ def _write_until_killed(service: Service, after_seconds: float) -> dict[int, str
         service.send(signal.SIGKILL)
         list(writing)
     return answered
+
+
+def test_a_commit_is_synced_to_the_disk(tmp_path: Path) -> None:
+    engine = open_database(make_url(f"sqlite:///{tmp_path}/sessions.db"))
+    with engine.connect() as db:
+        assert db.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert db.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    engine.dispose()
 
 
 def test_ids_and_numbers_go_on_after_a_kill(tmp_path: Path) -> None:
@@ -116,6 +129,9 @@ def test_services_that_start_together_share_one_database(tmp_path: Path) -> None
         assert {answer.status_code for answer in answers} == {201}
         assert sorted(answer.json()["sessionId"] for answer in answers) == list(range(1, 201))
         assert all(len(service.list()) == 200 for service in services)
+        with ThreadPoolExecutor(16) as clients:
+            updates = clients.map(lambda number: _update(services[number % 4], number + 1), range(200))
+            assert {answer.status_code for answer in updates} == {200}
         session_id = answers[0].json()["sessionId"]
         services[0].update(session_id, context="seen by all")
         assert {service.context(session_id).json()["context"] for service in services} == {"seen by all"}
@@ -124,6 +140,23 @@ def test_services_that_start_together_share_one_database(tmp_path: Path) -> None
             service.kill()
     numbers = [number for _, number in _rows(tmp_path)]
     assert sorted(numbers) == list(range(1, 201))
+
+
+def test_a_database_can_be_made_by_many_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def open_together(url: URL) -> object:
+        together.wait()
+        engine = open_database(url)
+        with engine.connect() as db:
+            version: object = db.execute(select(alembic_version.c.version_num)).scalar_one()
+        engine.dispose()
+        return version
+
+    with ThreadPoolExecutor(4) as openers:
+        for number in range(20):
+            url = make_url(f"sqlite:///{tmp_path}/{number}.db")
+            assert set(openers.map(open_together, [url] * 4)) == {SCHEMA_VERSION}
 
 
 def test_a_locked_database_is_a_503_and_reads_go_on(tmp_path: Path) -> None:
@@ -142,6 +175,35 @@ def test_a_locked_database_is_a_503_and_reads_go_on(tmp_path: Path) -> None:
         assert answer.status_code == 503
         assert "Retry-After" in answer.headers
         assert service.create().status_code == 201
+
+
+def test_past_capacity_a_write_is_refused_at_once_and_the_others_are_done(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/sessions.db?timeout=10"
+    with running(Service(tmp_path, database_url=url)) as service:
+        other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        refused, done = asyncio.run(_create_past_capacity(service, other))
+        other.close()
+        assert refused
+        assert set(refused) == {503}
+        assert set(done) == {201}
+        assert len(service.list()) == len(done)
+
+
+async def _create_past_capacity(service: Service, lock: sqlite3.Connection) -> tuple[list[int], list[int]]:
+    """Statuses of the creates that were answered while the database was locked, and after it."""
+
+    async def create(http: aiohttp.ClientSession) -> int:
+        async with http.post(f"{service.url}/sessions", json={"userId": 1}) as response:
+            return response.status
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        creating = [asyncio.create_task(create(http)) for _ in range(1_500)]
+        await asyncio.wait(creating, timeout=1)
+        refused = [task.result() for task in creating if task.done()]
+        waiting = [task for task in creating if not task.done()]
+        lock.execute("ROLLBACK")
+        return refused, list(await asyncio.gather(*waiting))
 
 
 def test_a_list_does_not_hold_up_other_requests(tmp_path: Path) -> None:
@@ -169,6 +231,10 @@ def test_a_list_does_not_hold_up_other_requests(tmp_path: Path) -> None:
 
 def _create(service: Service) -> requests.Response:
     return requests.post(f"{service.url}/sessions", json={"userId": 1}, timeout=15)
+
+
+def _update(service: Service, session_id: int) -> requests.Response:
+    return requests.put(f"{service.url}/sessions/{session_id}", json={"context": "new"}, timeout=15)
 
 
 def _fill(folder: Path, *, sessions: int, context: str) -> None:

@@ -98,3 +98,11 @@ def test_a_database_of_an_unknown_release_is_left_alone(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(AssertionError, match="9999"):
         Service(tmp_path)
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "sessions.db") as database:
+        database.execute("CREATE TABLE sessions (session_id INTEGER PRIMARY KEY)")
+    database.close()
+    with pytest.raises(AssertionError, match="table sessions already exists"):
+        Service(tmp_path)
