@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from . import rules
 from .configs import CONFIGS, PERIODS, flatten_redis, nest_redis
+from .errors import schema_violation
 from .fields import Field, Row, flag, foreign, integer, list_of, record, set_of, text
 
 Rule = Callable[[Row], str | None]
@@ -69,9 +70,13 @@ _URL = re.compile(
 
 def _expand_url(body: Row) -> Row:
     """`url` stands for protocol, host, port and path, and beats them (entities/services.lua, shorthand_fields)."""
-    url = body.get("url")
-    if not isinstance(url, str) or (parts := _URL.fullmatch(url)) is None:
-        return body  # left in place, where a rule refuses it
+    if "url" not in body:
+        return body
+    if not isinstance(body["url"], str):
+        raise schema_violation({"url": "expected a string"})
+    parts = _URL.fullmatch(body["url"])
+    if parts is None:
+        raise schema_violation({"url": "could not parse url"})
     port = parts["port"]
     meant: Row = {"host": parts["v6"] or parts["host"] or None, "path": parts["path"] or None}
     if parts["scheme"]:
