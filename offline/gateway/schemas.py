@@ -22,7 +22,7 @@ PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entity:
-    """One kind of row; `key` is the field that can stand for the id in a path, `rules` look at several fields."""
+    """One kind of row; `key` is the field that can stand for the id, `rules` look at several fields."""
 
     name: str
     fields: Fields
@@ -69,7 +69,7 @@ _URL = re.compile(
 
 
 def _expand_url(body: Row) -> Row:
-    """`url` stands for protocol, host, port and path, and beats them (entities/services.lua, shorthand_fields)."""
+    """`url` stands for protocol, host, port and path, and beats them (entities/services.lua)."""
     if "url" not in body:
         return body
     if not isinstance(body["url"], str):
@@ -236,11 +236,14 @@ def _needs(field: str, value: str, other: str) -> tuple[tuple[str, ...], Rule]:
 
 
 def _fallback_fits(row: Row) -> str | None:
-    if row["hash_on"] in ("none", "cookie") and row["hash_fallback"] != "none":
-        return "failed conditional validation given value of field 'hash_on': hash_fallback: expected one of: none"
-    if row["hash_on"] in ("consumer", "ip", "path") and row["hash_fallback"] == row["hash_on"]:
-        return "failed conditional validation given value of field 'hash_on': hash_fallback: must differ"
-    return None
+    """Hashing on nothing or a cookie has no fallback; else it is another thing (entities/upstreams.lua)."""
+    on, fallback = row["hash_on"], row["hash_fallback"]
+    wrong = (
+        fallback != "none"
+        if on in ("none", "cookie")
+        else on == fallback and on in ("consumer", "ip", "path")
+    )
+    return "failed conditional validation given value of field 'hash_on'" if wrong else None
 
 
 _UPSTREAMS = Entity(
