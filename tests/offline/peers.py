@@ -89,7 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == server.health_path:
             self._say(server.health, b"")
         elif path == "/hang":
-            server.stopping.wait(5)
+            self.connection.settimeout(5)
+            with contextlib.suppress(OSError):
+                server.left = self.connection.recv(1) == b""
         elif path == "/close":
             self.close_connection = True
         elif path == "/stream":
@@ -161,7 +163,7 @@ class Upstream(ThreadingHTTPServer):
         self.address = f"127.0.0.1:{self.port}"
         self.seen: list[dict[str, Json]] = []
         self.health, self.chunk, self.chunks, self.pause, self.sent = 200, b"x" * 1000, 10, 0.0, 0
-        self.stopping = threading.Event()
+        self.left = False  # whether who asked for /hang went away
         self._open: list[socket.socket] = []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -181,7 +183,6 @@ class Upstream(ThreadingHTTPServer):
         self._open.clear()
 
     def stop(self) -> None:
-        self.stopping.set()
         self.shutdown()
         self.server_close()
         self.hang_up()

@@ -37,7 +37,8 @@ def test_a_service_carries_all_its_fields_with_their_defaults(service: dict[str,
     timeouts = dict.fromkeys(("connect_timeout", "write_timeout", "read_timeout"), 60000)
     unset = dict.fromkeys(("tags", "client_certificate", "tls_verify", "tls_verify_depth", "ca_certificates"))
     assert {field: value for field, value in service.items() if field not in made} == timeouts | unset | {
-        "name": name, "protocol": "http", "host": "a", "port": 8080, "path": "/base", "retries": 5, "enabled": True,
+        "name": name, "protocol": "http", "host": "a", "port": 8080, "path": "/base", "retries": 5,
+        "enabled": True,
     }  # fmt: skip
 
 
@@ -293,7 +294,7 @@ def test_nested_paths_see_only_what_belongs_to_the_parent(
 def test_lists_come_in_pages_ordered_by_id(gateway: Gateway, name: str) -> None:
     ids = [gateway.made("POST", "/services", {"host": "a", "tags": [name]})["id"] for _ in range(5)]
     seen, path = [], f"/services?size=2&tags={name}"
-    while path:
+    while path and len(seen) < 9:
         page = gateway.call("GET", path).json()
         assert ("offset" in page) is (page["next"] is not None)
         seen.append([row["id"] for row in page["data"]])
