@@ -22,7 +22,7 @@ from .router import Router
 from .store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_GRACE = 2  # seconds that requests under way have to end when the process is told to
+_GRACE = 1  # seconds that requests under way have to end, and as long again once they are cancelled
 
 _log = logging.getLogger("offline.gateway")
 

@@ -157,6 +157,7 @@ class Proxy:
                 if isinstance(error, aiohttp.ConnectionTimeoutError) or (again and body.repeatable):
                     continue
             except (aiohttp.ClientError, OSError) as error:
+                _log.warning("%s failed a %s: %r", peer.address, request.method, error)
                 if body.too_large:
                     raise TurnedAwayError(413, "Request size limit exceeded") from error
                 peer.failed("tcp_failures", "passive")

@@ -127,10 +127,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
-        if status not in (204, 304):
+        has_body = status not in (204, 304)
+        if has_body:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if has_body and self.command != "HEAD":
             self.wfile.write(body)
 
     def _body(self) -> bytes:

@@ -293,7 +293,8 @@ def test_nested_paths_see_only_what_belongs_to_the_parent(
 
 def test_lists_come_in_pages_ordered_by_id(gateway: Gateway, name: str) -> None:
     ids = [gateway.made("POST", "/services", {"host": "a", "tags": [name]})["id"] for _ in range(5)]
-    seen, path = [], f"/services?size=2&tags={name}"
+    seen: list[list[str]] = []
+    path = f"/services?size=2&tags={name}"
     while path and len(seen) < 9:
         page = gateway.call("GET", path).json()
         assert ("offset" in page) is (page["next"] is not None)
