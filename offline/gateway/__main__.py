@@ -6,6 +6,7 @@ balancers, clustering, DB-less mode, and the throughput of nginx.
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ from .router import Router
 from .store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_GRACE = 3  # seconds that requests under way have to end when the process is told to
+_GRACE = 1  # seconds that requests under way have to end, and as long again once they are cancelled
 
 _log = logging.getLogger("offline.gateway")
 
@@ -46,9 +47,12 @@ async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None)
             admin_port,
             proxy_port,
         )
-        await stop.wait()
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait((stopped, watch), return_when=asyncio.FIRST_COMPLETED)
         watch.cancel()
-        await asyncio.gather(watch, *(runner.cleanup() for runner in runners), return_exceptions=True)
+        await asyncio.gather(*(runner.cleanup() for runner in runners))
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch  # health checks that broke end the process with their error
 
 
 async def _listen(host: str, port: int, handle: Handler) -> web.AppRunner:
@@ -63,7 +67,7 @@ async def _listen(host: str, port: int, handle: Handler) -> web.AppRunner:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="offline.gateway", description=__doc__)
-    parser.add_argument("--host", default="0.0.0.0")
+    parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 (it serves a network of containers)
     parser.add_argument("--admin-port", type=int, default=8001)
     parser.add_argument("--proxy-port", type=int, default=8000)
     parser.add_argument(

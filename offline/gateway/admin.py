@@ -18,7 +18,7 @@ from aiohttp import web
 from . import errors
 from .balancer import Balancer
 from .configs import CONFIGS
-from .fields import Json, Row, convert
+from .fields import Field, Json, Row, convert
 from .rules import is_uuid
 from .schemas import ENTITIES, Entity, fields_of
 from .store import Store
@@ -29,6 +29,8 @@ LARGEST_BODY = 10 * 1024 * 1024  # nginx_admin_client_max_body_size
 
 Answer = tuple[int, Json]
 Verb = Callable[[Row, Mapping[str, str]], Answer]
+FieldsFor = Callable[[Row], Mapping[str, Field]]  # what a body may hold, for converting a form
+Endpoint = tuple[FieldsFor, Mapping[str, Verb]]
 
 _log = logging.getLogger(__name__)
 _LISTS = {entity.path or entity.name: entity for entity in ENTITIES.values()}
@@ -75,14 +77,14 @@ class Admin:
 
     async def _answer(self, request: web.Request) -> web.Response:
         parts = [unquote(part) for part in request.raw_path.partition("?")[0].split("/") if part]
-        entity, verbs = self._resolve(parts)
+        fields, verbs = self._resolve(parts)
         method = "GET" if request.method == "HEAD" else request.method
         if method == "OPTIONS":
             allowed = {*verbs, "OPTIONS"} | ({"HEAD"} if "GET" in verbs else set())
             return web.Response(status=204, headers={"Allow": ", ".join(sorted(allowed))})
         if method not in verbs:
             raise errors.plain(405, "Method not allowed")
-        body = await _read(request, entity) if method in ("POST", "PUT", "PATCH") else {}
+        body = await _read(request, fields) if method in ("POST", "PUT", "PATCH") else {}
         if body is None:
             html = "<html><head><title>415 Unsupported Media Type</title></head></html>"
             return web.Response(status=415, text=html, content_type="text/html")
@@ -93,27 +95,27 @@ class Admin:
 
     # what a path names
 
-    def _resolve(self, parts: list[str]) -> tuple[Entity | None, Mapping[str, Verb]]:
+    def _resolve(self, parts: list[str]) -> Endpoint:
         match parts:
             case []:
-                return None, {"GET": self._node}
+                return _no_fields, {"GET": self._node}
             case ["status"]:
-                return None, {"GET": self._status}
+                return _no_fields, {"GET": self._status}
             case ["config"]:
-                return None, {"GET": _no_config, "POST": _no_config}
+                return _no_fields, {"GET": _no_config, "POST": _no_config}
             case ["plugins", "enabled"]:
-                return None, {"GET": lambda _body, _query: (200, {"enabled_plugins": sorted(CONFIGS)})}
+                return _no_fields, {"GET": lambda _body, _query: (200, {"enabled_plugins": sorted(CONFIGS)})}
             case ["tags"]:
-                return None, {"GET": partial(self._tags, None)}
+                return _no_fields, {"GET": partial(self._tags, None)}
             case ["tags", tag]:
-                return None, {"GET": partial(self._tags, tag)}
+                return _no_fields, {"GET": partial(self._tags, tag)}
             case ["schemas", name, "validate"] if name in ENTITIES:
-                return ENTITIES[name], {"POST": partial(self._validate, ENTITIES[name])}
+                return partial(fields_of, ENTITIES[name]), {"POST": partial(self._validate, ENTITIES[name])}
             case ["upstreams", key, "health"]:
-                return None, {"GET": partial(self._health, self._existing("upstreams", key))}
+                return _no_fields, {"GET": partial(self._health, self._existing("upstreams", key))}
             case ["upstreams", key, "targets", "all"]:
                 place = self._nested("upstreams", key, "targets")
-                return place.entity, {"GET": partial(self._list, place)}
+                return _no_fields, {"GET": partial(self._list, place)}
             case [name] if name in _LISTS and _LISTS[name].listed:
                 return self._rows_of(Place(_LISTS[name], f"/{name}"))
             case [name, key] if name in _LISTS and _LISTS[name].listed:
@@ -145,20 +147,25 @@ class Admin:
                 )
         raise errors.not_found()
 
-    def _rows_of(self, place: Place) -> tuple[Entity, Mapping[str, Verb]]:
-        return place.entity, {"GET": partial(self._list, place), "POST": partial(self._create, place)}
+    def _rows_of(self, place: Place) -> Endpoint:
+        fields = partial(fields_of, place.entity)
+        return fields, {"GET": partial(self._list, place), "POST": partial(self._create, place)}
 
-    def _row_of(self, place: Place) -> tuple[Entity, Mapping[str, Verb]]:
+    def _row_of(self, place: Place) -> Endpoint:
         verbs = {"GET": self._show, "PUT": self._replace, "PATCH": self._patch, "DELETE": self._delete}
-        return place.entity, {method: partial(verb, place) for method, verb in verbs.items()}
 
-    def _parent_of(self, name: str, key: str, field: str) -> tuple[Entity, Mapping[str, Verb]]:
+        def fields(body: Row) -> Mapping[str, Field]:
+            return fields_of(place.entity, (self._at(place) or {}) | body)
+
+        return fields, {method: partial(verb, place) for method, verb in verbs.items()}
+
+    def _parent_of(self, name: str, key: str, field: str) -> Endpoint:
         child = _LISTS[name].fields.get(field)
         reference = self._existing(name, key).get(field)
         if child is None or reference is None:
             raise errors.not_found()
-        entity, verbs = self._row_of(Place(ENTITIES[child.reference], f"/{child.reference}", reference["id"]))
-        return entity, {method: verb for method, verb in verbs.items() if method != "DELETE"}
+        fields, verbs = self._row_of(Place(ENTITIES[child.reference], f"/{child.reference}", reference["id"]))
+        return fields, {method: verb for method, verb in verbs.items() if method != "DELETE"}
 
     # the verbs
 
@@ -279,6 +286,10 @@ class Admin:
         return 200, {"data": data, "next": None, "node_id": self._node_id}
 
 
+def _no_fields(_body: Row) -> Mapping[str, Field]:
+    return {}
+
+
 def _no_config(_body: Row, _query: Mapping[str, str]) -> Answer:
     raise errors.plain(400, "this endpoint is only available when Kong is configured to not use a database")
 
@@ -320,7 +331,7 @@ def _tags_filter(query: Mapping[str, str]) -> Callable[[list[str] | None], bool]
     return lambda tags: matches(tag in (tags or ()) for tag in wanted)
 
 
-async def _read(request: web.Request, entity: Entity | None) -> Row | None:
+async def _read(request: web.Request, fields: FieldsFor) -> Row | None:
     """The body as a row, with a form's texts converted; None if it is of a type Kong does not take."""
     kind = request.headers.get("Content-Type", "").lower()
     if not kind:
@@ -337,12 +348,12 @@ async def _read(request: web.Request, entity: Entity | None) -> Row | None:
         return body
     if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         form = _nest((key, str(value)) for key, value in (await request.post()).items())
-        return convert(fields_of(entity, form), form) if entity else form
+        return convert(fields(form), form)
     return None
 
 
 def _nest(pairs: Iterable[tuple[str, str]]) -> Row:
-    """Form keys unfolded: `a.b` nests, `a[]`, `a[1]` and a repeated `a` make lists (kong/api/arguments.lua)."""
+    """Form keys unfolded: `a.b` nests; `a[]`, `a[1]`, a repeated `a` make lists (kong/api/arguments.lua)."""
     body: Row = {}
     for key, value in pairs:
         *way, last = key.split(".")

@@ -10,8 +10,8 @@ SERVER = "kong/3.9.3"
 _FORMS = {
     "application/json": '{{\n  "message":"{message}",\n  "request_id":"{request_id}"\n}}',
     "text/html": (
-        "<!doctype html>\n<html>\n  <head>\n    <title>Error</title>\n  </head>\n  <body>\n    <h1>Error</h1>\n"
-        "    <p>{message}.</p>\n    <p>request_id: {request_id}</p>\n  </body>\n</html>\n"
+        "<!doctype html>\n<html>\n  <head>\n    <title>Error</title>\n  </head>\n  <body>\n"
+        "    <h1>Error</h1>\n    <p>{message}.</p>\n    <p>request_id: {request_id}</p>\n  </body>\n</html>\n"
     ),
     "text/plain": "{message}\nrequest_id: {request_id}\n",
     "application/xml": (
@@ -21,7 +21,7 @@ _FORMS = {
 }
 
 
-class RefusedError(Exception):
+class TurnedAwayError(Exception):
     """The gateway answers in the upstream's place."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:

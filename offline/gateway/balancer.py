@@ -60,7 +60,7 @@ class Peer:
 
 
 class Balancer:
-    """The peers of every upstream, made anew when the store has changed; what is known of their health stays."""
+    """The peers of every upstream, made anew when the store has changed, their health carried over."""
 
     def __init__(self, store: Store) -> None:
         self._store, self._version = store, -1
@@ -149,7 +149,7 @@ async def _probe(http: aiohttp.ClientSession, peer: Peer, active: Row) -> None:
             peer.answered(200, "active")
     except TimeoutError:
         peer.failed("timeouts", "active")
-    except (aiohttp.ClientError, OSError):
+    except (aiohttp.ClientError, OSError, ValueError):  # ValueError: a name no resolver takes
         peer.failed("tcp_failures", "active")
     finally:
         peer.probing = False

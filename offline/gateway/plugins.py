@@ -12,7 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from .answers import RefusedError
+from .answers import TurnedAwayError
 from .fields import Row
 from .store import Store
 
@@ -66,7 +66,7 @@ class Plugins:
         }
 
     def run(self, exchange: Exchange) -> None:
-        """Raises RefusedError when a plugin answers in the upstream's place."""
+        """Raises TurnedAwayError when a plugin answers in the upstream's place."""
         rows = [row for row in self._store.rows("plugins") if row["enabled"] and "http" in row["protocols"]]
         for name, step in self._steps.items() if rows else ():
             if plugin := _narrowest([row for row in rows if row["name"] == name], exchange):
@@ -95,7 +95,7 @@ class Plugins:
         elif config["anonymous"]:
             self._admit(exchange, config["anonymous"], None)
         else:
-            raise RefusedError(401, "Unauthorized" if key else "No API key found in request", challenge)
+            raise TurnedAwayError(401, "Unauthorized" if key else "No API key found in request", challenge)
 
     def _admit(self, exchange: Exchange, consumer_id: str, credential: Row | None) -> None:
         consumer = self._store.get("consumers", consumer_id) or {"id": consumer_id}
@@ -135,7 +135,7 @@ class Plugins:
             told["RateLimit-Reset"] = str(left_least[2])
         shown = {} if config["hide_client_headers"] else told
         if over is not None:
-            raise RefusedError(
+            raise TurnedAwayError(
                 int(config["error_code"]), config["error_message"], shown | {"Retry-After": str(over)}
             )
         exchange.down.update(shown)
@@ -167,10 +167,10 @@ def _limit_size(exchange: Exchange, plugin: Row) -> None:
     config, length = plugin["config"], exchange.request.content_length
     exchange.largest_body = config["allowed_payload_size"] * _UNITS[config["size_unit"]]
     if length is None and config["require_content_length"]:
-        raise RefusedError(411, "A valid Content-Length header is required")
+        raise TurnedAwayError(411, "A valid Content-Length header is required")
     if (length or 0) > exchange.largest_body:
         expects = "100-continue" in exchange.request.headers.get("Expect", "").lower()
-        raise RefusedError(417 if expects else 413, "Request size limit exceeded")
+        raise TurnedAwayError(417 if expects else 413, "Request size limit exceeded")
 
 
 def _narrowest(plugins: list[Row], exchange: Exchange) -> Row | None:

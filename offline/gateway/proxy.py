@@ -12,7 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from .answers import SERVER, RefusedError
+from .answers import SERVER, TurnedAwayError
 from .balancer import Balancer, Peer
 from .plugins import Exchange, Plugins
 from .router import Match, Router, upstream_path
@@ -28,13 +28,21 @@ _IDLE = (
 _IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}
 # RFC 9110, section 7.6.1, and what each side says anew
 _HOP_BY_HOP = {
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-    "transfer-encoding", "upgrade", "expect",
-}  # fmt: skip
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
 
 
 class _Body:
-    """The client's body; it can be read again from the start as long as no more than _REPEATABLE bytes passed."""
+    """The client's body; it can be read again from the start until more than _REPEATABLE bytes passed."""
 
     def __init__(self, request: web.Request, largest: int | None, write_timeout: float) -> None:
         self._content, self._largest, self._write_timeout = request.content, largest, write_timeout
@@ -58,7 +66,9 @@ class _Body:
                 self.too_large = True
                 raise aiohttp.ClientConnectionError("the body is larger than a plugin allows")
             if self._seen is not None:
-                self._seen = [*self._seen, chunk] if self._passed <= _REPEATABLE else None
+                self._seen.append(chunk)
+            if self._passed > _REPEATABLE:
+                self._seen = None
             # The next chunk is asked for once this one is written: until then the upstream's time runs.
             self._expire_in(self._write_timeout)
             yield chunk
@@ -66,8 +76,8 @@ class _Body:
 
     def _expire_in(self, seconds: float | None) -> None:
         if self.deadline and not self.deadline.expired():
-            loop = asyncio.get_running_loop()
-            self.deadline.reschedule(None if seconds is None else loop.time() + seconds)
+            now = asyncio.get_running_loop().time()
+            self.deadline.reschedule(None if seconds is None else now + seconds)
 
 
 class Proxy:
@@ -90,7 +100,7 @@ class Proxy:
                 down["X-Kong-Upstream-Latency"] = str(round(waited * 1000))
                 down["X-Kong-Proxy-Latency"] = str(max(0, round((spent - waited) * 1000)))
                 return await _stream(request, upstream, down)
-        except RefusedError as refusal:
+        except TurnedAwayError as refusal:
             answer = refusal.answer(request_id, request.headers.get("Accept", ""))
             answer.headers.extend({name: value for name, value in down.items() if name not in answer.headers})
             latency = str(round((time.monotonic() - started) * 1000))
@@ -106,15 +116,15 @@ class Proxy:
         path = request.raw_path.partition("?")[0]
         match = self._router.match(request.method, request.host, path, request.headers)
         if match is None:
-            raise RefusedError(404, "no Route matched with those values")
+            raise TurnedAwayError(404, "no Route matched with those values")
         if "http" not in match.route["protocols"]:
             status = match.route["https_redirect_status_code"]
             if status == 426:
                 upgrade = {"Connection": "Upgrade", "Upgrade": "TLS/1.2, HTTP/1.1"}
-                raise RefusedError(426, "Please use HTTPS protocol", upgrade)
-            raise RefusedError(status, "", {"Location": f"https://{request.host}{request.raw_path}"})
+                raise TurnedAwayError(426, "Please use HTTPS protocol", upgrade)
+            raise TurnedAwayError(status, "", {"Location": f"https://{request.host}{request.raw_path}"})
         if match.service is None:
-            raise RefusedError(503, "no Service found with those values")
+            raise TurnedAwayError(503, "no Service found with those values")
         up = _upstream_headers(request, match, request_id)
         url = URL(upstream_path(match, path) + request.raw_path[len(path) :], encoded=True)
         exchange = Exchange(request, url, up, match.route, match.service)
@@ -122,12 +132,12 @@ class Proxy:
         return exchange
 
     async def _send(self, exchange: Exchange) -> tuple[aiohttp.ClientResponse, float]:
-        """The upstream's answer and the seconds it took; another target is tried as often as the service allows."""
+        """The upstream's answer and the seconds it took; tries as many targets as the service allows."""
         service, request = exchange.service, exchange.request
         body = _Body(request, exchange.largest_body, _seconds(service["write_timeout"]))
         tried: set[Peer] = set()
         started = time.monotonic()
-        refusal = RefusedError(503, "failure to get a peer from the ring-balancer")
+        refusal = TurnedAwayError(503, "failure to get a peer from the ring-balancer")
         for _ in range(1 + (service["retries"] or 0)):
             peer = self._balancer.pick(service, tried)
             if peer is None:
@@ -137,18 +147,21 @@ class Proxy:
             try:
                 answer = await self._ask(exchange, peer, body)
             except aiohttp.ClientConnectorDNSError:
-                refusal = RefusedError(503, "name resolution failed")
+                refusal = TurnedAwayError(503, "name resolution failed")
+                if peer.checks is None:
+                    break  # the service names the host itself: there is no other
                 continue
             except (aiohttp.ConnectionTimeoutError, TimeoutError) as error:
                 peer.failed("timeouts", "passive")
-                refusal = RefusedError(504, "The upstream server is timing out")
+                refusal = TurnedAwayError(504, "The upstream server is timing out")
                 if isinstance(error, aiohttp.ConnectionTimeoutError) or (again and body.repeatable):
                     continue
             except (aiohttp.ClientError, OSError) as error:
+                _log.warning("%s failed a %s: %r", peer.address, request.method, error)
                 if body.too_large:
-                    raise RefusedError(413, "Request size limit exceeded") from error
+                    raise TurnedAwayError(413, "Request size limit exceeded") from error
                 peer.failed("tcp_failures", "passive")
-                refusal = RefusedError(502, "An invalid response was received from the upstream server")
+                refusal = TurnedAwayError(502, "An invalid response was received from the upstream server")
                 if isinstance(error, aiohttp.ClientConnectorError) or (again and body.repeatable):
                     continue
             else:
@@ -163,18 +176,23 @@ class Proxy:
         if not exchange.route["preserve_host"]:
             usual = {"http": 80, "https": 443}[scheme]
             exchange.up["Host"] = peer.host_header or (peer.address if peer.port != usual else peer.host)
-        async with asyncio.timeout(None) as body.deadline:
-            return await self._http.request(
-                request.method,
-                URL(f"{scheme}://{peer.address}{exchange.url}", encoded=True),
-                headers=exchange.up,
-                data=body if request.body_exists else None,
-                timeout=aiohttp.ClientTimeout(
-                    sock_connect=_seconds(service["connect_timeout"]),
-                    sock_read=_seconds(service["read_timeout"]),
-                ),
-                ssl=bool(service["tls_verify"]),
-            )
+        timeout = aiohttp.ClientTimeout(
+            sock_connect=_seconds(service["connect_timeout"]), sock_read=_seconds(service["read_timeout"])
+        )
+        try:
+            async with asyncio.timeout(None) as body.deadline:
+                return await self._http.request(
+                    request.method,
+                    URL(f"{scheme}://{peer.address}{exchange.url}", encoded=True),
+                    headers=exchange.up,
+                    # not can_read_body: that turns false once a first attempt has read the body
+                    data=body if request.body_exists else None,
+                    timeout=timeout,
+                    allow_redirects=False,
+                    ssl=bool(service["tls_verify"]),
+                )
+        finally:
+            body.deadline = None  # an upstream may answer first and go on reading
 
 
 def session() -> aiohttp.ClientSession:
@@ -221,7 +239,7 @@ def _upstream_headers(request: web.Request, match: Match, request_id: str) -> CI
     listening = request.transport.get_extra_info("sockname")[1] if request.transport else 0
     client = request.remote or ""
     known = request.headers.get("X-Forwarded-For")
-    headers["Via"] = _VIA
+    headers["Via"] = f"{headers['Via']}, {_VIA}" if "Via" in headers else _VIA
     headers["X-Forwarded-For"] = f"{known}, {client}" if known else client
     headers["X-Forwarded-Proto"] = "http"
     headers["X-Forwarded-Host"] = re.sub(r":\d+$", "", request.host)

@@ -31,7 +31,7 @@ class _Rule:
 
     @property
     def rank(self) -> tuple[int, bool, int, bool, int, int]:
-        """More kinds of conditions first, then plain hosts, then regexes, then longer paths, then older routes
+        """More conditions first, then plain hosts, regexes, longer paths, older routes
         (kong/router/transform.lua, get_priority)."""
         route = self.route
         kinds = sum(bool(route[name]) for name in ("methods", "hosts", "headers", "paths"))
@@ -90,11 +90,10 @@ def _host_fits(pattern: str, host: str) -> bool:
 def upstream_path(match: Match, path: str) -> str:
     """The service's path and the request's put together (kong/router/utils.lua, get_upstream_uri_v0)."""
     base = (match.service or {}).get("path") or "/"
-    if match.prefix is not None and not match.route["strip_path"]:
-        rest = path
-    else:
-        rest = path[len(match.prefix or "/") :]
-        if not rest:
-            slash = match.prefix is not None and len(path) > 1 and path.endswith("/")
-            return base.rstrip("/") + "/" if slash or base == "/" else base.rstrip("/")
-    return base.removesuffix("/") + "/" + rest.removeprefix("/") if rest != "/" else base
+    stripped = match.route["strip_path"] and match.prefix is not None
+    rest = path[len(match.prefix or "") :] if stripped else path[1:]
+    if rest:
+        return base.removesuffix("/") + "/" + rest.removeprefix("/")
+    if base.endswith("/"):
+        return base if base == "/" or path.endswith("/") else base[:-1]
+    return base + "/" if len(path) > 1 and path.endswith("/") else base

@@ -152,7 +152,7 @@ def certificate(value: str) -> str | None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=value)
     except (ssl.SSLError, ValueError) as error:
-        return f"invalid certificate: {error}"
+        return f"invalid certificate: {type(error).__name__}"
     return None
 
 
@@ -162,7 +162,7 @@ def private_key(value: str) -> str | None:
 
 
 def matching_pair(certificate: str, key: str) -> bool:
-    """Whether the key is the certificate's; OpenSSL reads only files, so the pair goes through memory files."""
+    """Whether the key is the certificate's. Python's ssl reads pairs from files only: here from memory."""
     folder = "/proc/self/fd"
     pair = [os.memfd_create(name) for name in ("certificate", "key")]
     try:

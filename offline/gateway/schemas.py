@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from . import rules
 from .configs import CONFIGS, PERIODS, flatten_redis, nest_redis
+from .errors import schema_violation
 from .fields import Field, Row, flag, foreign, integer, list_of, record, set_of, text
 
 Rule = Callable[[Row], str | None]
@@ -21,7 +22,7 @@ PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entity:
-    """One kind of row; `key` is the field that can stand for the id in a path, `rules` look at several fields."""
+    """One kind of row; `key` is the field that can stand for the id, `rules` look at several fields."""
 
     name: str
     fields: Fields
@@ -68,10 +69,14 @@ _URL = re.compile(
 
 
 def _expand_url(body: Row) -> Row:
-    """`url` stands for protocol, host, port and path, and beats them (entities/services.lua, shorthand_fields)."""
-    url = body.get("url")
-    if not isinstance(url, str) or (parts := _URL.fullmatch(url)) is None:
-        return body  # left in place, where a rule refuses it
+    """`url` stands for protocol, host, port and path, and beats them (entities/services.lua)."""
+    if "url" not in body:
+        return body
+    if not isinstance(body["url"], str):
+        raise schema_violation({"url": "expected a string"})
+    parts = _URL.fullmatch(body["url"])
+    if parts is None:
+        raise schema_violation({"url": "could not parse url"})
     port = parts["port"]
     meant: Row = {"host": parts["v6"] or parts["host"] or None, "path": parts["path"] or None}
     if parts["scheme"]:
@@ -231,11 +236,14 @@ def _needs(field: str, value: str, other: str) -> tuple[tuple[str, ...], Rule]:
 
 
 def _fallback_fits(row: Row) -> str | None:
-    if row["hash_on"] in ("none", "cookie") and row["hash_fallback"] != "none":
-        return "failed conditional validation given value of field 'hash_on': hash_fallback: expected one of: none"
-    if row["hash_on"] in ("consumer", "ip", "path") and row["hash_fallback"] == row["hash_on"]:
-        return "failed conditional validation given value of field 'hash_on': hash_fallback: must differ"
-    return None
+    """Hashing on nothing or a cookie has no fallback; else it is another thing (entities/upstreams.lua)."""
+    on, fallback = row["hash_on"], row["hash_fallback"]
+    wrong = (
+        fallback != "none"
+        if on in ("none", "cookie")
+        else on == fallback and on in ("consumer", "ip", "path")
+    )
+    return "failed conditional validation given value of field 'hash_on'" if wrong else None
 
 
 _UPSTREAMS = Entity(

@@ -180,7 +180,7 @@ class Store:
 
 
 def _write(file: Path, text: str) -> None:
-    """All or nothing, also when the machine loses power: a new file, synced, then renamed over the old one."""
+    """All or nothing, also when the power fails: a new file, synced, then renamed over the old one."""
     new = file.with_name(file.name + ".new")
     with new.open("w") as opened:
         opened.write(text)

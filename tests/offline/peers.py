@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import requests
 
+Json = Any  # what JSON, a header or an option may be
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,16 +47,16 @@ class Gateway:
             return self.http.get(f"{self.admin}/status", timeout=5).ok
         return False
 
-    def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
+    def call(self, method: str, path: str, body: Json = None, **more: Json) -> requests.Response:
         return self.http.request(method, self.admin + path, json=body, timeout=10, **more)
 
-    def made(self, method: str, path: str, body: Any) -> dict[str, Any]:
+    def made(self, method: str, path: str, body: Json) -> dict[str, Json]:
         answer = self.call(method, path, body)
         assert answer.status_code in (200, 201), answer.text
-        row: dict[str, Any] = answer.json()
+        row: dict[str, Json] = answer.json()
         return row
 
-    def get(self, host: str, path: str = "/", method: str = "GET", **more: Any) -> requests.Response:
+    def get(self, host: str, path: str = "/", method: str = "GET", **more: Json) -> requests.Response:
         headers = {"Host": host, **more.pop("headers", {})}
         return self.http.request(method, self.proxy + path, headers=headers, timeout=10, **more)
 
@@ -76,12 +77,21 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         server = self.server
         path = self.path.partition("?")[0]
+        if path == "/early":
+            self.send_response(200)
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            self.wfile.write(b"early")
         body = self._body()
         server.seen.append({"method": self.command, "path": self.path, "headers": self.headers, "body": body})
-        if path == server.health_path:
+        if path == "/early":
+            self.wfile.write(body[-5:])
+        elif path == server.health_path:
             self._say(server.health, b"")
         elif path == "/hang":
-            server.stopping.wait(5)
+            self.connection.settimeout(5)
+            with contextlib.suppress(OSError):
+                server.left = self.connection.recv(1) == b""
         elif path == "/close":
             self.close_connection = True
         elif path == "/stream":
@@ -117,10 +127,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
-        if status not in (204, 304):
+        has_body = status not in (204, 304)
+        if has_body:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if has_body and self.command != "HEAD":
             self.wfile.write(body)
 
     def _body(self) -> bytes:
@@ -136,7 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_any  # noqa: N815 (http.server's names)
+    # http.server looks methods up by these names
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_any  # noqa: N815
 
 
 class Upstream(ThreadingHTTPServer):
@@ -150,29 +162,28 @@ class Upstream(ThreadingHTTPServer):
         self.port: int = self.server_address[1]
         self.name = f"upstream-{self.port}"
         self.address = f"127.0.0.1:{self.port}"
-        self.seen: list[dict[str, Any]] = []
+        self.seen: list[dict[str, Json]] = []
         self.health, self.chunk, self.chunks, self.pause, self.sent = 200, b"x" * 1000, 10, 0.0, 0
-        self.stopping = threading.Event()
+        self.left = False  # whether who asked for /hang went away
         self._open: list[socket.socket] = []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
-    def get_request(self) -> tuple[socket.socket, Any]:
+    def get_request(self) -> tuple[socket.socket, Json]:
         connection, address = super().get_request()
         self._open.append(connection)
         return connection, address
 
-    def asked(self, path: str) -> list[dict[str, Any]]:
+    def asked(self, path: str) -> list[dict[str, Json]]:
         return [request for request in self.seen if request["path"].startswith(path)]
 
     def hang_up(self) -> None:
-        """Closes the connections that clients keep open, as a server does when it is idle for long or stops."""
+        """Closes the connections that clients keep open, as a server does that idled or stops."""
         for connection in self._open:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         self._open.clear()
 
     def stop(self) -> None:
-        self.stopping.set()
         self.shutdown()
         self.server_close()
         self.hang_up()
@@ -188,23 +199,23 @@ def wait_until(holds: Callable[[], object], seconds: float = 8) -> None:
 class Site:
     """A service and a route of their own, straight to an address."""
 
-    def __init__(self, gateway: Gateway, address: str, **route: Any) -> None:
+    def __init__(self, gateway: Gateway, address: str, **route: Json) -> None:
         self.gateway, self.name = gateway, f"site-{uuid4().hex[:8]}"
         self.host = f"{self.name}.example"
         self.service = gateway.made("PUT", f"/services/{self.name}", {"url": f"http://{address}"})
         body = {"hosts": [self.host], **route}
         self.route = gateway.made("PUT", f"/services/{self.name}/routes/{self.name}", body)
 
-    def get(self, path: str = "/", method: str = "GET", **more: Any) -> requests.Response:
+    def get(self, path: str = "/", method: str = "GET", **more: Json) -> requests.Response:
         return self.gateway.get(self.host, path, method, **more)
 
-    def change(self, **fields: Any) -> None:
+    def change(self, **fields: Json) -> None:
         self.gateway.made("PATCH", f"/services/{self.name}", fields)
 
-    def reroute(self, **fields: Any) -> None:
+    def reroute(self, **fields: Json) -> None:
         self.gateway.made("PATCH", f"/routes/{self.name}", fields)
 
-    def balance(self, *targets: str, checks: dict[str, Any] | None = None) -> str:
+    def balance(self, *targets: str, checks: dict[str, Json] | None = None) -> str:
         """Puts an upstream of these targets behind the service; returns its path in the Admin API."""
         self.gateway.made("PUT", f"/upstreams/{self.name}", {"healthchecks": checks or {}})
         for target in targets:

@@ -1,16 +1,15 @@
 """What the plugins do to a request."""
 
-from typing import Any
 from uuid import uuid4
 
-from tests.offline.peers import Gateway, Site, Upstream
+from tests.offline.peers import Gateway, Json, Site, Upstream
 
 
-def enable(site: Site, name: str, **config: Any) -> dict[str, Any]:
+def enable(site: Site, name: str, **config: Json) -> dict[str, Json]:
     return site.gateway.made("POST", f"/services/{site.name}/plugins", {"name": name, "config": config})
 
 
-def consumer(gateway: Gateway) -> tuple[dict[str, Any], str]:
+def consumer(gateway: Gateway) -> tuple[dict[str, Json], str]:
     row = gateway.made("PUT", f"/consumers/reader-{uuid4().hex[:8]}", {"custom_id": uuid4().hex})
     key: str = gateway.made("POST", f"/consumers/{row['id']}/key-auth", {})["key"]
     return row, key
