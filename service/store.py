@@ -137,9 +137,7 @@ _ALLOT = (
     )
     .returning(allotted.c.last_session_id, allotted.c.last_sequence_number)
 )
-_UPDATE = (
-    update(sessions).where(sessions.c.id == bindparam("session_id")).values(context=bindparam("new_context"))
-)
+_UPDATE = update(sessions).where(sessions.c.id == bindparam("session_id")).values(context=bindparam("new_context"))
 
 
 def _create_sessions(db: Connection, items: Sequence[NewSession]) -> list[Session]:

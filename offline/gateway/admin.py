@@ -142,9 +142,7 @@ class Admin:
         for field_name, field in fields.items():
             if name in _LISTS and field.reference == _LISTS[name].name:
                 parent = self._existing(name, key)
-                return Place(
-                    _CHILDREN[child], f"/{name}/{key}/{child}", child_key, {field_name: parent["id"]}
-                )
+                return Place(_CHILDREN[child], f"/{name}/{key}/{child}", child_key, {field_name: parent["id"]})
         raise errors.not_found()
 
     def _rows_of(self, place: Place) -> Endpoint:
@@ -172,9 +170,7 @@ class Admin:
     def _list(self, place: Place, _body: Row, query: Mapping[str, str]) -> Answer:
         size, after = _page(query)
         wanted = _tags_filter(query)
-        rows = [
-            row for row in self._store.rows(place.entity.name, **place.of or {}) if wanted(row.get("tags"))
-        ]
+        rows = [row for row in self._store.rows(place.entity.name, **place.of or {}) if wanted(row.get("tags"))]
         if "custom_id" in query and place.entity.name == "consumers":
             rows = [row for row in rows if row["custom_id"] == query["custom_id"]]
         rows = [row for row in rows if row["id"] > after]
@@ -198,9 +194,7 @@ class Admin:
     def _replace(self, place: Place, body: Row, _query: Mapping[str, str]) -> Answer:
         entity = place.entity
         old = self._found(place)
-        if (
-            old is None and not entity.listed
-        ):  # targets are only ever made by POST (kong/api/routes/upstreams.lua)
+        if old is None and not entity.listed:  # targets are only ever made by POST (kong/api/routes/upstreams.lua)
             raise errors.not_found()
         if is_uuid(place.key):
             body = body | {"id": place.key.lower()}

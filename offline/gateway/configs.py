@@ -50,16 +50,12 @@ CONFIGS: dict[str, dict[str, Field]] = {
     },
     "request-size-limiting": {
         "allowed_payload_size": Field(kind="integer", default=128),
-        "size_unit": text(
-            rules.one_of("megabytes", "kilobytes", "bytes"), required=True, default="megabytes"
-        ),
+        "size_unit": text(rules.one_of("megabytes", "kilobytes", "bytes"), required=True, default="megabytes"),
         "require_content_length": flag(default=False),
     },
     "correlation-id": {
         "header_name": text(rules.header_name, required=True, default="Kong-Request-ID"),
-        "generator": text(
-            rules.one_of("uuid", "uuid#counter", "tracker"), required=True, default="uuid#counter"
-        ),
+        "generator": text(rules.one_of("uuid", "uuid#counter", "tracker"), required=True, default="uuid#counter"),
         "echo_downstream": flag(default=False),
     },
 }

@@ -72,9 +72,7 @@ def nothing_to_patch(field: str, value: str) -> RefusedError:
 
 
 def unresolved_reference(field: str, key: str, value: str, entity: str) -> RefusedError:
-    fault = (
-        f"the foreign key cannot be resolved with '{_keys(**{key: value})}' for an existing '{entity}' entity"
-    )
+    fault = f"the foreign key cannot be resolved with '{_keys(**{key: value})}' for an existing '{entity}' entity"
     message = f"foreign key unresolved ({field}.{key}: {fault})"
     return coded(13, "foreign keys unresolved", message, fields={field: {key: fault}})
 

@@ -60,9 +60,7 @@ class Field:
         if self.fields is not None:
             return faults(self.fields, value or {}) or None
         if self.elements is not None and isinstance(value, list):
-            found = [
-                self.elements.fault(item) if item is not None else "required field missing" for item in value
-            ]
+            found = [self.elements.fault(item) if item is not None else "required field missing" for item in value]
             while found and found[-1] is None:
                 found.pop()
             if found:
@@ -95,9 +93,7 @@ class Field:
             return [self.elements.converted(item) for item in (value if isinstance(value, list) else [value])]
         if isinstance(value, dict):
             inner = self.fields or {}
-            return {
-                key: inner.get(key, self.elements or Field()).converted(item) for key, item in value.items()
-            }
+            return {key: inner.get(key, self.elements or Field()).converted(item) for key, item in value.items()}
         if self.kind == "boolean":
             return {"true": True, "false": False}.get(value, value)
         if self.kind in ("integer", "number"):

@@ -21,9 +21,7 @@ _log = logging.getLogger(__name__)
 
 _VIA = f"1.1 {SERVER}"
 _REPEATABLE = 64 * 1024  # bytes of a body remembered so that it can be sent again
-_IDLE = (
-    4  # seconds a connection to an upstream waits for its next request: less than any server keeps one open
-)
+_IDLE = 4  # seconds a connection to an upstream waits for its next request: less than any server keeps one open
 # RFC 9110, section 9.2.2: what may be sent again once it may have arrived
 _IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}
 # RFC 9110, section 7.6.1, and what each side says anew
@@ -83,9 +81,7 @@ class _Body:
 class Proxy:
     """Answers the requests of the proxy port."""
 
-    def __init__(
-        self, http: aiohttp.ClientSession, router: Router, balancer: Balancer, plugins: Plugins
-    ) -> None:
+    def __init__(self, http: aiohttp.ClientSession, router: Router, balancer: Balancer, plugins: Plugins) -> None:
         self._http, self._router, self._balancer, self._plugins = http, router, balancer, plugins
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -194,9 +194,7 @@ _ROUTES = Entity(
         "methods": set_of(text(rules.http_method)),
         "hosts": list_of(text(rules.route_host)),
         "paths": list_of(text(rules.route_path)),
-        "headers": Field(
-            kind="map", keys=(rules.header_name, rules.no_host_header), elements=list_of(text())
-        ),
+        "headers": Field(kind="map", keys=(rules.header_name, rules.no_host_header), elements=list_of(text())),
         "https_redirect_status_code": Field(
             kind="integer", checks=(rules.one_of(426, 301, 302, 307, 308),), default=426, required=True
         ),
@@ -228,9 +226,7 @@ def _needs(field: str, value: str, other: str) -> tuple[tuple[str, ...], Rule]:
     def rule(row: Row) -> str | None:
         if row[field] != value or row[other] is not None:
             return None
-        return (
-            f"failed conditional validation given value of field '{field}': {other}: required field missing"
-        )
+        return f"failed conditional validation given value of field '{field}': {other}: required field missing"
 
     return (field, other), rule
 
@@ -238,11 +234,7 @@ def _needs(field: str, value: str, other: str) -> tuple[tuple[str, ...], Rule]:
 def _fallback_fits(row: Row) -> str | None:
     """Hashing on nothing or a cookie has no fallback; else it is another thing (entities/upstreams.lua)."""
     on, fallback = row["hash_on"], row["hash_fallback"]
-    wrong = (
-        fallback != "none"
-        if on in ("none", "cookie")
-        else on == fallback and on in ("consumer", "ip", "path")
-    )
+    wrong = fallback != "none" if on in ("none", "cookie") else on == fallback and on in ("consumer", "ip", "path")
     return "failed conditional validation given value of field 'hash_on'" if wrong else None
 
 
@@ -277,9 +269,7 @@ _UPSTREAMS = Entity(
                 https_sni=text(rules.server_name),
                 https_verify_certificate=replace(flag(default=True), required=False),
                 headers=Field(kind="map", keys=(rules.header_name,), elements=list_of(text())),
-                healthy=record(
-                    interval=_SECONDS, http_statuses=list_of(_STATUSES, [200, 302]), successes=_COUNT
-                ),
+                healthy=record(interval=_SECONDS, http_statuses=list_of(_STATUSES, [200, 302]), successes=_COUNT),
                 unhealthy=record(
                     interval=_SECONDS,
                     http_statuses=list_of(_STATUSES, [429, 404, 500, 501, 502, 503, 504, 505]),
@@ -298,10 +288,7 @@ _UPSTREAMS = Entity(
         "use_srv_name": replace(flag(default=False), required=False),
     },
     rules=(
-        *(
-            _needs("hash_on", kind, f"hash_on_{kind}")
-            for kind in ("header", "cookie", "query_arg", "uri_capture")
-        ),
+        *(_needs("hash_on", kind, f"hash_on_{kind}") for kind in ("header", "cookie", "query_arg", "uri_capture")),
         *(
             _needs("hash_fallback", kind, f"hash_fallback_{kind}")
             for kind in ("header", "query_arg", "uri_capture")
@@ -374,9 +361,7 @@ _CERTIFICATES = Entity(
         "key": text(rules.private_key, required=True),
         "cert_alt": text(rules.certificate),
         "key_alt": text(rules.private_key),
-        "snis": Field(
-            kind="set", elements=text(rules.server_name), default=[], names=("snis", "certificate")
-        ),
+        "snis": Field(kind="set", elements=text(rules.server_name), default=[], names=("snis", "certificate")),
     },
     rules=((("cert", "key"), _pair_matches),),
 )

@@ -28,9 +28,7 @@ class Store:
     def rows(self, entity: str, **of: str) -> list[Row]:
         """Rows in the order of their ids, of those referenced by name: `rows("targets", upstream=id)`."""
         found = self._rows[entity].values()
-        wanted = [
-            row for row in found if all((row[field] or {}).get("id") == key for field, key in of.items())
-        ]
+        wanted = [row for row in found if all((row[field] or {}).get("id") == key for field, key in of.items())]
         return sorted(wanted, key=lambda row: row["id"])
 
     def get(self, entity: str, row_id: str) -> Row | None:
@@ -93,9 +91,7 @@ class Store:
             row["updated_at"] = fields["updated_at"].auto() if fields["updated_at"].auto else None
         wrong = faults(fields, row)
         whole = [
-            fault
-            for looked_at, rule in entity.rules
-            if not wrong.keys() & set(looked_at) and (fault := rule(row))
+            fault for looked_at, rule in entity.rules if not wrong.keys() & set(looked_at) and (fault := rule(row))
         ]
         if whole:
             wrong["@entity"] = whole
@@ -138,9 +134,7 @@ class Store:
                     owner = taken[field.names[1]]["id"]
                     fault = f"{taken['name']} already associated with existing certificate '{owner}'"
                     raise errors.schema_violation({name: fault})
-        named = {
-            name: (field.names, row.pop(name)) for name, field in entity.fields.items() if field.names[0]
-        }
+        named = {name: (field.names, row.pop(name)) for name, field in entity.fields.items() if field.names[0]}
         self._rows[entity.name][row["id"]] = row
         self.version += 1
         for (child, reference), names in named.values():

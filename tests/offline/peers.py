@@ -35,9 +35,7 @@ class Gateway:
         self.admin, self.proxy = f"http://127.0.0.1:{admin}", f"http://127.0.0.1:{self.proxy_port}"
         command = [sys.executable, "-m", "offline.gateway", "--host", "127.0.0.1"]
         ports = ["--admin-port", str(admin), "--proxy-port", str(self.proxy_port)]
-        self.process = subprocess.Popen(
-            [*command, *ports, *options], cwd=ROOT, stderr=subprocess.PIPE, text=True
-        )
+        self.process = subprocess.Popen([*command, *ports, *options], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         self.http = requests.Session()
         wait_until(self._answers)
 

@@ -51,9 +51,7 @@ def test_a_service_carries_all_its_fields_with_their_defaults(service: dict[str,
         ("http://[::1]:8080", ("http", "::1", 8080, None)),
     ],
 )
-def test_a_url_stands_for_four_fields(
-    gateway: Gateway, name: str, url: str, stored: tuple[Json, ...]
-) -> None:
+def test_a_url_stands_for_four_fields(gateway: Gateway, name: str, url: str, stored: tuple[Json, ...]) -> None:
     row = gateway.made("PUT", f"/services/{name}", {"url": url, "host": "other", "port": 9})
     assert (row["protocol"], row["host"], row["port"], row["path"]) == stored
     assert "url" not in row
@@ -96,9 +94,7 @@ def test_a_bad_service_is_told_all_that_is_wrong(
 
 
 def test_faults_are_counted_and_sorted_in_the_message(gateway: Gateway) -> None:
-    answer = gateway.call(
-        "POST", "/services", {"host": "a", "port": -1, "foo": 1, "tags": ["ok", "a,b"]}
-    ).json()
+    answer = gateway.call("POST", "/services", {"host": "a", "port": -1, "foo": 1, "tags": ["ok", "a,b"]}).json()
     assert answer["name"] == "schema violation"
     assert answer["message"].startswith(
         "3 schema violations (foo: unknown field; port: value should be between 0 and"
@@ -108,9 +104,7 @@ def test_faults_are_counted_and_sorted_in_the_message(gateway: Gateway) -> None:
 
 
 def test_put_makes_and_replaces_with_200(gateway: Gateway, name: str) -> None:
-    first = gateway.call(
-        "PUT", f"/services/{name}", {"host": "a", "retries": 2, "tags": ["x"], "name": "ignored"}
-    )
+    first = gateway.call("PUT", f"/services/{name}", {"host": "a", "retries": 2, "tags": ["x"], "name": "ignored"})
     again = gateway.call("PUT", f"/services/{name}", {"host": "b", "id": NO_ONE})
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.json()["id"] == first.json()["id"]
@@ -136,9 +130,7 @@ def test_a_name_is_taken_once(gateway: Gateway, service: dict[str, Json], name: 
 
 def test_many_at_once_make_one(gateway: Gateway, name: str) -> None:
     def post(_: int) -> int:
-        return requests.post(
-            f"{gateway.admin}/services", json={"name": name, "host": "a"}, timeout=10
-        ).status_code
+        return requests.post(f"{gateway.admin}/services", json={"name": name, "host": "a"}, timeout=10).status_code
 
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         assert sorted(pool.map(post, range(20))) == [201] + [409] * 19
@@ -184,9 +176,7 @@ def test_methods_a_path_does_not_have(gateway: Gateway) -> None:
 
 def test_bodies_that_are_no_json(gateway: Gateway, name: str) -> None:
     def put(data: bytes | None, kind: str | None) -> requests.Response:
-        return gateway.call(
-            "PUT", f"/services/{name}", data=data, headers={"Content-Type": kind} if kind else {}
-        )
+        return gateway.call("PUT", f"/services/{name}", data=data, headers={"Content-Type": kind} if kind else {})
 
     for broken in (b"{", b""):
         answer = put(broken, "application/json")
@@ -203,9 +193,7 @@ def test_forms_are_converted_by_the_schema(gateway: Gateway, name: str) -> None:
         row: dict[str, Json] = answer.json()
         return row
 
-    row = put(
-        "services", {"host": "a", "port": "81", "enabled": "false", "tags[]": ["x", "y"], "retries": ""}
-    )
+    row = put("services", {"host": "a", "port": "81", "enabled": "false", "tags[]": ["x", "y"], "retries": ""})
     assert (row["port"], row["enabled"], row["tags"], row["retries"]) == (81, False, ["x", "y"], None)
     route = put("routes", {"hosts": "a.x", "service.name": name})
     assert (route["hosts"], route["service"]) == (["a.x"], {"id": row["id"]})
@@ -381,9 +369,7 @@ def test_a_plugin_is_once_per_scope_and_its_config_merges(
     assert (config["minute"], config["hour"], config["redis_host"]) == (5, 9, "r")
     form = gateway.call("PATCH", f"/plugins/{plugin['id']}", data={"config.minute": "6"}).json()
     assert (form["config"]["minute"], form["config"]["hour"]) == (6, 9)
-    assert gateway.made(
-        "PUT", f"/plugins/{plugin['id']}", {k: plugin[k] for k in ("name", "config", "service")}
-    )
+    assert gateway.made("PUT", f"/plugins/{plugin['id']}", {k: plugin[k] for k in ("name", "config", "service")})
 
 
 @pytest.mark.parametrize(
@@ -408,9 +394,9 @@ def test_a_consumers_keys_are_unique_and_go_with_it(gateway: Gateway, name: str)
     key = gateway.made("POST", f"/consumers/{name}/key-auth", {})
     assert len(key["key"]) == 32
     assert refusal(gateway.call("POST", f"/consumers/{name}/key-auth", {"key": key["key"]}))[:2] == (409, 5)
-    assert [
-        row["username"] for row in gateway.call("GET", f"/consumers?custom_id={name}").json()["data"]
-    ] == [name]
+    assert [row["username"] for row in gateway.call("GET", f"/consumers?custom_id={name}").json()["data"]] == [
+        name
+    ]
     assert key in gateway.call("GET", "/key-auths").json()["data"]
     assert gateway.call("DELETE", f"/consumers/{name}").status_code == 204
     assert gateway.call("GET", f"/key-auths/{key['id']}").status_code == 404

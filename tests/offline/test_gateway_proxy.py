@@ -43,9 +43,7 @@ def test_an_upstreams_answer_passes_with_its_own_headers(site: Site) -> None:
 
 
 def test_the_upstream_is_told_of_the_client(site: Site, upstream: Upstream) -> None:
-    site.get(
-        "/a/b?c=%20d", headers={"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "forged", "X-Own": "1"}
-    )
+    site.get("/a/b?c=%20d", headers={"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "forged", "X-Own": "1"})
     seen = upstream.seen[-1]
     assert seen["path"] == "/a/b?c=%20d"
     assert seen["headers"]["Host"] == upstream.address
@@ -187,9 +185,7 @@ def test_a_refused_connection_is_502(site: Site) -> None:
     assert answer.headers["Via"] == "1.1 kong/3.9.3"
 
 
-def test_a_connection_closed_without_answer_is_502_and_a_post_is_sent_once(
-    site: Site, upstream: Upstream
-) -> None:
+def test_a_connection_closed_without_answer_is_502_and_a_post_is_sent_once(site: Site, upstream: Upstream) -> None:
     assert site.get("/close", method="POST", data=b"x").status_code == 502
     assert len(upstream.asked("/close")) == 1
     site.change(retries=2)
@@ -229,9 +225,7 @@ def test_a_large_body_goes_up_byte_for_byte(site: Site, upstream: Upstream, chun
 
 
 def test_an_upstream_may_answer_before_it_has_the_whole_body(site: Site, upstream: Upstream) -> None:
-    with contextlib.closing(
-        http.client.HTTPConnection("127.0.0.1", site.gateway.proxy_port, timeout=5)
-    ) as client:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", site.gateway.proxy_port, timeout=5)) as client:
         client.putrequest("POST", "/early", skip_host=True)
         client.putheader("Host", site.host)
         client.putheader("Content-Length", "10")
@@ -338,9 +332,7 @@ def test_a_target_that_refuses_is_passed_over_for_any_method(site: Site, upstrea
     assert {site.get(method="POST", data=b"x").status_code for _ in range(6)} == {200}
 
 
-def test_a_heavy_target_that_refuses_is_not_tried_twice_for_one_request(
-    site: Site, upstream: Upstream
-) -> None:
+def test_a_heavy_target_that_refuses_is_not_tried_twice_for_one_request(site: Site, upstream: Upstream) -> None:
     dead = f"127.0.0.1:{free_port()}"
     targets = site.balance(dead, upstream.address) + "/targets"
     site.gateway.made("PATCH", f"{targets}/{dead}", {"weight": 60000})

@@ -67,7 +67,5 @@ async def show_asked(_: web.Request) -> web.Response:
 
 if __name__ == "__main__":
     app = web.Application()
-    app.add_routes(
-        [web.post("/sequence", sequence), web.post("/behave", behave), web.get("/asked", show_asked)]
-    )
+    app.add_routes([web.post("/sequence", sequence), web.post("/behave", behave), web.get("/asked", show_asked)])
     web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handler_cancellation=True)

@@ -90,9 +90,7 @@ def test_a_stop_finishes_what_is_under_way(tmp_path: Path) -> None:
     assert [answer.status_code for answer in answers] == [201] * CLIENTS
     assert "Traceback" not in printed
     stored = _rows(tmp_path)
-    assert sorted(answer.json()["sessionId"] for answer in answers) == [
-        session_id for session_id, _ in stored
-    ]
+    assert sorted(answer.json()["sessionId"] for answer in answers) == [session_id for session_id, _ in stored]
 
 
 def test_a_stop_leaves_one_tidy_file(tmp_path: Path) -> None:

@@ -92,9 +92,7 @@ def test_a_wrong_method_is_a_405_that_names_all_right_ones(service: Service) -> 
     assert answer.headers["Allow"] == "GET, POST"
 
 
-@pytest.mark.parametrize(
-    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "json", ""]
-)
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "json", ""])
 def test_a_body_that_is_not_called_json_is_a_415(service: Service, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type is not None else {}
     answer = service.request("POST", "/sessions", data=b'{"userId": 1}', headers=headers)
@@ -105,9 +103,7 @@ def test_a_body_that_is_not_called_json_is_a_415(service: Service, content_type:
     "content_type", ["application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"]
 )
 def test_json_has_more_than_one_name(service: Service, content_type: str) -> None:
-    answer = service.request(
-        "POST", "/sessions", data=b'{"userId": 1}', headers={"Content-Type": content_type}
-    )
+    answer = service.request("POST", "/sessions", data=b'{"userId": 1}', headers={"Content-Type": content_type})
     assert answer.status_code == 201
 
 

@@ -34,9 +34,7 @@ def test_wrong_settings_end_the_process_with_all_their_names_and_no_secret(tmp_p
 @pytest.mark.parametrize(
     "url", ["nonsense", "sqlite://", "sqlite:///:memory:", "postgresql://u:hunter2@h/d", "://u:hunter2@h"]
 )
-def test_a_wrong_database_url_is_refused_without_repeating_it(
-    monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
+def test_a_wrong_database_url_is_refused_without_repeating_it(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(SettingsError, match="DATABASE_URL") as refused:
         load_settings()
@@ -64,9 +62,7 @@ def test_making_an_app_opens_nothing(tmp_path: Path) -> None:
 
 def test_importing_the_service_reads_no_environment() -> None:
     code = "import service.app"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], env={"DATABASE_URL": "nonsense"}, timeout=20, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", code], env={"DATABASE_URL": "nonsense"}, timeout=20, check=False)
     assert ended.returncode == 0
 
 
