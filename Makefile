@@ -21,7 +21,10 @@ smoke: setup ## make a session through the gateway and find it again
 	@.venv/bin/python -m local smoke
 
 test: setup ## lint, types and all tests; starts what it needs and stops it again
-	@.venv/bin/python -m local.check
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest --durations=5
 
 setup: ## install or find everything that is needed; starts nothing
 	@$(PYTHON) -m local.install

@@ -154,24 +154,32 @@ class KongTarget(KongEntity):
         path = ("upstreams", inputs["upstream"], "targets")
         document = self._document(inputs)
         try:
-            if self._kong.api.get(*path, object_id) is not None:  # from a run that ended before it was noted
+            found = self._kong.api.get(*path, object_id)
+            if found is None:
+                found = self._posted(path, document | {"id": object_id})
+            if found.get("weight") != inputs["weight"]:  # from a run that ended before it was noted
                 self._kong.api.put(*path, object_id, body=document)
-            elif self._kong.api.post(*path, body=document | {"id": object_id}) is None:
-                raise PluginError(f"there is no upstream {inputs['upstream']} for target {inputs['target']}")
-        except NameTakenError as error:
-            raise PluginError(
-                f"the upstream already has a target {inputs['target']} that this stack did not make: {error}. "
-                "Remove it, then run again."
-            ) from error
-        except InvalidEntityError as error:
-            raise PluginError(
-                f"another upstream has a target with the id {object_id}: remove it, then run again."
-                if error.code == DUPLICATE_ID
-                else str(error)
-            ) from error
         except AdminApiError as error:
             raise PluginError(str(error)) from error
         return object_id, inputs
+
+    def _posted(self, path: tuple[str, str, str], body: Json) -> Json:
+        try:
+            made = self._kong.api.post(*path, body=body)
+        except (NameTakenError, InvalidEntityError) as error:
+            # A repeated POST whose first answer was lost meets its own target.
+            found = self._kong.api.get(*path, body["id"])
+            if found is not None:
+                return found
+            if isinstance(error, InvalidEntityError) and error.code != DUPLICATE_ID:
+                raise
+            raise PluginError(
+                f"Kong already has a target {body['target']} in this upstream, or one with the id {body['id']} in "
+                f"another, which this stack did not make: {error}. Remove it, then run again."
+            ) from error
+        if made is None:
+            raise PluginError(f"there is no upstream {path[1]} for target {body['target']}")
+        return made
 
     def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
         """The live target. On import `object_id` is UPSTREAM/TARGET, each a name or an id."""

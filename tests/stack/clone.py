@@ -1,0 +1,180 @@
+"""A clone of this project with a stack, ports and platform of its own, worked on with the README's commands."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import docker
+import requests
+import yaml
+
+from local.machine import ROOT
+from tests.offline.peers import free_port
+
+HOSTNAME = "sessioncontext.fountain.coach"
+NEVER_SECONDS = 300
+
+
+class Clone:
+    """Everything in it is real: the engine, the containers, the Admin API and Route 53's API over HTTP."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stack = f"t{uuid4().hex[:6]}"
+        self.ports = {"PROXY_PORT": free_port(), "ADMIN_PORT": free_port(), "DNS_PORT": free_port()}
+        self.admin = f"http://127.0.0.1:{self.ports['ADMIN_PORT']}"
+        self.proxy = f"http://127.0.0.1:{self.ports['PROXY_PORT']}"
+        self.file = folder / f"Pulumi.{self.stack}.yaml"
+        copy_of_project(folder)
+        shutil.copy(folder / "Pulumi.dev.yaml", self.file)
+
+    def environment(self) -> dict[str, str]:
+        given = {name: value for name, value in os.environ.items() if name not in ("PATH", "PULUMI_BACKEND_URL")}
+        ports = {name: str(port) for name, port in self.ports.items()}
+        own = str(ROOT / ".local" / "bin")  # a fresh clone finds no CLI of another clone on PATH
+        path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != own)
+        return given | ports | {"STACK": self.stack, "PATH": path}
+
+    def make(self, *targets: str, fails: bool = False) -> str:
+        """Run make; what it printed."""
+        return self._run(["make", *targets], fails=fails)
+
+    def pulumi(self, command: str, *, fails: bool = False) -> str:
+        """Run a pulumi command the way the README says: after `. ./activate`."""
+        return self._run(["bash", "-c", f". ./activate && pulumi --non-interactive {command}"], fails=fails)
+
+    def _run(self, command: list[str], *, fails: bool) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=NEVER_SECONDS,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+    def start(self, *targets: str) -> "subprocess.Popen[str]":
+        """Start make and go on; what it prints goes nowhere."""
+        return subprocess.Popen(
+            ["make", *targets],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def kill_engine(self) -> None:
+        """kill -9 the pulumi process that works on this stack."""
+        found = subprocess.run(
+            ["pgrep", "-f", f"pulumi .*--stack {self.stack}"], capture_output=True, text=True, check=True
+        )
+        for pid in found.stdout.split():
+            os.kill(int(pid), signal.SIGKILL)
+
+    def set(self, key: str, value: object) -> None:
+        """Edit the stack's file by hand."""
+        content = yaml.safe_load(self.file.read_text())
+        content["config"][f"session-context:{key}"] = value
+        self.file.write_text(yaml.safe_dump(content))
+
+    def change_service(self) -> None:
+        """Make another version of the service, so that its containers are replaced."""
+        file = self.folder / "service" / "health.py"
+        file.write_text(f"{file.read_text()}\n# version {uuid4()}\n")
+
+    def outputs(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.pulumi("stack output --json"))
+        return told
+
+    def containers(self) -> list[str]:
+        """Names of the service's containers, running or not."""
+        wanted: dict[str, str | list[str] | bool] = {"label": f"session-context.stack={self.stack}"}
+        with docker_client() as client:
+            return sorted(str(container.name) for container in client.containers.list(all=True, filters=wanted))
+
+    def left_behind(self) -> list[str]:
+        """All that is in the Docker engine and could be this stack's or its platform's."""
+        with docker_client() as client:
+            return [
+                str(found.name)
+                for kind in (client.containers.list(all=True), client.networks.list(), client.volumes.list())
+                for found in kind
+                if self.stack in json.dumps(found.attrs)
+            ]
+
+    def kong(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        return requests.get(self.admin + path, timeout=10).json()
+
+    def targets(self) -> list[str]:
+        upstream = "/upstreams/session_context_management_api/targets"
+        return sorted(row["target"] for row in self.kong(upstream)["data"])
+
+    def request(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401 - requests' options
+        headers = {"Host": HOSTNAME, **more.pop("headers", {})}
+        return requests.request(method, self.proxy + path, headers=headers, timeout=30, **more)
+
+    def route53(self) -> Any:  # noqa: ANN401 - a boto3 client
+        return boto3.client(
+            "route53",
+            endpoint_url=f"http://127.0.0.1:{self.ports['DNS_PORT']}",
+            region_name="us-east-1",
+            aws_access_key_id="dev",
+            aws_secret_access_key="dev",  # noqa: S106 - moto takes any
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        route53 = self.route53()
+        zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+        found: list[dict[str, Any]] = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        return [record for record in found if record["Type"] == "A"]
+
+    def change_record(self, action: str, **fields: object) -> None:
+        """Change the A record by hand, behind the stack's back."""
+        route53 = self.route53()
+        zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+        change = {"Action": action, "ResourceRecordSet": {**self.records()[0], **fields}}
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+
+
+def copy_of_project(folder: Path) -> None:
+    """What git would clone, as it stands in the work tree, with the packages linked instead of installed again."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        source, goal = ROOT / name, folder / name
+        if source.is_file():
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, goal)  # with the mode and without the dates, as a checkout does
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+
+
+def docker_client() -> "contextlib.closing[docker.DockerClient]":
+    """The engine that `make up` uses."""
+    return contextlib.closing(docker.from_env())
+
+
+def eventually(true: object, seconds: float = 30) -> None:
+    """Wait until a function says so."""
+    assert callable(true)
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.1)
