@@ -67,7 +67,7 @@ class DockerHost(pulumi.ComponentResource):
             docker.Container(
                 replica,
                 image=image.reference,
-                envs=environment.variables(),
+                envs=environment.variables() or None,
                 user=USER,
                 read_only=True,
                 init=True,

@@ -167,6 +167,13 @@ def _unlike(shape: object, value: object, where: str) -> str | None:
     return f"{where.rstrip('.')} must be {'a list' if isinstance(shape, list) else f'like {shape!r}'}"
 
 
+def of_shape(shape: object, value: object) -> Any:  # noqa: ANN401 - JSON
+    """A live record with the fields of a shape alone: other versions of Kong have more, or fewer."""
+    if isinstance(shape, dict) and isinstance(value, dict):
+        return {key: of_shape(default, value.get(key, default)) for key, default in shape.items()}
+    return value
+
+
 def laid_over(shape: object, value: object) -> Any:  # noqa: ANN401 - JSON
     """A record with the defaults of its shape where it says nothing."""
     if isinstance(shape, dict) and isinstance(value, dict):

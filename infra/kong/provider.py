@@ -13,7 +13,7 @@ from infra.kong.admin_api import (
     Json,
     NameTakenError,
 )
-from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM, Entity
+from infra.kong.entities import HEALTHCHECKS, ROUTE, SERVICE, TARGET, UPSTREAM, Entity, of_shape
 from infra.plugin import UNKNOWN, Failure, PluginError, Props, Provider, Resource, serve
 
 VERSION = "2.0.0"
@@ -136,6 +136,8 @@ class KongEntity(Resource):
             if name in self._entity.local:
                 return state.get(name, default)
             value = found.get(name, default)
+            if name == "healthchecks":
+                return of_shape(HEALTHCHECKS, value)
             return value["id"] if name in references and value else value
 
         return {name: live(name, default) for name, (default, _) in self._entity.fields.items()}
