@@ -1,11 +1,8 @@
 """What Kong's entities are made of: every managed field with its default, its rule, and its type.
 
-Field names are Kong's own. Rules and defaults follow Kong 3.x, `kong/db/schema/entities/*.lua` and
-`kong/db/schema/typedefs.lua`; Kong itself stays the judge of what no rule here covers.
+Field names and defaults are Kong's own: Kong 3.x, `kong/db/schema/entities/*.lua`.
 """
 
-import ipaddress
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
@@ -13,104 +10,31 @@ from typing import Annotated, Any, get_args
 
 from pulumi import Input
 
+from infra.kong.rules import (
+    METHOD,
+    PROTOCOLS,
+    ROUTE_HOST,
+    WITHOUT_PATH,
+    Rule,
+    algorithms,
+    between,
+    boolean,
+    each,
+    hash_inputs,
+    is_name,
+    is_path,
+    is_tag,
+    is_target,
+    mapping,
+    matching,
+    milliseconds,
+    one_of,
+    route_path,
+    service_host,
+    text,
+    upstream_name,
+)
 from infra.plugin import UNKNOWN, Failure, Props
-
-Rule = Callable[[Any], str | None]
-"""Says what is wrong with a value that is neither null nor unknown, or None."""
-
-PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp")
-WITHOUT_PATH = frozenset({"grpc", "grpcs", "tcp", "tls", "tls_passthrough", "udp"})
-METHOD = re.compile(r"[A-Z]+")
-NAME = re.compile(r"[\w.~-]+")
-HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-ROUTE_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_.-]+(\.\*)?(:\d{1,5})?")
-PATH = re.compile(r"/(?!.*//)[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
-TAG = re.compile(r"[^\x00-\x1f\x7f,/]+")
-
-
-def between(low: int, high: int) -> Rule:
-    """A whole number in a closed range."""
-
-    def rule(value: object) -> str | None:
-        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-            return None
-        return f"must be a whole number from {low} to {high}"
-
-    return rule
-
-
-def one_of(*choices: str | int) -> Rule:
-    """One of a few values."""
-    return lambda value: None if value in choices else f"must be one of {', '.join(map(str, choices))}"
-
-
-def matching(pattern: re.Pattern[str], wanted: str) -> Rule:
-    """A string that a pattern matches whole."""
-    return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else f"must be {wanted}"
-
-
-def each(rule: Rule) -> Rule:
-    """A list whose every item keeps a rule."""
-
-    def check(value: object) -> str | None:
-        if not isinstance(value, list):
-            return "must be a list"
-        wrong = [f"{item!r} {reason}" for item in value if item != UNKNOWN and (reason := rule(item))]
-        return "; ".join(wrong) or None
-
-    return check
-
-
-def boolean(value: object) -> str | None:
-    """True or false."""
-    return None if isinstance(value, bool) else "must be true or false"
-
-
-def text(value: object) -> str | None:
-    """A string that is not empty."""
-    return None if isinstance(value, str) and value else "must be a string that is not empty"
-
-
-def mapping(value: object) -> str | None:
-    """An object, whose content is Kong's to judge."""
-    return None if isinstance(value, dict) else "must be an object"
-
-
-def is_target(value: object) -> str | None:
-    """HOST:PORT, as Kong keeps it."""
-    host, _, port = str(value).rpartition(":")
-    if port.isdigit() and int(port) <= 65535 and _is_host(host.removeprefix("[").removesuffix("]")):
-        return None
-    return "must be HOST:PORT"
-
-
-def _is_host(value: str) -> bool:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return HOST.fullmatch(value) is not None
-    return True
-
-
-def service_host(value: object) -> str | None:
-    """A host name or address, without a port."""
-    return None if isinstance(value, str) and _is_host(value) else "must be a host name or address, without a port"
-
-
-def upstream_name(value: object) -> str | None:
-    """A host name, which services then name as their host."""
-    if isinstance(value, str) and HOST.fullmatch(value) and not value.replace(".", "").isdigit():
-        return None
-    return "must be a host name, without a port, and no address"
-
-
-milliseconds = between(1, 2**31 - 2)
-is_name = matching(NAME, "letters, digits, '.', '-', '_' and '~'")
-is_path = matching(PATH, "an absolute path such as /v2, without '//'")
-is_tag = matching(TAG, "printable, without ',' and '/'")
-route_path = matching(re.compile(r"~?/.*", re.DOTALL), "an absolute path, or '~/' and a regular expression")
-algorithms = one_of("round-robin", "consistent-hashing", "least-connections", "latency")
-hash_inputs = one_of("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture")
 
 HEALTHCHECKS: Props = {
     "active": {

@@ -163,6 +163,20 @@ def test_wrong_config_stops_the_preview_with_one_message_that_names_it_all(clone
     assert "Traceback" not in told
 
 
+def test_secrets_are_in_the_clear_neither_in_previews_nor_in_the_state(clone: Clone) -> None:
+    good = clone.file.read_text()
+    clone.pulumi("config set --secret kongAdminToken canary-token")
+    clone.pulumi("config set --secret databaseUrl sqlite:////app/data/canary.db")
+    assert "canary" not in clone.pulumi("preview --diff")
+    assert "canary" not in clone.pulumi("up --yes")
+    state = clone.pulumi("stack export")
+    assert "kongAdminToken" not in state
+    assert "ciphertext" in state
+    assert "canary" not in state
+    clone.file.write_text(good)
+    clone.make("up")
+
+
 def test_a_taken_port_is_named_with_a_way_out(clone: Clone, tmp_path: Path) -> None:
     other = Clone(tmp_path)
     other.ports = clone.ports

@@ -1,0 +1,109 @@
+"""The rules that values of Kong's fields keep, so that a wrong one is refused before Kong is asked.
+
+They follow Kong 3.x, `kong/db/schema/typedefs.lua` and `kong/db/schema/entities/*.lua`; Kong itself stays the
+judge of what no rule here covers.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+
+from infra.plugin import UNKNOWN
+
+Rule = Callable[[Any], str | None]
+"""Says what is wrong with a value that is neither null nor unknown, or None."""
+
+PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp")
+WITHOUT_PATH = frozenset({"grpc", "grpcs", "tcp", "tls", "tls_passthrough", "udp"})
+METHOD = re.compile(r"[A-Z]+")
+NAME = re.compile(r"[\w.~-]+")
+HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+ROUTE_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_.-]+(\.\*)?(:\d{1,5})?")
+PATH = re.compile(r"/(?!.*//)[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+TAG = re.compile(r"[^\x00-\x1f\x7f,/]+")
+
+
+def between(low: int, high: int) -> Rule:
+    """A whole number in a closed range."""
+
+    def rule(value: object) -> str | None:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return None
+        return f"must be a whole number from {low} to {high}"
+
+    return rule
+
+
+def one_of(*choices: str | int) -> Rule:
+    """One of a few values."""
+    return lambda value: None if value in choices else f"must be one of {', '.join(map(str, choices))}"
+
+
+def matching(pattern: re.Pattern[str], wanted: str) -> Rule:
+    """A string that a pattern matches whole."""
+    return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else f"must be {wanted}"
+
+
+def each(rule: Rule) -> Rule:
+    """A list whose every item keeps a rule."""
+
+    def check(value: object) -> str | None:
+        if not isinstance(value, list):
+            return "must be a list"
+        wrong = [f"{item!r} {reason}" for item in value if item != UNKNOWN and (reason := rule(item))]
+        return "; ".join(wrong) or None
+
+    return check
+
+
+def boolean(value: object) -> str | None:
+    """True or false."""
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def text(value: object) -> str | None:
+    """A string that is not empty."""
+    return None if isinstance(value, str) and value else "must be a string that is not empty"
+
+
+def mapping(value: object) -> str | None:
+    """An object, whose content is Kong's to judge."""
+    return None if isinstance(value, dict) else "must be an object"
+
+
+def is_target(value: object) -> str | None:
+    """HOST:PORT, as Kong keeps it."""
+    host, _, port = str(value).rpartition(":")
+    if port.isdigit() and int(port) <= 65535 and _is_host(host.removeprefix("[").removesuffix("]")):
+        return None
+    return "must be HOST:PORT"
+
+
+def _is_host(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return HOST.fullmatch(value) is not None
+    return True
+
+
+def service_host(value: object) -> str | None:
+    """A host name or address, without a port."""
+    return None if isinstance(value, str) and _is_host(value) else "must be a host name or address, without a port"
+
+
+def upstream_name(value: object) -> str | None:
+    """A host name, which services then name as their host."""
+    if isinstance(value, str) and HOST.fullmatch(value) and not value.replace(".", "").isdigit():
+        return None
+    return "must be a host name, without a port, and no address"
+
+
+milliseconds = between(1, 2**31 - 2)
+is_name = matching(NAME, "letters, digits, '.', '-', '_' and '~'")
+is_path = matching(PATH, "an absolute path such as /v2, without '//'")
+is_tag = matching(TAG, "printable, without ',' and '/'")
+route_path = matching(re.compile(r"~?/.*", re.DOTALL), "an absolute path, or '~/' and a regular expression")
+algorithms = one_of("round-robin", "consistent-hashing", "least-connections", "latency")
+hash_inputs = one_of("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture")
