@@ -3,6 +3,7 @@
 import sys
 
 import docker
+from docker.errors import DockerException
 
 from local import engine, gateway, install, stack, zone
 from local.machine import LocalError, Machine, from_environment
@@ -73,7 +74,7 @@ def main() -> int:
     """Run one verb; 1 when it fails, with its reason on standard error."""
     try:
         VERBS[sys.argv[1]](from_environment())
-    except LocalError as error:
+    except (LocalError, DockerException) as error:
         print(f"\nStopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
