@@ -208,7 +208,7 @@ def _link(link: Path, to: Path) -> None:
 def _script(path: Path, module: str) -> None:
     content = (
         "#!/bin/sh\n"
-        f"# Starts a stand-in: see {module.replace('.', '/')}.py.\n"
+        f"# Starts a stand-in: see {module.replace('.', '/')}.\n"
         f'PYTHONPATH="{ROOT}" exec "{VENV}/bin/python" -m {module} "$@"\n'
     )
     if path.is_symlink() or not path.is_file() or path.read_text() != content:

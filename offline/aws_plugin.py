@@ -5,6 +5,7 @@ nothing else of AWS.
 """
 
 import json
+import sys
 import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -127,5 +128,6 @@ class Record(Resource):
 
 
 if __name__ == "__main__":
+    print("a stand-in serves for Pulumi's AWS plugin (offline/aws_plugin.py)", file=sys.stderr)
     route53 = Route53()
     serve(Provider({"aws:route53/record:Record": Record(route53)}, route53.configure), version("pulumi-aws"))

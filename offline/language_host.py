@@ -50,6 +50,7 @@ class LanguageHost(LanguageServer):
 
 def main() -> None:
     """Serve until the engine ends, as it expects of a language host: the port is the first line."""
+    print("a stand-in serves for pulumi-language-python (offline/language_host.py)", file=sys.stderr)
     end_with_engine()
     server = grpc.server(ThreadPoolExecutor(4))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)

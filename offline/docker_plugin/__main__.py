@@ -1,0 +1,29 @@
+"""Stand-in for Pulumi's Docker plugin, for machines where the official one can't be downloaded.
+
+It answers `docker.Image`, `docker.Volume` and `docker.Container` the way plugin 5.2 does, for the inputs this
+project uses, over the Docker engine's own API. It can't push to a registry, build with BuildKit, or see drift
+other than a container that is gone or stopped.
+"""
+
+import sys
+from importlib.metadata import version
+
+from infra.plugin import Provider, serve
+from offline.docker_plugin.container import Container
+from offline.docker_plugin.engine import Engine
+from offline.docker_plugin.image import Image
+from offline.docker_plugin.volume import Volume
+
+print("a stand-in serves for Pulumi's Docker plugin (offline/docker_plugin)", file=sys.stderr)
+engine = Engine()
+serve(
+    Provider(
+        {
+            "docker:index/container:Container": Container(engine),
+            "docker:index/image:Image": Image(engine),
+            "docker:index/volume:Volume": Volume(engine),
+        },
+        engine.configure,
+    ),
+    version("pulumi-docker"),
+)

@@ -1,0 +1,152 @@
+"""`docker.Container`: made, started, waited for, stopped and removed."""
+
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container as LiveContainer
+from docker.types import LogConfig, Ulimit
+
+from infra.plugin import Failure, InitFailedError, PluginError, Props
+from offline.docker_plugin.engine import DockerResource, labels_of, until
+
+IN_PLACE = frozenset({
+    "destroyGraceSeconds", "healthcheck", "init", "memory", "memorySwap", "mustRun", "restart", "tmpfs", "wait",
+    "waitTimeout",
+})  # fmt: skip
+REPLACED = frozenset({
+    "capabilities", "command", "envs", "image", "labels", "logDriver", "logOpts", "name", "networksAdvanced",
+    "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "user", "volumes",
+})  # fmt: skip
+SECOND = 1_000_000_000  # the engine's API counts nanoseconds
+
+
+class Container(DockerResource):
+    """`docker.Container`, which with `wait` is there when its health check says so."""
+
+    inputs = IN_PLACE | REPLACED
+    replaced_on = REPLACED
+
+    def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:
+        strange = sorted(inputs.keys() - self.inputs)
+        failures = [Failure(name, "this stand-in for the Docker plugin doesn't know it") for name in strange]
+        return self.named(urn, {"mustRun": True} | inputs, old), failures
+
+    def create(self, _urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
+        if preview:
+            return "", inputs
+        api = self.engine.client.api
+        try:
+            made = api.create_container(**_create_arguments(api, inputs))
+            container = self.engine.client.containers.get(made["Id"])
+            self._start(container, inputs)
+        except APIError as error:
+            raise PluginError(f"container {inputs['name']}: {error.explanation}") from error
+        return str(container.id), inputs
+
+    def _start(self, container: LiveContainer, inputs: Props) -> None:
+        container.start()
+        if not inputs.get("wait"):
+            return
+        limit = float(inputs.get("waitTimeout", 60))
+        for _ in until(limit):
+            container.reload()
+            state = container.attrs["State"]
+            if state.get("Health", {}).get("Status") == "healthy":
+                return
+        tail = container.logs(tail=20).decode(errors="replace")
+        raise InitFailedError(
+            f"container {inputs['name']} is not healthy after {limit:.0f} s. It last said:\n{tail}",
+            str(container.id),
+            inputs,
+        )
+
+    def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
+        try:
+            live = self.engine.client.containers.get(object_id)
+        except NotFound:
+            return None
+        managed = {name: state[name] for name in self.inputs & state.keys()}
+        managed["mustRun"] = live.status == "running"
+        return object_id, managed, managed
+
+    def update(self, object_id: str, _state: Props, inputs: Props, *, preview: bool) -> Props:
+        if not preview:
+            container = self.engine.client.containers.get(object_id)
+            if inputs.get("memory"):
+                swap = inputs.get("memorySwap", -1)
+                container.update(mem_limit=f"{inputs['memory']}m", memswap_limit=f"{swap}m" if swap > 0 else swap)
+            if inputs["mustRun"]:
+                self._start(container, inputs)
+        return inputs
+
+    def delete(self, object_id: str, state: Props) -> None:
+        try:
+            container = self.engine.client.containers.get(object_id)
+            container.stop(timeout=state.get("destroyGraceSeconds", 10))
+            container.remove(force=True, v=True)
+        except NotFound:
+            pass
+        except APIError as error:
+            raise PluginError(f"container {state.get('name', object_id)}: {error.explanation}") from error
+
+
+def _nanoseconds(duration: str) -> int:
+    """`5s`, `250ms` or `1m` as the engine's API wants it."""
+    for unit, size in (("ms", SECOND // 1000), ("s", SECOND), ("m", 60 * SECOND)):
+        number = duration.removesuffix(unit)
+        if number != duration:
+            return int(float(number) * size)
+    raise PluginError(f"{duration!r} is no duration such as 5s, 250ms or 1m")
+
+
+def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
+    capabilities = inputs.get("capabilities", {})
+    health = inputs.get("healthcheck")
+    networks = inputs.get("networksAdvanced", [])
+    host = api.create_host_config(
+        binds=[
+            f"{volume['volumeName']}:{volume['containerPath']}:{'ro' if volume.get('readOnly') else 'rw'}"
+            for volume in inputs.get("volumes", [])
+        ],
+        cap_add=capabilities.get("adds"),
+        cap_drop=capabilities.get("drops"),
+        init=inputs.get("init"),
+        log_config=LogConfig(type=inputs.get("logDriver", "json-file"), config=inputs.get("logOpts", {})),
+        mem_limit=f"{inputs['memory']}m" if inputs.get("memory") else None,
+        memswap_limit=f"{inputs['memorySwap']}m" if inputs.get("memorySwap") else None,
+        network_mode=networks[0]["name"] if networks else None,
+        read_only=inputs.get("readOnly"),
+        restart_policy={"Name": inputs.get("restart", "no")},
+        security_opt=inputs.get("securityOpts"),
+        tmpfs=inputs.get("tmpfs"),
+        ulimits=[
+            Ulimit(name=limit["name"], soft=limit["soft"], hard=limit["hard"])
+            for limit in inputs.get("ulimits", [])
+        ],
+    )
+    return {
+        "image": inputs["image"],
+        "name": inputs["name"],
+        "command": inputs.get("command"),
+        "environment": inputs.get("envs", []),
+        "healthcheck": health
+        and {
+            "test": health["tests"],
+            "interval": _nanoseconds(health.get("interval", "0s")),
+            "timeout": _nanoseconds(health.get("timeout", "0s")),
+            "start_period": _nanoseconds(health.get("startPeriod", "0s")),
+            "retries": health.get("retries", 0),
+        },
+        "host_config": host,
+        "labels": labels_of(inputs),
+        "networking_config": {
+            "EndpointsConfig": {
+                network["name"]: api.create_endpoint_config(aliases=network.get("aliases"))
+                for network in networks[:1]
+            }
+        },
+        "stop_signal": inputs.get("stopSignal"),
+        "stop_timeout": inputs.get("stopTimeout"),
+        "user": inputs.get("user"),
+    }  # fmt: skip

@@ -1,0 +1,49 @@
+"""`docker.Volume`."""
+
+from docker.errors import APIError, NotFound
+
+from infra.plugin import Failure, PluginError, Props
+from offline.docker_plugin.engine import DockerResource, labels_of, until
+
+IN_USE_SECONDS = 30.0
+
+
+class Volume(DockerResource):
+    """`docker.Volume`: one of a name that exists already is taken over silently, as the plugin does."""
+
+    inputs = frozenset({"labels", "name"})
+    replaced_on = inputs
+
+    def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:
+        return self.named(urn, inputs, old), []
+
+    def create(self, _urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
+        if not preview:
+            self.engine.client.volumes.create(name=inputs["name"], labels=labels_of(inputs))
+        return str(inputs["name"]), inputs | {"driver": "local"}
+
+    def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
+        try:
+            live = self.engine.client.volumes.get(object_id)
+        except NotFound:
+            return None
+        labels = [{"label": key, "value": value} for key, value in sorted((live.attrs["Labels"] or {}).items())]
+        if state.get("labels") and labels_of(state) == labels_of({"labels": labels}):
+            labels = state["labels"]
+        inputs = {"name": object_id} | ({"labels": labels} if labels else {})
+        return object_id, inputs | {"driver": "local"}, inputs
+
+    def update(self, _object_id: str, _state: Props, inputs: Props, *, preview: bool) -> Props:  # noqa: ARG002
+        return inputs | {"driver": "local"}
+
+    def delete(self, object_id: str, state: Props) -> None:  # noqa: ARG002
+        for _ in until(IN_USE_SECONDS):
+            try:
+                self.engine.client.volumes.get(object_id).remove()
+            except NotFound:
+                return
+            except APIError as error:
+                in_use = error
+            else:
+                return
+        raise PluginError(f"volume {object_id} is still in use: {in_use.explanation}")
