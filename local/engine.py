@@ -82,7 +82,7 @@ def stop() -> None:
     if not PID_FILE.exists():
         return
     client = find()
-    if client is not None and client.containers.list():
+    if client is not None and client.containers.list(ignore_removed=True):
         say("The Docker engine runs other containers, so it is left running")
         return
     pid = int(PID_FILE.read_text())

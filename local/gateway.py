@@ -68,7 +68,7 @@ def start(client: docker.DockerClient, machine: Machine) -> None:
 def stop(client: docker.DockerClient, machine: Machine) -> None:
     """Remove every container, volume and network of this machine's platform."""
     wanted: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={machine.stack}"}
-    for container in client.containers.list(all=True, filters=wanted):
+    for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
         container.remove(force=True, v=True)
     for volume in client.volumes.list(filters=wanted):
         volume.remove(force=True)

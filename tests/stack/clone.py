@@ -103,14 +103,21 @@ class Clone:
         """Names of the service's containers, running or not."""
         wanted: dict[str, str | list[str] | bool] = {"label": f"session-context.stack={self.stack}"}
         with docker_client() as client:
-            return sorted(str(container.name) for container in client.containers.list(all=True, filters=wanted))
+            return sorted(
+                str(container.name)
+                for container in client.containers.list(all=True, filters=wanted, ignore_removed=True)
+            )
 
     def left_behind(self) -> list[str]:
         """All that is in the Docker engine and could be this stack's or its platform's."""
         with docker_client() as client:
             return [
                 str(found.name)
-                for kind in (client.containers.list(all=True), client.networks.list(), client.volumes.list())
+                for kind in (
+                    client.containers.list(all=True, ignore_removed=True),
+                    client.networks.list(),
+                    client.volumes.list(),
+                )
                 for found in kind
                 if self.stack in json.dumps(found.attrs)
             ]
