@@ -1,4 +1,4 @@
-"""The Docker engine: the one that is there, or one that we install and start."""
+"""The Docker engine: the one that is there, or one that `make setup` installed and we start."""
 
 import contextlib
 import os
@@ -13,12 +13,12 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
+from local.install import apt_install, is_debian_root
 from local.machine import LOGS, ROOT, STATE, LocalError
 from local.steps import run, say, step
 
 PID_FILE = STATE / "dockerd.pid"
 START_SECONDS = 60
-DEBIAN_PACKAGES = ["docker.io", "iptables", "tini"]
 BASE_IMAGE = "session-context-base:bookworm"
 OFFICIAL_BASE_IMAGE = "python:3.11-slim-bookworm"
 BASE_PACKAGES = "python3,python3-venv,ca-certificates"
@@ -45,7 +45,7 @@ def find() -> docker.DockerClient | None:
 
 
 def start() -> docker.DockerClient:
-    """The engine that answers; where none does, one is installed and started (on Debian, as root)."""
+    """The engine that answers; where none does, the one installed here is started."""
     client = find()
     if client is not None:
         return client
@@ -53,15 +53,11 @@ def start() -> docker.DockerClient:
         raise LocalError(
             f"no Docker engine answers at {os.environ['DOCKER_HOST']}: start it, or unset DOCKER_HOST"
         )
-    if not Path("/etc/debian_version").exists() or os.geteuid() != 0:
+    if shutil.which("dockerd") is None or os.geteuid() != 0:
         raise LocalError(
             "no Docker engine answers. Install and start one (https://docs.docker.com/engine/install/), then run "
             "this again. Only on Debian, as root, is it done for you."
         )
-    if shutil.which("dockerd") is None:
-        with step(f"Installing a Docker engine: {' '.join(DEBIAN_PACKAGES)}"):
-            run(["apt-get", "update"], log="apt-update")
-            run(["apt-get", "install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES], log="apt-install")
     with step("Starting the Docker engine"):
         LOGS.mkdir(parents=True, exist_ok=True)
         with (LOGS / "dockerd.log").open("ab") as log:
@@ -120,15 +116,14 @@ def base_image(client: docker.DockerClient) -> None:
     if pulled(client, OFFICIAL_BASE_IMAGE):
         client.images.get(OFFICIAL_BASE_IMAGE).tag(BASE_IMAGE)
         return
-    if not Path("/etc/debian_version").exists() or os.geteuid() != 0:
+    if not is_debian_root():
         raise LocalError(
             f"{OFFICIAL_BASE_IMAGE} can't be pulled, and only on Debian, as root, can another be made"
         )
     say("No images can be pulled, so a stand-in for the base image is made from Debian's packages")
     with step("Making the base image"):
         if shutil.which("mmdebstrap") is None:
-            run(["apt-get", "update"], log="apt-update")
-            run(["apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap"], log="apt-install")
+            apt_install("mmdebstrap")
         archive = STATE / "base.tar"
         # Where TLS goes through a company's own authority, builds need it as this machine does.
         own_authorities = [f"--customize-hook=copy-in {CA_BUNDLE} /etc/ssl/certs"] if CA_BUNDLE.exists() else []

@@ -18,6 +18,7 @@ from local.machine import BIN, CACHE, ROOT, STATE, VENV, LocalError
 from local.steps import run, say, step
 
 REQUIREMENTS = ROOT / "requirements.txt"
+DOCKER_PACKAGES = ("docker.io", "iptables", "tini")
 PLUGINS = ("docker", "aws")
 OLDEST_PYTHON = (3, 11)
 OLDEST_PULUMI = (3, 171)  # the first whose Python SDK has the provider interface we use
@@ -45,11 +46,31 @@ def setup() -> None:
             "make up PYTHON=python3.12"
         )
     BIN.mkdir(parents=True, exist_ok=True)
+    _docker_engine()
     _python_packages()
     official = _pulumi()
     _language_host(official)
     for name in PLUGINS:
         _plugin(name)
+
+
+def is_debian_root() -> bool:
+    """Whether we may install Debian's packages here."""
+    return Path("/etc/debian_version").exists() and os.geteuid() == 0
+
+
+def apt_install(*packages: str) -> None:
+    """Install Debian's packages."""
+    run(["apt-get", "update"], log="apt-update")
+    run(["apt-get", "install", "-y", "--no-install-recommends", *packages], log="apt-install")
+
+
+def _docker_engine() -> None:
+    """Where there is no Docker at all, install an engine if we may; else `make up` says what is missing."""
+    there = os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").exists() or shutil.which("dockerd")
+    if not there and is_debian_root():
+        with step(f"Installing a Docker engine: {' '.join(DOCKER_PACKAGES)}"):
+            apt_install(*DOCKER_PACKAGES)
 
 
 def _python_packages() -> None:
