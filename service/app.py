@@ -75,7 +75,7 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
     sequencer = None
     if settings.sequence_service_url is not None:
         sequencer = Sequencer(str(settings.sequence_service_url), settings.sequence_timeout_seconds)
-    app.state.sessions = Sessions(store, sequencer)
+    app.state.sessions = Sessions(store, sequencer, settings.sequence_timeout_seconds)
     try:
         yield
     finally:
