@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Path, Query
+from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from service import payloads, records
@@ -20,14 +21,15 @@ from service.versions import TAGS_PATTERN, entity_tag, names, read_tags
 
 SessionId = Annotated[int, Path(alias="sessionId")]
 IfMatch = Annotated[
-    str | None, Header(alias="If-Match", pattern=TAGS_PATTERN, description="Only if its ETag is one of these")
+    str | SkipJsonSchema[None],
+    Header(alias="If-Match", pattern=TAGS_PATTERN, description="Only if its ETag is one of these"),
 ]
 IfNoneMatch = Annotated[
-    str | None,
+    str | SkipJsonSchema[None],
     Header(alias="If-None-Match", pattern=TAGS_PATTERN, description="Only if its ETag is none of these"),
 ]
 Key = Annotated[
-    str | None,
+    str | SkipJsonSchema[None],
     Header(
         alias="Idempotency-Key",
         pattern=KEY_PATTERN,

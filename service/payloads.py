@@ -64,10 +64,10 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel)
 
     user_id: Annotated[Int64, Written] | SkipJsonSchema[None] = Field(default=None, description="Of this user")
-    limit: Annotated[int, Written, Field(ge=1, le=1000)] | SkipJsonSchema[None] = Field(
+    limit: Annotated[int, Field(ge=1, le=1000), Written] | SkipJsonSchema[None] = Field(
         default=None, description="At most so many; `Link` leads to the next page. Without it, all"
     )
-    after: Annotated[int, Written, Field(ge=0, le=2**63 - 1, json_schema_extra={"format": "int64"})] = Field(
+    after: Annotated[int, Field(ge=0, le=2**63 - 1, json_schema_extra={"format": "int64"}), Written] = Field(
         default=0, description="With a higher id than this one: the last that was seen"
     )
 
@@ -142,7 +142,10 @@ def read_query(parameters: dict[str, str], model: type[ListQuery]) -> ListQuery:
     try:
         return model.model_validate(parameters)
     except ValidationError as error:
-        raise InvalidRequestError(_mistakes(error, "query")) from None
+        mistakes = _mistakes(error, "query")
+        raise InvalidRequestError(
+            [{**one, "loc": one["loc"][:2]} for one in mistakes]
+        ) from None  # no union's arms
 
 
 def _mistakes(error: ValidationError, place: str) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from service.sequencer import Sequencer
 from service.store import Store
 from service.versions import Tags, names
 
-# What a create may take beside the peer's call, with a database that is slow; longer, and its process is gone.
-_SECONDS_BESIDE_THE_PEER = 10.0
+# What a create may take beside the peer's call: a write waits five for the lock. Longer, and its process is gone.
+_SECONDS_BESIDE_THE_PEER = 6.0
 
 
 class Sessions:

@@ -101,7 +101,7 @@ def test_an_answer_names_no_server_software(service: Service) -> None:
     assert "Server" not in service.create().headers
 
 
-def test_the_openapi_document_is_the_one_of_2_0_0(service: Service) -> None:
+def test_the_openapi_document_is_that_of_2_0_0_and_more(service: Service) -> None:
     document = service.request("GET", "/openapi.json").json()
     assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
     assert document["info"]["title"] == "FountainAI Session and Context Management API"
@@ -116,7 +116,9 @@ def test_the_openapi_document_is_the_one_of_2_0_0(service: Service) -> None:
     assert operations == {
         ("post", "/sessions"): "createSession",
         ("get", "/sessions"): "listSessions",
+        ("get", "/sessions/{sessionId}"): "getSession",
         ("put", "/sessions/{sessionId}"): "updateSession",
+        ("delete", "/sessions/{sessionId}"): "deleteSession",
         ("get", "/sessions/{sessionId}/context"): "getSessionContext",
     }
     schemas = document["components"]["schemas"]
