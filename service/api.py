@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Path, Query
+from pydantic import StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
@@ -20,21 +21,16 @@ from service.sessions import Sessions
 from service.versions import TAGS_PATTERN, entity_tag, names, read_tags
 
 SessionId = Annotated[int, Path(alias="sessionId")]
+_Tags = Annotated[str, StringConstraints(pattern=TAGS_PATTERN)]
 IfMatch = Annotated[
-    str | SkipJsonSchema[None],
-    Header(alias="If-Match", pattern=TAGS_PATTERN, description="Only if its ETag is one of these"),
+    _Tags | SkipJsonSchema[None], Header(alias="If-Match", description="Only if its ETag is one of these")
 ]
 IfNoneMatch = Annotated[
-    str | SkipJsonSchema[None],
-    Header(alias="If-None-Match", pattern=TAGS_PATTERN, description="Only if its ETag is none of these"),
+    _Tags | SkipJsonSchema[None], Header(alias="If-None-Match", description="Only if its ETag is none of these")
 ]
 Key = Annotated[
-    str | SkipJsonSchema[None],
-    Header(
-        alias="Idempotency-Key",
-        pattern=KEY_PATTERN,
-        description="A repeated create with the same key answers what the first one did",
-    ),
+    Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | SkipJsonSchema[None],
+    Header(alias="Idempotency-Key", description="A create that is repeated with its key answers as the first did"),
 ]
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api import router
+from service.payloads import exact_bounds
 from service.problems import ProblemMiddleware, problem_schemas
 from service.routing import LeanRoute, LeanRouter
 from service.sequencer import Sequencer
@@ -43,6 +44,7 @@ class SessionContextApi(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             super().openapi()["components"]["schemas"].update(problem_schemas())
+            exact_bounds(self.openapi_schema)
         return super().openapi()
 
 

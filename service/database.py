@@ -4,6 +4,7 @@ Every transaction that may write begins with the one write lock of the database,
 it write in turn: no write fails because of another, and a change sees all changes before it.
 """
 
+import logging
 import time
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def migrate(db: Connection, revision: str = "head") -> None:
     from alembic.config import Config
     from alembic.util import CommandError
 
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # a line for each part of its own
     config = Config(attributes={"connection": db})
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     try:

@@ -94,6 +94,17 @@ class SessionContextResponse(_Payload):
     context: str
 
 
+def exact_bounds(document: Any) -> None:  # noqa: ANN401 - JSON
+    """Write the bounds of 64 bits in an OpenAPI document as what they are: FastAPI rounds them to floats."""
+    if isinstance(document, dict):
+        if document.get("format") == "int64":
+            document |= {"maximum": 2**63 - 1} | ({"minimum": -(2**63)} if document["minimum"] else {})
+        document = list(document.values())
+    if isinstance(document, list):
+        for part in document:
+            exact_bounds(part)
+
+
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 

@@ -7,7 +7,7 @@ from service.problems import invalid_header
 # The strong tags of a condition; "*" among them is any version. A weak tag never stands for a version.
 Tags = frozenset[str]
 
-_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
+_TAG = r'(?:W/)?"[!#-~]*"'
 TAGS_PATTERN = rf"^(?:\*|{_TAG}(?:[ \t]*,[ \t]*{_TAG})*)$"
 
 

@@ -38,7 +38,7 @@ class Postgresql:
         # It outlives the kills of these tests, and never a power cut: nothing has to be synced.
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._folder), "fsync": "off"}
         self._server = subprocess.Popen(
-            [self._bin / "postgres", "-D", self._folder / "data", "-p", str(self._port)]
+            [f"{self._bin}/postgres", "-D", f"{self._folder}/data", "-p", str(self._port)]
             + [word for name, value in settings.items() for word in ("-c", f"{name}={value}")],
             **self._as_user(),
         )
