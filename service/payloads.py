@@ -34,8 +34,12 @@ class _Payload(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
 
+def _without_fraction(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class SessionRequest(_Payload):
-    user_id: Int64
+    user_id: Annotated[Int64, BeforeValidator(_without_fraction)]  # 5.0 is an integer to JSON Schema
     context: Context = ""
 
 

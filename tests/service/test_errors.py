@@ -17,6 +17,7 @@ HOSTILE_BODIES = {
     "userId a string": b'{"userId": "5"}',
     "userId a bool": b'{"userId": true}',
     "userId a fraction": b'{"userId": 1.5}',
+    "userId infinite": b'{"userId": 1e400}',
     "userId null": b'{"userId": null}',
     "userId past 64 bits": b'{"userId": 9223372036854775808}',
     "userId below 64 bits": b'{"userId": -9223372036854775809}',
