@@ -60,7 +60,7 @@ class Service(Process):
     """The service as uvicorn runs it, with a client for each of its operations."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
-        port = _free_port()
+        port = free_port()
         super().__init__(service_command(port), service_environment(folder, **settings), _ROOT, port)
         self._http = requests.Session()
         self._http.trust_env = False
@@ -85,7 +85,7 @@ class Peer(Process):
     """A Central Sequence Service that can be told how to behave."""
 
     def __init__(self) -> None:
-        port = _free_port()
+        port = free_port()
         super().__init__([sys.executable, str(_PEER), str(port)], dict(os.environ), _ROOT, port)
 
     def behave(self, behaviour: str) -> None:
@@ -119,7 +119,7 @@ def running(process: P) -> Iterator[P]:
         process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
