@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, select
+from sqlalchemy import Compiled, Connection, Engine, Select, bindparam, func, select
 from sqlalchemy.exc import OperationalError
 
 from service.batches import Batches
@@ -73,8 +73,8 @@ class InlineReads:
         self._pooled = engine.raw_connection()
         self._connection: sqlite3.Connection = self._pooled.driver_connection  # type: ignore[assignment]
         self._by_id = str(_BY_ID.compile(dialect=engine.dialect))
-        self._piece = {of_user: str(piece.compile(dialect=engine.dialect)) for of_user, piece in _PIECE.items()}
-        self._ids = {of_user: str(ids.compile(dialect=engine.dialect)) for of_user, ids in _IDS.items()}
+        self._piece = {of_user: piece.compile(dialect=engine.dialect) for of_user, piece in _PIECE.items()}
+        self._ids = {of_user: ids.compile(dialect=engine.dialect) for of_user, ids in _IDS.items()}
 
     async def find(self, session_id: int) -> Session | None:
         # The hottest path of all: a context manager would add a tenth to the whole request.
@@ -105,8 +105,9 @@ class InlineReads:
         self._pooled.close()
 
     @contextmanager
-    def _rows(self, statement: str, values: dict[str, int | None]) -> Iterator[sqlite3.Cursor]:
-        with self._errors(), closing(self._connection.execute(statement, values)) as rows:
+    def _rows(self, statement: Compiled, values: dict[str, int | None]) -> Iterator[sqlite3.Cursor]:
+        with self._errors(), closing(self._connection.cursor()) as rows:
+            rows.execute(statement.string, statement.construct_params(values))
             yield rows
 
     @contextmanager
