@@ -5,15 +5,22 @@ from itertools import count
 from typing import Any
 
 import schemathesis
+from schemathesis import GenerationMode
 
 from service.payloads import KEY_PATTERN
+from service.versions import TAGS_PATTERN
 
 _numbers = count()
 
 
 @schemathesis.hook
 def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any], _arguments: object) -> None:
-    """Use each key once: a valid request is rightly refused when its key came with another."""
+    """Keep valid cases valid."""
     headers = case.headers
-    if re.fullmatch(KEY_PATTERN, headers.get("Idempotency-Key", "")):
-        headers["Idempotency-Key"] = f"{headers['Idempotency-Key'][:200]}{next(_numbers)}"
+    key = headers.get("Idempotency-Key", "")
+    if re.fullmatch(KEY_PATTERN, key):  # used once: with another request it is rightly refused
+        headers["Idempotency-Key"] = f"{next(_numbers)}-{key[:200]}"
+    if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE:
+        for name in ("If-Match", "If-None-Match"):  # it tries what it saw in answers, whatever the pattern
+            if not re.fullmatch(TAGS_PATTERN, headers.get(name, "*")):
+                del headers[name]
