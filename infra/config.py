@@ -54,7 +54,7 @@ def _matches(pattern: re.Pattern[str], wanted: str) -> Callable[[str], str]:
 
 def _whole_number(low: int, high: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if not re.fullmatch(r"-?\d{1,18}", value) or not low <= int(value) <= high:
+        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not low <= int(value) <= high:
             raise _WrongError(f"must be a whole number from {low} to {high}, not {value!r}")
         return int(value)
 
@@ -71,8 +71,8 @@ def _url(*schemes: str) -> Callable[[str], str]:
             fits = False
         if not fits:
             raise _WrongError(f"must be a URL that begins with {' or '.join(schemes)}, then ://")
-        if parts.password:
-            raise _WrongError("must not hold a password")
+        if parts.password or parts.query or parts.fragment:
+            raise _WrongError("must hold no password, query or fragment")
         return value
 
     return parse

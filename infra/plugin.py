@@ -139,7 +139,11 @@ class Provider(pp.Provider):
         return pp.CheckResponse(inputs=request.new_inputs)
 
     async def diff_config(self, request: pp.DiffRequest) -> pp.DiffResponse:
-        return pp.DiffResponse(changes=_plain_map(request.old_state) != _plain_map(request.new_inputs))
+        old, new = _plain_map(request.old_state), _plain_map(request.new_inputs)
+        changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        # The SDK hands this bool on as the protocol's number: 1 is DIFF_NONE, and nothing is "look yourself".
+        # Never a replacement: the same Kong at another address would lose what was just made anew in it.
+        return pp.DiffResponse(diffs=changed) if changed else pp.DiffResponse(changes=True)
 
     async def configure(self, request: pp.ConfigureRequest) -> pp.ConfigureResponse:
         await asyncio.to_thread(self._configure, _plain_map(request.args))

@@ -6,7 +6,7 @@ import docker
 from docker.errors import DockerException
 
 from local import engine, gateway, install, stack, zone
-from local.machine import LocalError, Machine, from_environment
+from local.machine import LocalError, Machine, forget, from_environment, remember
 from local.smoke import smoke
 from local.steps import say
 
@@ -14,7 +14,10 @@ from local.steps import say
 def _start_platform(machine: Machine) -> tuple[docker.DockerClient, str]:
     """Have all that the stack needs around it; the Docker engine, and the zone's id."""
     client = engine.start()
+    gateway.check(client, machine)
+    zone.check(machine)
     engine.base_image(client)
+    remember(machine)
     gateway.start(client, machine)
     return client, zone.start(machine)
 
@@ -64,6 +67,7 @@ def down(machine: Machine) -> None:
     if client is not None:
         gateway.stop(client, machine)
     engine.stop()
+    forget(machine)
     say("Nothing is left but the packages, the pulumi CLI and the images, which make the next `make up` quick")
 
 

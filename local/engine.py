@@ -17,6 +17,7 @@ from local.install import apt_install, is_debian_root
 from local.machine import LOGS, ROOT, STATE, LocalError
 from local.steps import run, say, step
 
+DEFAULT_HOST = "unix:///var/run/docker.sock"
 PID_FILE = STATE / "dockerd.pid"
 START_SECONDS = 60
 BASE_IMAGE = "session-context-base:bookworm"
@@ -34,8 +35,9 @@ def find() -> docker.DockerClient | None:
             text=True,
             check=False,
         )
-        if context.returncode == 0 and context.stdout.strip():
-            os.environ["DOCKER_HOST"] = context.stdout.strip()  # for all that we start, too
+        # Only where it leads elsewhere: what DOCKER_HOST says goes into the stack's state.
+        if context.returncode == 0 and context.stdout.strip() not in ("", DEFAULT_HOST):
+            os.environ["DOCKER_HOST"] = context.stdout.strip()
     try:
         client = docker.from_env(timeout=600)
         client.ping()
@@ -49,7 +51,7 @@ def start() -> docker.DockerClient:
     client = find()
     if client is not None:
         return client
-    if os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock") != "unix:///var/run/docker.sock":
+    if os.environ.get("DOCKER_HOST", DEFAULT_HOST) != DEFAULT_HOST:
         raise LocalError(
             f"no Docker engine answers at {os.environ['DOCKER_HOST']}: start it, or unset DOCKER_HOST"
         )
@@ -81,15 +83,23 @@ def stop() -> None:
     if client is not None and client.containers.list(ignore_removed=True):
         say("The Docker engine runs other containers, so it is left running")
         return
-    pid = int(PID_FILE.read_text())
+    pid = pid_in(PID_FILE)
     PID_FILE.unlink()
     if is_process(pid, "dockerd"):
         with step("Stopping the Docker engine"):
             end_process(pid)
 
 
+def pid_in(file: Path) -> int:
+    """The process a file names; 0, which is no process of ours, when it names none."""
+    content = file.read_text() if file.exists() else ""
+    return int(content) if content.isdecimal() else 0
+
+
 def is_process(pid: int, word: str) -> bool:
     """Whether a process runs whose command line has this word: a pid alone may have been given away since."""
+    if pid <= 0:
+        return False
     listed = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return word in listed.stdout
 

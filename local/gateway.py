@@ -4,6 +4,7 @@ import hashlib
 import socket
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -19,6 +20,7 @@ KONG_IMAGE = "kong:3.9"
 POSTGRES_IMAGE = "postgres:16-alpine"
 STAND_IN = ROOT / "offline" / "gateway"
 LABEL = "session-context.platform"
+CLONE_LABEL = "session-context.clone"
 PROXY, ADMIN = "8000/tcp", "8001/tcp"
 READY_SECONDS = 60
 
@@ -38,6 +40,24 @@ class Names:
         return f"{self.network}-gateway-database"
 
 
+def check(client: docker.DockerClient, machine: Machine) -> None:
+    """Raises `LocalError` when the platform is another clone's, or a port that it needs is somebody else's.
+
+    Nothing has been changed by then: what runs goes on.
+    """
+    running = _get(client, Names(machine.platform).gateway)
+    owner = running.labels.get(CLONE_LABEL, "") if running else ""
+    if owner and owner != str(ROOT) and Path(owner).exists():
+        raise LocalError(
+            f"stack {machine.stack} of this machine belongs to the clone in {owner}. Run `make down` there, or "
+            "give this clone a stack of its own: cp Pulumi.dev.yaml Pulumi.two.yaml, then "
+            "make up STACK=two PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053"
+        )
+    held = _ports_of(running).values() if running is not None and running.status == "running" else ()
+    for port in {machine.proxy_port, machine.admin_port} - set(held):
+        need_free(port)
+
+
 def start(client: docker.DockerClient, machine: Machine) -> None:
     """Have the gateway answer on its two ports. Safe to repeat; what runs as wanted is left alone."""
     names = Names(machine.platform)
@@ -53,10 +73,8 @@ def start(client: docker.DockerClient, machine: Machine) -> None:
         running.remove(force=True, v=True)
         running = None
     if running is None:
-        for port in ports.values():
-            _need_free(port)
         if not client.networks.list(names=[f"^{names.network}$"]):
-            client.networks.create(names.network, labels={LABEL: machine.stack})
+            client.networks.create(names.network, labels=_labels(machine))
         _create_kong(client, names, ports, machine) if use_kong else _create_stand_in(
             client, names, ports, image, machine
         )
@@ -66,8 +84,10 @@ def start(client: docker.DockerClient, machine: Machine) -> None:
 
 
 def stop(client: docker.DockerClient, machine: Machine) -> None:
-    """Remove every container, volume and network of this machine's platform."""
-    wanted: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={machine.stack}"}
+    """Remove every container, volume and network of this clone's platform."""
+    wanted: dict[str, str | list[str] | bool] = {
+        "label": [f"{name}={value}" for name, value in _labels(machine).items()]
+    }
     for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
         container.remove(force=True, v=True)
     for volume in client.volumes.list(filters=wanted):
@@ -98,12 +118,16 @@ def _published(ports: dict[str, int]) -> dict[str, tuple[str, int]]:
 
 
 def _is_as_wanted(container: Container, image: str, ports: dict[str, int]) -> bool:
+    return container.attrs["Config"]["Image"] == image and _ports_of(container) == ports
+
+
+def _ports_of(container: Container) -> dict[str, int]:
     bindings = container.attrs["HostConfig"]["PortBindings"] or {}
-    published = {inside: int(outside[0]["HostPort"]) for inside, outside in bindings.items()}
-    return container.attrs["Config"]["Image"] == image and published == ports
+    return {inside: int(outside[0]["HostPort"]) for inside, outside in bindings.items()}
 
 
-def _need_free(port: int) -> None:
+def need_free(port: int) -> None:
+    """Raises `LocalError` when somebody listens on a loopback port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -180,7 +204,7 @@ def _create_kong(client: docker.DockerClient, names: Names, ports: dict[str, int
                 remove=True,
                 network=names.network,
                 environment=settings,
-                labels={LABEL: machine.stack},
+                labels=_labels(machine),
             )
     client.containers.run(
         KONG_IMAGE,
@@ -194,11 +218,15 @@ def _create_kong(client: docker.DockerClient, names: Names, ports: dict[str, int
 
 
 def _volume(client: docker.DockerClient, name: str, machine: Machine) -> None:
-    client.volumes.create(name, labels={LABEL: machine.stack})
+    client.volumes.create(name, labels=_labels(machine))
+
+
+def _labels(machine: Machine) -> dict[str, str]:
+    return {LABEL: machine.stack, CLONE_LABEL: str(ROOT)}
 
 
 def _common(machine: Machine) -> dict[str, Any]:
-    return {"labels": {LABEL: machine.stack}, "restart_policy": {"Name": "unless-stopped"}}
+    return {"labels": _labels(machine), "restart_policy": {"Name": "unless-stopped"}}
 
 
 def _wait_for_answers(client: docker.DockerClient, names: Names, machine: Machine) -> None:

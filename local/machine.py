@@ -1,6 +1,8 @@
 """Where things are on this machine, and what can be set from outside: ports, and which stack."""
 
+import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,19 +34,22 @@ class Machine:
 
 
 def from_environment() -> Machine:
-    """Read STACK, PROXY_PORT, ADMIN_PORT and DNS_PORT. Raises `LocalError` naming every wrong one."""
-    ports = {"PROXY_PORT": 8000, "ADMIN_PORT": 8001, "DNS_PORT": 8053}
+    """Read STACK, PROXY_PORT, ADMIN_PORT and DNS_PORT. Raises `LocalError` naming every wrong one.
+
+    Ports that are not given are those of the last `make up`, so that they need to be named but once.
+    """
+    stack = os.environ.get("STACK") or "dev"
+    ports = {"PROXY_PORT": 8000, "ADMIN_PORT": 8001, "DNS_PORT": 8053} | _remembered(stack)
     wrong = []
     for name in ports:
         given = os.environ.get(name) or str(ports[name])
-        if given.isdigit() and 0 < int(given) < 65536:
+        if re.fullmatch("[0-9]{1,5}", given) and 0 < int(given) < 65536:
             ports[name] = int(given)
         else:
             wrong.append(f"{name} must be a port from 1 to 65535, not {given!r}")
     if len(set(ports.values())) < len(ports):
         wrong.append("PROXY_PORT, ADMIN_PORT and DNS_PORT must differ")
-    stack = os.environ.get("STACK") or "dev"
-    if not stack.replace("-", "").isalnum():
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]*", stack):
         wrong.append(f"STACK must be letters, digits and '-', not {stack!r}")
     if wrong:
         raise LocalError("; ".join(wrong))
@@ -54,6 +59,29 @@ def from_environment() -> Machine:
         admin_port=ports["ADMIN_PORT"],
         dns_port=ports["DNS_PORT"],
     )
+
+
+def remember(machine: Machine) -> None:
+    """Keep the ports for the next command."""
+    ports = {"PROXY_PORT": machine.proxy_port, "ADMIN_PORT": machine.admin_port, "DNS_PORT": machine.dns_port}
+    _ports_file(machine.stack).write_text(json.dumps(ports))
+
+
+def forget(machine: Machine) -> None:
+    """Go back to the usual ports."""
+    _ports_file(machine.stack).unlink(missing_ok=True)
+
+
+def _remembered(stack: str) -> dict[str, int]:
+    try:
+        ports: dict[str, int] = json.loads(_ports_file(stack).read_text())
+    except (OSError, ValueError):
+        return {}
+    return ports
+
+
+def _ports_file(stack: str) -> Path:
+    return STATE / f"ports-{stack}.json"
 
 
 def environment() -> dict[str, str]:

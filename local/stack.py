@@ -2,6 +2,7 @@
 
 import json
 import socket
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -14,6 +15,8 @@ from local.steps import run, say, show, step
 from local.zone import remove_record
 
 PROJECT = "session-context"
+REFRESH = ("--refresh", "--run-program")
+"""Look at what is really there, through the providers as the config has them now, not as the state has them."""
 
 
 def pulumi(*arguments: str, log: str) -> str:
@@ -23,10 +26,16 @@ def pulumi(*arguments: str, log: str) -> str:
 
 def prepare(machine: Machine) -> None:
     """Have the backend, and the stack in it selected."""
+    if not _file(machine).is_file():
+        raise LocalError(f"there is no {_file(machine).name}: begin with a copy of Pulumi.dev.yaml")
     (STATE / "state").mkdir(parents=True, exist_ok=True)
     if not exists(machine):
         pulumi("stack", "init", machine.stack, log="stack-init")
     pulumi("stack", "select", machine.stack, log="stack-select")
+
+
+def _file(machine: Machine) -> Path:
+    return ROOT / f"Pulumi.{machine.stack}.yaml"
 
 
 def exists(machine: Machine) -> bool:
@@ -42,8 +51,8 @@ def configure(machine: Machine, *, zone: str) -> None:
         f"{PROJECT}:network": machine.platform,
         "aws:endpoints": [{"route53": f"http://127.0.0.1:{machine.dns_port}"}],
     }
-    file = ROOT / f"Pulumi.{machine.stack}.yaml"
-    config: dict[str, Any] = yaml.safe_load(file.read_text()).get("config", {}) if file.is_file() else {}
+    file = _file(machine)
+    config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
     for key, value in wanted.items():
         if config.get(key) == value:
             continue
@@ -84,10 +93,14 @@ def _unlock(machine: Machine) -> None:
     """Remove locks whose process on this machine has ended: it can't do it any more."""
     folder = STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack
     for lock in folder.glob("*.json"):
-        holder = json.loads(lock.read_text() or "{}")
-        if holder.get("hostname") == socket.gethostname() and not is_process(holder["pid"], "pulumi"):
-            say(f"Removing the lock of a run that was killed (process {holder['pid']})")
+        try:
+            holder = json.loads(lock.read_text())
+        except ValueError:  # the run was killed while it wrote this
+            holder = {"hostname": socket.gethostname()}
+        if holder["hostname"] == socket.gethostname() and not is_process(holder.get("pid", 0), "pulumi"):
+            say(f"Removing the lock of a run that was killed (process {holder.get('pid')})")
             lock.unlink(missing_ok=True)
+            lock.with_name(f"{lock.name}.attrs").unlink(missing_ok=True)
 
 
 def _remove(client: docker.DockerClient, machine: Machine, zone: str, kind: str, inputs: dict[str, Any]) -> None:
@@ -109,19 +122,19 @@ def _remove(client: docker.DockerClient, machine: Machine, zone: str, kind: str,
 
 def up(machine: Machine) -> None:
     """Run `pulumi up` in front of the user, on what is really there (`--refresh`)."""
-    if show(["pulumi", "up", "--yes", "--refresh", "--skip-preview", "--stack", machine.stack]):
+    if show(["pulumi", "up", "--yes", *REFRESH, "--skip-preview", "--stack", machine.stack]):
         raise LocalError("`pulumi up` failed; what it says above is the reason. Then run `make up` again.")
 
 
 def preview(machine: Machine) -> None:
     """Run `pulumi preview` in front of the user: what `make up` would change."""
-    if show(["pulumi", "preview", "--diff", "--refresh", "--stack", machine.stack]):
+    if show(["pulumi", "preview", "--diff", *REFRESH, "--stack", machine.stack]):
         raise LocalError("`pulumi preview` failed; what it says above is the reason.")
 
 
 def destroy(machine: Machine) -> None:
     """Remove everything the stack made, and the stack."""
-    if show(["pulumi", "destroy", "--yes", "--refresh", "--skip-preview", "--stack", machine.stack]):
+    if show(["pulumi", "destroy", "--yes", *REFRESH, "--skip-preview", "--stack", machine.stack]):
         raise LocalError("`pulumi destroy` failed; what it says above is the reason. Then run `make down` again.")
     pulumi("stack", "rm", "--yes", "--preserve-config", machine.stack, log="stack-rm")
 

@@ -10,6 +10,7 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import engine
+from local.gateway import need_free
 from local.machine import LOGS, STATE, VENV, LocalError, Machine
 from local.steps import step
 
@@ -23,10 +24,20 @@ PID_FILE = STATE / "route53.pid"
 START_SECONDS = 60
 
 
+def check(machine: Machine) -> None:
+    """Raises `LocalError` when the port is somebody else's."""
+    if not _runs(machine):
+        need_free(machine.dns_port)
+
+
+def _runs(machine: Machine) -> bool:
+    return engine.is_process(engine.pid_in(PID_FILE), f"moto_server --host 127.0.0.1 --port {machine.dns_port}")
+
+
 def start(machine: Machine) -> str:
     """Have Route 53's API answer with the zone in it; the zone's id. Safe to repeat."""
     url = f"http://127.0.0.1:{machine.dns_port}"
-    if not _is_moto(url):
+    if not _runs(machine):
         stop()
         _start_server(machine, url)
     route53 = _route53(machine)
@@ -91,17 +102,14 @@ def _start_server(machine: Machine, url: str) -> None:
         while not _is_moto(url):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise LocalError(
-                    f"moto's server does not answer on port {machine.dns_port}: see {LOGS / 'route53.log'}. "
-                    "If the port is taken, choose another: make up DNS_PORT=18053"
+                    f"moto's server does not answer on port {machine.dns_port}: see {LOGS / 'route53.log'}"
                 )
             time.sleep(0.2)
 
 
 def stop() -> None:
     """Stop the server, if it is ours and runs."""
-    if not PID_FILE.exists():
-        return
-    pid = int(PID_FILE.read_text())
+    pid = engine.pid_in(PID_FILE)
     if engine.is_process(pid, "moto_server"):
         engine.end_process(pid)
-    PID_FILE.unlink()
+    PID_FILE.unlink(missing_ok=True)

@@ -108,7 +108,7 @@ class AdminApi:
             )
         except requests.RequestException as error:
             raise AdminApiUnreachableError(
-                f"Kong's Admin API does not answer at {self._url}: {error}. "
+                f"Kong's Admin API does not answer at {self._url}: {_reason(error)}. "
                 "Check kongAdminUrl, and that Kong runs there."
             ) from error
         if answer.status_code == requests.codes.no_content:
@@ -146,3 +146,10 @@ class AdminApi:
         if status == requests.codes.bad_request:
             return InvalidEntityError(f"{call}: {message}", code)
         return AdminApiError(f"{call}: Kong answered {status}: {message}")
+
+
+def _reason(error: BaseException) -> str:
+    """What the operating system said, without the layers that pass it on."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error)

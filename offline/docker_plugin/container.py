@@ -18,6 +18,7 @@ REPLACED = frozenset({
     "capabilities", "command", "envs", "image", "labels", "logDriver", "logOpts", "name", "networksAdvanced",
     "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "user", "volumes",
 })  # fmt: skip
+RESTARTS_TO_GIVE_UP = 3
 SECOND = 1_000_000_000  # the engine's API counts nanoseconds
 
 
@@ -54,9 +55,11 @@ class Container(DockerResource):
             state = container.attrs["State"]
             if state.get("Health", {}).get("Status") == "healthy":
                 return
+            if container.attrs["RestartCount"] > RESTARTS_TO_GIVE_UP:
+                break
         tail = container.logs(tail=20).decode(errors="replace")
         raise InitFailedError(
-            f"container {inputs['name']} is not healthy after {limit:.0f} s. It last said:\n{tail}",
+            f"container {inputs['name']} does not get healthy (given {limit:.0f} s). It last said:\n{tail}",
             str(container.id),
             inputs,
         )

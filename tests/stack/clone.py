@@ -30,11 +30,17 @@ class Clone:
         self.folder = folder
         self.stack = f"t{uuid4().hex[:6]}"
         self.ports = {"PROXY_PORT": free_port(), "ADMIN_PORT": free_port(), "DNS_PORT": free_port()}
-        self.admin = f"http://127.0.0.1:{self.ports['ADMIN_PORT']}"
-        self.proxy = f"http://127.0.0.1:{self.ports['PROXY_PORT']}"
         self.file = folder / f"Pulumi.{self.stack}.yaml"
         copy_of_project(folder)
         shutil.copy(folder / "Pulumi.dev.yaml", self.file)
+
+    @property
+    def admin(self) -> str:
+        return f"http://127.0.0.1:{self.ports['ADMIN_PORT']}"
+
+    @property
+    def proxy(self) -> str:
+        return f"http://127.0.0.1:{self.ports['PROXY_PORT']}"
 
     def environment(self) -> dict[str, str]:
         given = {name: value for name, value in os.environ.items() if name not in ("PATH", "PULUMI_BACKEND_URL")}

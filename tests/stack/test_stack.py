@@ -6,6 +6,7 @@ from pathlib import Path
 
 import requests
 
+from tests.offline.peers import free_port
 from tests.stack.clone import HOSTNAME, Clone, copy_of_project, eventually
 
 NO_CHANGE = "preview --expect-no-changes --refresh"
@@ -175,6 +176,30 @@ def test_secrets_are_in_the_clear_neither_in_previews_nor_in_the_state(clone: Cl
     assert "canary" not in state
     clone.file.write_text(good)
     clone.make("up")
+
+
+def test_the_platform_can_move_to_other_ports(clone: Clone) -> None:
+    clone.ports = {name: free_port() for name in clone.ports}
+    clone.make("up")
+    assert clone.request("GET", "/sessions").status_code == 200
+    assert clone.records()[0]["Name"] == f"{HOSTNAME}."
+    clone.pulumi(NO_CHANGE)
+
+
+def test_a_wrong_admin_url_is_mended_by_the_right_one(clone: Clone) -> None:
+    clone.set("kongAdminUrl", "http://127.0.0.1:9")
+    assert "providers:kong" in clone.pulumi("up --yes")
+    clone.make("up")
+    clone.pulumi(NO_CHANGE)
+
+
+def test_a_second_clone_leaves_the_first_alone(clone: Clone, tmp_path: Path) -> None:
+    other = Clone(tmp_path)
+    other.stack, other.ports = clone.stack, clone.ports
+    (tmp_path / f"Pulumi.{other.stack}.yaml").write_text(clone.file.read_text())
+    assert f"belongs to the clone in {clone.folder}" in other.make("up", fails=True)
+    other.make("down")
+    assert clone.request("GET", "/sessions").status_code == 200
 
 
 def test_a_taken_port_is_named_with_a_way_out(clone: Clone, tmp_path: Path) -> None:
