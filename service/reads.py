@@ -107,7 +107,7 @@ class InlineReads:
     @contextmanager
     def _rows(self, statement: Compiled, values: dict[str, int | None]) -> Iterator[sqlite3.Cursor]:
         with self._errors(), closing(self._connection.cursor()) as rows:
-            rows.execute(statement.string, statement.construct_params(values))
+            rows.execute(statement.string, statement.construct_params(values) or {})
             yield rows
 
     @contextmanager

@@ -1,0 +1,26 @@
+"""What only shows between two steps of the store."""
+
+import asyncio
+from pathlib import Path
+
+from service.records import Claim, NewSession, NumberedSession, Query
+from service.settings import Settings
+from service.store import Store
+from tests.service.conftest import NewDatabase
+
+
+def test_a_page_is_the_sessions_that_were_there_when_it_began(tmp_path: Path, new_database: NewDatabase) -> None:
+    settings = Settings.model_validate({"database_url": new_database(tmp_path)})
+
+    async def ids_of_page() -> list[int]:
+        store = await Store.open(settings.database_url)
+        first, late, last = [(await store.claim_session(Claim(NewSession(1, ""), 1))).session for _ in range(3)]
+        for session in (first, last):
+            await store.insert_session(NumberedSession(session, None, session.id))
+        page = await store.list_sessions(Query(None, 0), limit=2)
+        await store.insert_session(NumberedSession(late, None, late.id))
+        ids = [session.id async for piece in page.pieces for session in piece]
+        await store.close()
+        return ids
+
+    assert asyncio.run(ids_of_page()) == [1, 3]
