@@ -5,8 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,8 +26,9 @@ class Process:
 
     def __init__(self, command: list[str], environment: dict[str, str], cwd: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill up
         self._popen = subprocess.Popen(
-            command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=environment, cwd=cwd, stdout=self._output, stderr=subprocess.STDOUT
         )
         self._wait_for(port)
 
@@ -37,31 +39,44 @@ class Process:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.02)
-        self._popen.kill()
-        raise AssertionError(f"did not start:\n{self._popen.communicate()[0]}")
+        printed = self.printed()
+        self.kill()
+        raise AssertionError(f"did not start:\n{printed}")
+
+    def printed(self) -> str:
+        """All that was printed so far."""
+        # Read at a place of its own: the position in the file is shared with the process that writes.
+        return os.pread(self._output.fileno(), 1 << 24, 0).decode()
 
     def send(self, number: signal.Signals) -> None:
         self._popen.send_signal(number)
 
     def wait(self) -> tuple[int, str]:
         """The exit status and all that was printed, once the process has ended."""
-        printed, _ = self._popen.communicate(timeout=_START_SECONDS)
-        return self._popen.returncode, printed
+        return self._popen.wait(timeout=_START_SECONDS), self.printed()
 
     def kill(self) -> None:
         """End the process now; once more does no harm."""
         self._popen.kill()
         self._popen.wait()
-        if self._popen.stdout:
-            self._popen.stdout.close()
+        self._output.close()
 
 
 class Service(Process):
     """The service as uvicorn runs it, with a client for each of its operations."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        under: Sequence[str] = (),
+        app: str = "service.app:create_app",
+        **settings: object,
+    ) -> None:
+        """A service of this app; `under` is a command that runs the rest of its line, as strace does."""
         port = _free_port()
-        super().__init__(service_command(port), service_environment(folder, **settings), _ROOT, port)
+        command = [*under, *service_command(port, app)]
+        super().__init__(command, service_environment(folder, **settings), _ROOT, port)
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -97,9 +112,9 @@ class Peer(Process):
         return bodies
 
 
-def service_command(port: int) -> list[str]:
+def service_command(port: int, app: str = "service.app:create_app") -> list[str]:
     return [
-        sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app",
+        sys.executable, "-m", "uvicorn", "--factory", app,
         "--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--no-server-header",
     ]  # fmt: skip
 
