@@ -9,6 +9,7 @@ import asyncio
 import random
 import re
 import signal
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,12 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.endurance.ledger import Ledger, read_database, write_for_ever
+from tests.packages import program
 from tests.service.processes import Service, running
 
 _SECTOR = 512
 _PADDING = 6_000  # contexts so large that the WAL is filled, and begun anew, more than once
 _CALLS = "pwrite64,write,writev,sendmsg,sendto,fdatasync,fsync,ftruncate,unlink"
-_STRACE = ("strace", "-D", "-f", "-y", "-xx", "-s", "100000", "-e", f"trace={_CALLS}", "--seccomp-bpf")
+_STRACE = ("-D", "-f", "-y", "-xx", "-s", "100000", "-e", f"trace={_CALLS}", "--seccomp-bpf")
 
 _LINE = re.compile(r"(\d+) (?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))$")
 _FILE = re.compile(r"(?:\d+<)?\"?((?:\\x..)+|/[^>]+)[>\"]")
@@ -73,18 +75,22 @@ def _apply(disk: bytearray, change: Write | Truncate) -> None:
     disk[change.offset : end] = change.data
 
 
-async def record(folder: Path, seconds: float, app: str = "service.app:create_app") -> tuple[Path, Ledger]:
+async def record(folder: Path, seconds: float, module: str = "service") -> tuple[Path, Ledger]:
     """The system calls of a service that is written to from its first start until it is killed."""
     calls = folder / "calls"
     ledger = Ledger()
-    with running(Service(folder, app=app, under=[*_STRACE, "-o", str(calls)])) as service:
+    with running(Service(folder, module=module, under=[program("strace"), *_STRACE, "-o", str(calls)])) as service:
         writing = asyncio.create_task(write_for_ever(service.url, ledger, "power", padding=_PADDING))
         await asyncio.sleep(seconds)
         service.send(signal.SIGKILL)
         await writing
-    while "+++ killed by" not in calls.read_text()[-200:]:  # strace ends on its own
-        await asyncio.sleep(0.05)
+    _wait_for_the_end(calls)
     return calls, ledger
+
+
+def _wait_for_the_end(calls: Path) -> None:
+    while "+++ killed by" not in calls.read_text()[-200:]:  # strace ends on its own
+        time.sleep(0.05)
 
 
 @dataclass
