@@ -21,6 +21,7 @@ class Sessions:
         """A new session, durable and with a sequence number of its own."""
         if self._sequencer is None:
             return await self._store.create_session(NewSession(user_id, context))
+        self._sequencer.require_available()
         # The id is allotted for good before the peer hears of it, and no transaction waits for the peer.
         session = Session(await self._store.allot_session_id(), user_id, context)
         sequence_number = await self._sequencer.next_number(session.id)
