@@ -3,10 +3,12 @@
 ServiceError
 ├── RequestError                     the client can mend it
 │   ├── SessionNotFoundError         404
+│   ├── BodyTimeoutError             408
 │   ├── PayloadTooLargeError         413
 │   ├── UnsupportedMediaTypeError    415
 │   └── InvalidRequestError          422, with `errors`
 └── UnavailableError                 503 with Retry-After: the same request may succeed later
+    ├── OverloadedError
     ├── SequencerUnavailableError
     └── StoreUnavailableError
         └── WriterBusyError
@@ -47,6 +49,12 @@ class SessionNotFoundError(RequestError):
     detail = "Session not found"
 
 
+class BodyTimeoutError(RequestError):
+    status = HTTPStatus.REQUEST_TIMEOUT
+    detail = "The body did not come in time"
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+
 class PayloadTooLargeError(RequestError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     detail = "The context is larger than this service keeps"
@@ -73,6 +81,10 @@ class UnavailableError(ServiceError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class OverloadedError(UnavailableError):
+    detail = "Too many requests are under way"
 
 
 class SequencerUnavailableError(UnavailableError):

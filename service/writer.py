@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from service import metrics
 from service.problems import StoreUnavailableError, WriterBusyError
 
 # A write of one kind: does all items in the given transaction and returns one result for each, in order.
@@ -38,6 +39,7 @@ class Writer:
         self._engine = engine
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
+        metrics.queue_depth.set_function(self._waiting.qsize)
         self._thread = threading.Thread(target=self._run, name="writer")
         self._thread.start()
 
@@ -62,6 +64,7 @@ class Writer:
 
     def _run(self) -> None:
         while group := self._gather():
+            metrics.batch_size.observe(len(group))
             self._commit(group)
             self._loop.call_soon_threadsafe(_answer, group)
 
@@ -108,6 +111,7 @@ def _work(db: Connection, group: Iterable[_Write]) -> None:
 
 def _fail(group: Iterable[_Write], error: BaseException | None) -> None:
     if isinstance(error, OperationalError):
+        metrics.database_errors.inc()
         error = StoreUnavailableError(str(error.orig))
     for write in group:
         write.outcome = error

@@ -70,13 +70,13 @@ class Service(Process):
         folder: Path,
         *,
         under: Sequence[str] = (),
-        app: str = "service.app:create_app",
+        module: str = "service",
         **settings: object,
     ) -> None:
-        """A service of this app; `under` is a command that runs the rest of its line, as strace does."""
+        """A service that this module runs; `under` is a command that runs the rest of its line, as strace does."""
         port = _free_port()
-        command = [*under, *service_command(port, app)]
-        super().__init__(command, service_environment(folder, **settings), _ROOT, port)
+        environment = service_environment(folder, port=port, **settings)
+        super().__init__([*under, sys.executable, "-m", module], environment, _ROOT, port)
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -99,24 +99,22 @@ class Service(Process):
 class Peer(Process):
     """A Central Sequence Service that can be told how to behave."""
 
-    def __init__(self) -> None:
-        port = _free_port()
-        super().__init__([sys.executable, str(_PEER), str(port)], dict(os.environ), _ROOT, port)
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or _free_port()
+        super().__init__([sys.executable, str(_PEER), str(self.port)], dict(os.environ), _ROOT, self.port)
 
     def behave(self, behaviour: str) -> None:
         requests.post(f"{self.url}/behave", json={"as": behaviour}, timeout=5).raise_for_status()
+
+    def headers(self) -> dict[str, str]:
+        """The ids that came with the last call."""
+        ids: dict[str, str] = requests.get(f"{self.url}/headers", timeout=5).json()
+        return ids
 
     def asked(self) -> list[dict[str, Any]]:
         """The bodies of all calls so far."""
         bodies: list[dict[str, Any]] = requests.get(f"{self.url}/asked", timeout=5).json()
         return bodies
-
-
-def service_command(port: int, app: str = "service.app:create_app") -> list[str]:
-    return [
-        sys.executable, "-m", "uvicorn", "--factory", app,
-        "--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--no-server-header",
-    ]  # fmt: skip
 
 
 def service_environment(folder: Path, **settings: object) -> dict[str, str]:
