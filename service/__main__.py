@@ -24,6 +24,7 @@ def serve(app: FastAPI) -> None:
         ws="none",
         lifespan="on",
         access_log=False,
+        proxy_headers=False,  # nothing here depends on a client's address
         server_header=False,
         log_config=None,
         timeout_graceful_shutdown=_STOP_SECONDS,

@@ -48,6 +48,7 @@ class Admission:
         logs.current.set(ids)
         held = status = 0
         body_due: float | None = None
+        body_came = False
 
         def hold(count: int) -> None:
             nonlocal held
@@ -55,9 +56,10 @@ class Admission:
             self._held_bytes += count
 
         async def receive_in_time() -> Message:
-            nonlocal body_due
-            loop = asyncio.get_running_loop()
-            body_due = body_due or loop.time() + self._body_seconds
+            nonlocal body_due, body_came
+            if body_came:
+                return await receive()  # that the client has left, however late
+            body_due = body_due or asyncio.get_running_loop().time() + self._body_seconds
             try:
                 async with asyncio.timeout_at(body_due):
                     message = await receive()
@@ -67,8 +69,7 @@ class Admission:
             if self._held_bytes > self._max_held_bytes:
                 metrics.refused.inc()
                 raise OverloadedError
-            if not message.get("more_body"):
-                body_due = float("inf")  # what comes now is that the client has left, however late
+            body_came = not message.get("more_body")
             return message
 
         async def send_and_note(message: Message) -> None:

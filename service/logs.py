@@ -78,6 +78,8 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Where a logger of its own says nothing of its level, uvicorn takes it for the most talkative.
+    logging.getLogger("uvicorn.error").setLevel(level)
     atexit.register(_write_lines)
 
 
