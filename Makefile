@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK
 
-.PHONY: help up down preview smoke setup test lock
+.PHONY: help up down preview smoke setup test fuzz endurance openapi lock
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -25,6 +25,15 @@ test: setup ## lint, types and all tests; starts what it needs and stops it agai
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python -m pytest --durations=5
+
+fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=20000
+	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000)
+
+endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
+	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)
+
+openapi: setup ## write openapi.json anew from the service
+	@.venv/bin/python -m service.openapi > openapi.json
 
 setup: ## install or find everything that is needed; starts nothing
 	@$(PYTHON) -m local.install

@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from service import docs, metrics
 from service.admission import Admission
 from service.api import router
+from service.payloads import exact_bounds
 from service.problems import ProblemMiddleware, problem_schemas
 from service.routing import LeanRoute, LeanRouter
 from service.sequencer import Sequencer
@@ -55,6 +56,7 @@ class SessionContextApi(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             super().openapi()["components"]["schemas"].update(problem_schemas())
+            exact_bounds(self.openapi_schema)
         return super().openapi()
 
 
@@ -89,7 +91,7 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
     sequencer = None
     if settings.sequence_service_url is not None:
         sequencer = Sequencer(str(settings.sequence_service_url), settings.sequence_timeout_seconds)
-    app.state.sessions = Sessions(store, sequencer)
+    app.state.sessions = Sessions(store, sequencer, settings.sequence_timeout_seconds)
     gc.collect()
     gc.freeze()  # what is there now stays: no collection needs to look through it again
     try:

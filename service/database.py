@@ -1,14 +1,19 @@
-"""Opening the database: the connections' settings, and the schema, made or recognised."""
+"""Opening the database, SQLite or PostgreSQL: the connections' settings, and the schema, made or migrated.
 
+Every transaction that may write begins with the one write lock of the database, so all processes that share
+it write in turn: no write fails because of another, and a change sees all changes before it.
+"""
+
+import logging
 import time
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.tables import SCHEMA_VERSION, alembic_version, allotted, metadata, sessions
+from service.tables import SCHEMA_VERSION, alembic_version, allotted, sessions
 
 # Where a sequencer gave the numbers until now, the service's own go on after them.
 _HIGHEST_NUMBER = select(func.max(sessions.c.sequence_number)).scalar_subquery()
@@ -18,10 +23,23 @@ _SKIP_NUMBERS_IN_USE = (
     .values(last_sequence_number=_HIGHEST_NUMBER)
 )
 _SECONDS_TO_SWITCH_MODE = 5
+# A connection of each kind: one writes, one reads, one is asked for the state.
+_POOL = {"pool_size": 3, "max_overflow": 0}
+# What a PostgreSQL URL may say otherwise. A commit is answered once it is durable, whatever the server's
+# default. A lock is waited for as long as SQLite waits; a process that hangs in a transaction loses it, and
+# a server that is gone without a word is noticed in as many milliseconds.
+_POSTGRESQL = {
+    "application_name": "session-context",
+    "client_encoding": "utf8",
+    "connect_timeout": "5",
+    "tcp_user_timeout": "5000",
+    "options": "-c synchronous_commit=on -c lock_timeout=5s -c idle_in_transaction_session_timeout=10s",
+}
+_WRITE_LOCK = 7391046205183847265  # any number, the same in every release
 
 
 class SchemaError(Exception):
-    """The database was made by a release that this one does not know."""
+    """The database is not one that this release can use as it is."""
 
 
 class DatabaseNotOpenedError(Exception):
@@ -34,29 +52,15 @@ def open_database(url: URL) -> Engine:
     Raises DatabaseNotOpenedError.
     """
     try:
-        return _open(url)
+        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        with engine.begin() as db:
+            _migrate(db)
+            db.execute(_SKIP_NUMBERS_IN_USE)
     except (DBAPIError, OSError, SchemaError) as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error
+        reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
         # The text form of a URL that a message may hold is this one: it hides the password.
         name = url.render_as_string(hide_password=True)
         raise DatabaseNotOpenedError(f"can't use {name}: {reason}") from None
-
-
-def _open(url: URL) -> Engine:
-    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-    # One connection writes, one reads, one is asked for the state. Each waits five seconds for another
-    # process that writes: that is the driver's own choice, and ?timeout= in the URL is another.
-    engine = create_engine(url, paramstyle="named", pool_size=3, max_overflow=0)
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    _write_ahead(engine)
-    with engine.begin() as db:
-        if not inspect(db).has_table(alembic_version.name):
-            metadata.create_all(db, checkfirst=False)  # tables of the same name are someone else's
-            db.execute(insert(alembic_version).values(version_num=SCHEMA_VERSION))
-            db.execute(insert(allotted).values(only_row=1, last_session_id=0, last_sequence_number=0))
-        check_schema(db)
-        db.execute(_SKIP_NUMBERS_IN_USE)
     return engine
 
 
@@ -67,15 +71,61 @@ def check_schema(db: Connection) -> None:
         raise SchemaError(f"the database has schema {found}, this release needs {SCHEMA_VERSION}")
 
 
-def _on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def migrate(db: Connection, revision: str = "head") -> None:
+    """Bring the schema to this revision; SchemaError when the database has one from a later release."""
+    from alembic.command import upgrade  # a start that migrates nothing does without
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # a line for each part of its own
+    config = Config(attributes={"connection": db})
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    try:
+        upgrade(config, revision)
+    except CommandError as error:
+        raise SchemaError(f"this release needs schema {SCHEMA_VERSION}: {error}") from None
+
+
+def _migrate(db: Connection) -> None:
+    # The write lock is held: who comes second finds the work done.
+    known = inspect(db).has_table(alembic_version.name)
+    if not known or db.scalar(select(alembic_version.c.version_num)) != SCHEMA_VERSION:
+        migrate(db)
+
+
+def _sqlite(url: URL) -> Engine:
+    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+    # Each connection waits five seconds for another process that writes: that is the driver's own choice,
+    # and ?timeout= in the URL is another.
+    engine = create_engine(url, paramstyle="named", **_POOL)
+    event.listen(engine, "connect", _on_sqlite_connect)
+    # Taken at the start, the lock is waited for; a read that grows into a write would fail instead.
+    _lock_writes(engine, "BEGIN IMMEDIATE")
+    _write_ahead(engine)
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    # The server may have been started anew since a connection was last used.
+    engine = create_engine(url.set(query={**_POSTGRESQL, **url.query}), pool_pre_ping=True, **_POOL)
+    with engine.connect() as db:
+        encoding = db.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise SchemaError(f"its encoding is {encoding}, and not every text has a place in it; UTF8 is needed")
+    _lock_writes(engine, f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+    return engine
+
+
+def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver
     connection.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
 
 
-def _on_begin(db: Connection) -> None:
-    # Taken at the start, the write lock is waited for; a read that grows into a write would fail instead.
-    if db.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        db.exec_driver_sql("BEGIN IMMEDIATE")
+def _lock_writes(engine: Engine, statement: str) -> None:
+    @event.listens_for(engine, "begin")
+    def on_begin(db: Connection) -> None:
+        if db.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            db.exec_driver_sql(statement)
 
 
 def _write_ahead(engine: Engine) -> None:

@@ -16,13 +16,14 @@ in_flight = Gauge("http_requests_in_flight", "Requests that are being answered",
 held_bytes = Gauge("http_held_bytes", "Bytes of bodies that are held in memory", registry=registry)
 refused = Counter("http_requests_refused", "Requests refused for want of room", registry=registry)
 batch_size = Histogram(
-    "write_batch_size",
-    "Writes that were made durable by one commit",
+    "database_batch_size",
+    "Reads or writes that were done in one transaction",
+    ["queue"],
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
     registry=registry,
 )
-queue_depth = Gauge("write_queue_depth", "Writes that wait for the writer", registry=registry)
-database_errors = Counter("database_errors", "Transactions and reads that failed", registry=registry)
+queue_depth = Gauge("database_queue_depth", "Reads or writes that wait", ["queue"], registry=registry)
+database_errors = Counter("database_errors", "Transactions that the database failed", registry=registry)
 peer_calls = Counter("sequencer_calls", "Calls of the Central Sequence Service", ["outcome"], registry=registry)
 peer_retries = Counter("sequencer_retries", "Calls repeated for want of a connection", registry=registry)
 

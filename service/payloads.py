@@ -5,21 +5,25 @@ import re
 from email.message import Message
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
-from service import store
+from service import records
 from service.problems import (
     InvalidRequestError,
     PayloadTooLargeError,
     SessionNotFoundError,
     UnsupportedMediaTypeError,
+    invalid_header,
 )
 
 # A JSON string may spell each byte of its text in six (\u0001), and there are other fields.
 _SIX_BYTES_FOR_ONE = 6
 _REST_OF_BODY = 4096
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, json_schema_extra={"format": "int64"})]
 # NUL can't be kept by every database; a lone surrogate is no text at all, and the parser refuses it.
@@ -30,8 +34,12 @@ class _Payload(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
 
+def _without_fraction(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class SessionRequest(_Payload):
-    user_id: Int64
+    user_id: Annotated[Int64, BeforeValidator(_without_fraction)]  # 5.0 is an integer to JSON Schema
     context: Context = ""
 
 
@@ -43,6 +51,29 @@ class SessionUpdateRequest(_Payload):
     @property
     def new_context(self) -> str | None:
         return self.context if "context" in self.model_fields_set else None
+
+
+def _as_written(value: object) -> object:
+    if isinstance(value, str) and not _INTEGER.fullmatch(value):
+        raise ValueError("should be an integer")
+    return value
+
+
+Written = BeforeValidator(_as_written)
+
+
+class ListQuery(BaseModel):
+    """Which sessions are listed; a parameter that is not known is ignored."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+    user_id: Annotated[Int64, Written] | SkipJsonSchema[None] = Field(default=None, description="Of this user")
+    limit: Annotated[int, Field(ge=1, le=1000), Written] | SkipJsonSchema[None] = Field(
+        default=None, description="At most so many; `Link` leads to the next page. Without it, all"
+    )
+    after: Annotated[int, Field(ge=0, le=2**63 - 1, json_schema_extra={"format": "int64"}), Written] = Field(
+        default=0, description="With a higher id than this one: the last that was seen"
+    )
 
 
 P = TypeVar("P", SessionRequest, SessionUpdateRequest)
@@ -67,17 +98,28 @@ class SessionContextResponse(_Payload):
     context: str
 
 
+def exact_bounds(document: Any) -> None:  # noqa: ANN401 - JSON
+    """Write the bounds of 64 bits in an OpenAPI document as what they are: FastAPI rounds them to floats."""
+    if isinstance(document, dict):
+        if document.get("format") == "int64":
+            document |= {"maximum": 2**63 - 1} | ({"minimum": -(2**63)} if document["minimum"] else {})
+        document = list(document.values())
+    if isinstance(document, list):
+        for part in document:
+            exact_bounds(part)
+
+
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
 # These write by hand what the models above describe: twice as fast as through the models.
-def session_json(session: store.Session) -> bytes:
+def session_json(session: records.Session) -> bytes:
     """SessionResponse, and Session in the list."""
     text = f'{{"sessionId":{session.id},"userId":{session.user_id},"context":{_quote(session.context)}}}'
     return text.encode()
 
 
-def session_context_json(session: store.Session) -> bytes:
+def session_context_json(session: records.Session) -> bytes:
     """SessionContextResponse."""
     return f'{{"sessionId":{session.id},"context":{_quote(session.context)}}}'.encode()
 
@@ -93,16 +135,37 @@ async def read_payload(request: Request, model: type[P], max_context_bytes: int)
     try:
         payload = model.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidRequestError(_mistakes(error)) from None
+        raise InvalidRequestError(_mistakes(error, "body")) from None
     # Only a body over the limit can hold a context over it.
     if len(body) > max_context_bytes < len(payload.context.encode()):
         raise PayloadTooLargeError
     return payload
 
 
-def _mistakes(error: ValidationError) -> list[dict[str, Any]]:
+KEY_PATTERN = r"^[!-~]{1,255}$"
+
+
+def read_key(header: str | None) -> str | None:
+    """An Idempotency-Key: visible ASCII, quotes and all; InvalidRequestError."""
+    if header is not None and not re.fullmatch(KEY_PATTERN, header):
+        raise invalid_header("Idempotency-Key", "Input should be 1 to 255 visible ASCII characters", "key")
+    return header
+
+
+def read_query(parameters: dict[str, str], model: type[ListQuery]) -> ListQuery:
+    """The parameters as the model says; InvalidRequestError."""
+    try:
+        return model.model_validate(parameters)
+    except ValidationError as error:
+        mistakes = _mistakes(error, "query")
+        raise InvalidRequestError(
+            [{**one, "loc": one["loc"][:2]} for one in mistakes]
+        ) from None  # no union's arms
+
+
+def _mistakes(error: ValidationError, place: str) -> list[dict[str, Any]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [{"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in found]
+    return [{"loc": [place, *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in found]
 
 
 def _is_json(content_type: str) -> bool:
@@ -128,7 +191,6 @@ async def _read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-_SESSION_ID = re.compile(r"0|-?[1-9][0-9]*")
 _LONGEST_ID = len(str(2**63 - 1))
 
 
@@ -137,7 +199,7 @@ def read_session_id(text: str) -> int:
 
     Raises InvalidRequestError when it is no integer, SessionNotFoundError when no session can have it.
     """
-    if not _SESSION_ID.fullmatch(text):
+    if not _INTEGER.fullmatch(text):
         raise InvalidRequestError(
             [{"loc": ["path", "sessionId"], "msg": "Input should be a valid integer", "type": "int_parsing"}]
         )

@@ -4,6 +4,8 @@ ServiceError
 ├── RequestError                     the client can mend it
 │   ├── SessionNotFoundError         404
 │   ├── BodyTimeoutError             408
+│   ├── KeyInUseError                409 with Retry-After
+│   ├── PreconditionFailedError      412
 │   ├── PayloadTooLargeError         413
 │   ├── UnsupportedMediaTypeError    415
 │   └── InvalidRequestError          422, with `errors`
@@ -11,7 +13,7 @@ ServiceError
     ├── OverloadedError
     ├── SequencerUnavailableError
     └── StoreUnavailableError
-        └── WriterBusyError
+        └── StoreBusyError
 """
 
 import json
@@ -55,6 +57,17 @@ class BodyTimeoutError(RequestError):
     headers: ClassVar[dict[str, str]] = {"Connection": "close"}
 
 
+class KeyInUseError(RequestError):
+    status = HTTPStatus.CONFLICT
+    detail = "A request with this Idempotency-Key is still under way"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class PreconditionFailedError(RequestError):
+    status = HTTPStatus.PRECONDITION_FAILED
+    detail = "The session is not in a version that If-Match names"
+
+
 class PayloadTooLargeError(RequestError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     detail = "The context is larger than this service keeps"
@@ -76,6 +89,11 @@ class InvalidRequestError(RequestError):
         self.errors = errors
 
 
+def invalid_header(name: str, message: str, kind: str) -> InvalidRequestError:
+    """The error of a header that can't be used."""
+    return InvalidRequestError([{"loc": ["header", name], "msg": message, "type": kind}])
+
+
 class UnavailableError(ServiceError):
     """Nothing was left behind; the same request may succeed in a second."""
 
@@ -95,8 +113,8 @@ class StoreUnavailableError(UnavailableError):
     detail = "The database does not answer"
 
 
-class WriterBusyError(StoreUnavailableError):
-    detail = "Too many writes are waiting"
+class StoreBusyError(StoreUnavailableError):
+    detail = "Too many requests wait for the database"
 
 
 class Problem(BaseModel):
@@ -115,12 +133,20 @@ class InvalidRequestProblem(Problem):
     errors: list[dict[str, Any]] = Field(description="loc, msg and type of each mistake")
 
 
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """These problems as a route declares them; `problem_schemas` defines what they refer to."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{_model(status).__name__}"}}},
+            **(
+                {"headers": _RETRY_AFTER}
+                if status in (HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE)
+                else {}
+            ),
         }
         for status in statuses
     }
@@ -190,7 +216,8 @@ class ProblemMiddleware:
     def _allowed(self, scope: Scope) -> str:
         # A path may have several routes, and the router's own Allow names only the first one's methods.
         here = [r for r in self._routes if isinstance(r, Route) and r.matches(scope)[0] is not Match.NONE]
-        return ", ".join(sorted({method for route in here for method in route.methods or ()}))
+        methods = {method for route in here for method in route.methods or ()}
+        return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _log(error: Exception, request: str) -> None:

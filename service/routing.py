@@ -3,12 +3,16 @@
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.payloads import read_payload, read_session_id
+from service.payloads import read_payload, read_query, read_session_id
+
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Json(NamedTuple):
@@ -16,44 +20,83 @@ class Json(NamedTuple):
 
     body: bytes
     status: int = 200
+    headers: Headers = ()
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         length = str(len(self.body)).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+        headers = [(b"content-type", b"application/json"), (b"content-length", length), *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        await send({"type": "http.response.body", "body": self.body})  # the server leaves it out for HEAD
+
+
+class NoContent(NamedTuple):
+    """An answer that says all in its status and headers."""
+
+    status: int
+    headers: Headers = ()
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": list(self.headers)})
+        await send({"type": "http.response.body"})
+
+
+class JsonStream(StreamingResponse):
+    """JSON that is written as it is sent."""
+
+    media_type = "application/json"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await NoContent(self.status_code, tuple(self.raw_headers))(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class LeanRoute(APIRoute):
-    """A FastAPI route that calls its handler by itself: with the sessions, then the id and body it declares.
+    """A FastAPI route that calls its handler by itself: with the sessions, and what it declares to take.
 
     The declarations make the OpenAPI document as ever. What this goes around (injection, exit stacks,
-    response models) costs more than the whole work of a read.
+    response models) costs more than the whole work of a read. A header comes as it was sent, or None.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(path, endpoint, **options)
-        self._takes_id = bool(self.dependant.path_params)
-        self._payload: Any = self.body_field.field_info.annotation if self.body_field else None
+        declared = self.dependant
+        self._takes_id = bool(declared.path_params)
+        self._headers = [(header.name, header.alias.lower().encode()) for header in declared.header_params]
+        self._query: list[tuple[str, Any]] = [
+            (query.name, query.field_info.annotation) for query in declared.query_params
+        ]
+        self._payload: Any = (
+            (self.body_field.name, self.body_field.field_info.annotation) if self.body_field else None
+        )
         self.app = self._answer
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["app"].state
-        arguments: list[Any] = [state.sessions]
+        arguments: dict[str, Any] = {name: _header(scope, header) for name, header in self._headers}
         if self._takes_id:
-            arguments.append(read_session_id(scope["path_params"]["sessionId"]))
+            arguments["session_id"] = read_session_id(scope["path_params"]["sessionId"])
+        for name, model in self._query:
+            arguments[name] = read_query(dict(parse_qsl(scope["query_string"].decode("latin-1"), True)), model)
         if self._payload:
+            name, model = self._payload
             limit = state.settings.max_context_bytes
-            arguments.append(await read_payload(Request(scope, receive), self._payload, limit))
-        answer = await self.endpoint(*arguments)
+            arguments[name] = await read_payload(Request(scope, receive), model, limit)
+        answer = await self.endpoint(state.sessions, **arguments)
         await answer(scope, receive, send)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    values = [value for header, value in scope["headers"] if header == name]
+    return b", ".join(values).decode("latin-1") if values else None
 
 
 class LeanRouter:
     """Finds the route of a request that has one; leaves every other request to the framework's router."""
 
     def __init__(self, routes: Iterable[LeanRoute], otherwise: ASGIApp) -> None:
-        self._routes = [(route.path_regex.match, route.methods or set(), route) for route in routes]
+        self._routes = [(route.path_regex.match, _methods(route), route) for route in routes]
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,3 +109,8 @@ class LeanRouter:
                 await route.app(scope, receive, send)
                 return
         await self._otherwise(scope, receive, send)
+
+
+def _methods(route: LeanRoute) -> set[str]:
+    methods = route.methods or set()
+    return methods | {"HEAD"} if "GET" in methods else methods

@@ -1,45 +1,74 @@
-"""The rules: how a session comes to be, changes, and is read."""
+"""The rules: how a session comes to be, changes, is read, and goes."""
 
-from collections.abc import AsyncIterator
+from contextlib import suppress
 
+from service.problems import PreconditionFailedError, UnavailableError
+from service.records import Change, Claim, NewSession, NumberedSession, Page, Query, Session
 from service.sequencer import Sequencer
-from service.store import NewSession, Session, Store
+from service.store import Store
+from service.versions import Tags, names
+
+# What a create may take beside the peer's call: a write waits five for the lock. Longer, and its process is gone.
+_SECONDS_BESIDE_THE_PEER = 6.0
 
 
 class Sessions:
     """What clients can do with sessions.
 
     Every method raises UnavailableError when the database or the peer does not do its part in time; then
-    nothing is left behind.
+    nothing is left behind. Where a session is named, SessionNotFoundError when there is none; with tags,
+    PreconditionFailedError when none is of its version.
     """
 
-    def __init__(self, store: Store, sequencer: Sequencer | None) -> None:
+    def __init__(self, store: Store, sequencer: Sequencer | None, sequencer_seconds: float) -> None:
         self._store = store
         self._sequencer = sequencer
+        self._claim_seconds = sequencer_seconds + _SECONDS_BESIDE_THE_PEER
 
-    async def create_session(self, user_id: int, context: str) -> Session:
-        """A new session, durable and with a sequence number of its own."""
+    async def create_session(self, new: NewSession) -> Session:
+        """A new session, durable and with a sequence number of its own; one for each key.
+
+        A key that was used before gives the session as it was made, whatever became of it since; or
+        KeyInUseError, or InvalidRequestError when it came with another request.
+        """
+        claim = Claim(new, self._claim_seconds)
         if self._sequencer is None:
-            return await self._store.create_session(NewSession(user_id, context))
-        self._sequencer.require_available()
+            return await self._store.create_session(claim)
+        if new.key is None:  # a key that was used needs no peer
+            self._sequencer.require_available()
         # The id is allotted for good before the peer hears of it, and no transaction waits for the peer.
-        session = Session(await self._store.allot_session_id(), user_id, context)
-        sequence_number = await self._sequencer.next_number(session.id)
-        return await self._store.insert_session(session, sequence_number)
+        session, is_made = await self._store.claim_session(claim)
+        if is_made:
+            return session
+        try:
+            number = await self._sequencer.next_number(session.id)
+            return await self._store.insert_session(NumberedSession(session, new.key, number))
+        except UnavailableError:
+            if new.key is not None:
+                with suppress(UnavailableError):  # the claim ends by itself
+                    await self._store.release_key(new.key)
+            raise
 
-    def list_sessions(self) -> AsyncIterator[list[Session]]:
-        """All sessions by id, in pieces. One that is created meanwhile may be among them or not."""
-        return self._store.list_sessions()
+    async def list_sessions(self, query: Query, limit: int | None) -> Page:
+        """Sessions by id, in pieces. One that is created meanwhile may be among them or not."""
+        return await self._store.list_sessions(query, limit)
 
-    async def update_context(self, session_id: int, context: str | None) -> Session:
-        """The session with this context, or as it is without one; SessionNotFoundError when there is none."""
-        if context is None:
-            return await self._store.get_session(session_id)
-        return await self._store.update_context(session_id, context)
+    async def update_context(self, session_id: int, context: str | None, if_match: Tags | None) -> Session:
+        """The session with this context in a new version, or as it is without a context."""
+        if context is not None:
+            return await self._store.change_session(Change(session_id, context, if_match))
+        session = await self._store.get_session(session_id)
+        if if_match is not None and not names(if_match, session.version):
+            raise PreconditionFailedError
+        return session
 
     async def get_session(self, session_id: int) -> Session:
-        """The session; SessionNotFoundError when there is none."""
+        """The session."""
         return await self._store.get_session(session_id)
+
+    async def delete_session(self, session_id: int, if_match: Tags | None) -> None:
+        """The session goes; its id and its number are never used again."""
+        await self._store.change_session(Change(session_id, None, if_match))
 
     async def check(self) -> dict[str, str]:
         """What each part says of itself; StoreUnavailableError when sessions can't be served."""

@@ -12,14 +12,19 @@ class SettingsError(Exception):
     """The environment can't be used; the message names each variable and what to do about it."""
 
 
+_DATABASE_URLS = "write sqlite:///./data/sessions.db or postgresql://user:password@host/database"
+
+
 def _database_url(value: object) -> URL:
     # No message here repeats the value: it may hold a password.
     try:
         url = make_url(str(value)) if not isinstance(value, URL) else value
     except ArgumentError:
-        raise ValueError("is not a database URL; write sqlite:///./data/sessions.db") from None
+        raise ValueError(f"is not a database URL; {_DATABASE_URLS}") from None
+    if url.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
+        return url.set(drivername="postgresql+psycopg")
     if url.drivername not in {"sqlite", "sqlite+pysqlite"}:
-        raise ValueError("names a database that is not supported; write sqlite:///./data/sessions.db")
+        raise ValueError(f"names a database that is not supported; {_DATABASE_URLS}")
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise ValueError("must name a file, which all connections share; write sqlite:///./data/sessions.db")
     return url
@@ -44,7 +49,7 @@ class Settings(BaseSettings):
 
     database_url: Annotated[URL, NoDecode, BeforeValidator(_database_url)] = Field(
         default=make_url("sqlite:///./data/sessions.db"),
-        description="Where the sessions are; the folder of a SQLite file is made.",
+        description="Where the sessions are: SQLite, whose folder is made, or PostgreSQL.",
     )
     sequence_service_url: Annotated[HttpUrl, AfterValidator(_plain_base)] | None = Field(
         default=None,

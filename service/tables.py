@@ -1,9 +1,23 @@
-"""The tables: sessions, the numbers allotted so far, and the version of the schema."""
+"""The tables: sessions, the numbers allotted so far, and the keys of creates that may be repeated."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    column,
+    table,
+    text,
+)
 
-# The name and column are Alembic's own, so that it knows a database made by any release.
-SCHEMA_VERSION = "0001"
+# The newest in migrations/.
+SCHEMA_VERSION = "0002"
 
 metadata = MetaData()
 
@@ -17,9 +31,12 @@ sessions = Table(
     Column("user_id", BigInteger, nullable=False),
     Column("context", Text, nullable=False),
     Column("sequence_number", BigInteger, nullable=False, unique=True),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    Column("modified_at", BigInteger),
+    Index("sessions_of_a_user", "user_id", "id"),
 )
 
-# One row. An id that was ever allotted stays so, whether or not its session came to be.
+# One row. An id that was ever allotted stays so, whether its session came to be, is, or was deleted.
 allotted = Table(
     "allotted",
     metadata,
@@ -28,4 +45,17 @@ allotted = Table(
     Column("last_sequence_number", BigInteger, nullable=False),
 )
 
-alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+# A key outlives its session: a create that is repeated later must not make another. Until the session is
+# made, one request at a time has the key, and not for ever: its process may be gone.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("session_id", BigInteger, nullable=False),
+    Column("claimed_until", Float(53), nullable=False),
+    Column("made_at", BigInteger),
+)
+
+# Alembic's own.
+alembic_version = table("alembic_version", column("version_num"))

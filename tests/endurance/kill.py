@@ -25,12 +25,12 @@ async def kill_round(folder: Path, ledger: Ledger, number: int, module: str = "s
     """Write, kill, start again, check; the ledger and the folder go from round to round."""
     before = ledger.answers
     killed_after = random.uniform(0.02, 1.0)  # noqa: S311 - no secret
-    with running(Service(folder, module=module)) as service:
+    with running(Service(folder, module)) as service:
         writing = asyncio.create_task(write_for_ever(service.url, ledger, f"round-{number}"))
         await asyncio.sleep(killed_after)
         service.send(signal.SIGKILL)
         await writing
-    with running(Service(folder, module=module)) as service:
+    with running(Service(folder, module)) as service:
         listed = [stored(session["sessionId"], session["context"]) for session in service.list()]
     found, faults = read_database(folder / "sessions.db")
     if sorted(found) != listed:

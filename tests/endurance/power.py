@@ -79,7 +79,7 @@ async def record(folder: Path, seconds: float, module: str = "service") -> tuple
     """The system calls of a service that is written to from its first start until it is killed."""
     calls = folder / "calls"
     ledger = Ledger()
-    with running(Service(folder, module=module, under=[program("strace"), *_STRACE, "-o", str(calls)])) as service:
+    with running(Service(folder, module, [program("strace"), *_STRACE, "-o", str(calls)])) as service:
         writing = asyncio.create_task(write_for_ever(service.url, ledger, "power", padding=_PADDING))
         await asyncio.sleep(seconds)
         service.send(signal.SIGKILL)

@@ -68,13 +68,13 @@ class Service(Process):
     def __init__(
         self,
         folder: Path,
-        *,
-        under: Sequence[str] = (),
         module: str = "service",
+        under: Sequence[str] = (),
+        /,
         **settings: object,
     ) -> None:
         """A service that this module runs; `under` is a command that runs the rest of its line, as strace does."""
-        port = _free_port()
+        port = free_port()
         environment = service_environment(folder, port=port, **settings)
         super().__init__([*under, sys.executable, "-m", module], environment, _ROOT, port)
         self._http = requests.Session()
@@ -100,7 +100,7 @@ class Peer(Process):
     """A Central Sequence Service that can be told how to behave."""
 
     def __init__(self, port: int | None = None) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         super().__init__([sys.executable, str(_PEER), str(self.port)], dict(os.environ), _ROOT, self.port)
 
     def behave(self, behaviour: str) -> None:
@@ -132,7 +132,7 @@ def running(process: P) -> Iterator[P]:
         process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -243,7 +243,9 @@ def _fill(folder: Path, *, sessions: int, context: str) -> None:
     database = sqlite3.connect(folder / "sessions.db")
     rows = ((number, 1, context, number) for number in range(1, sessions + 1))
     with database:
-        database.executemany("INSERT INTO sessions VALUES (?, ?, ?, ?)", rows)
+        database.executemany(
+            "INSERT INTO sessions (id, user_id, context, sequence_number) VALUES (?, ?, ?, ?)", rows
+        )
     database.close()
 
 

@@ -17,6 +17,7 @@ HOSTILE_BODIES = {
     "userId a string": b'{"userId": "5"}',
     "userId a bool": b'{"userId": true}',
     "userId a fraction": b'{"userId": 1.5}',
+    "userId infinite": b'{"userId": 1e400}',
     "userId null": b'{"userId": null}',
     "userId past 64 bits": b'{"userId": 9223372036854775808}',
     "userId below 64 bits": b'{"userId": -9223372036854775809}',
@@ -79,17 +80,17 @@ def test_an_id_that_is_not_written_as_an_integer_is_a_422(service: Service, sess
     assert assert_problem(service.context(session_id), 422)["errors"]
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/sessions/", "/sessions/1", "/sessions/1/context/"])
+@pytest.mark.parametrize("path", ["/", "/nothing", "/sessions/", "/sessions/1/", "/sessions/1/context/"])
 def test_an_unknown_path_is_a_404(service: Service, path: str) -> None:
     method = "PUT" if path == "/sessions/" else "GET"
-    expected = 405 if path == "/sessions/1" else 404
-    assert_problem(service.request(method, path), expected)
+    assert_problem(service.request(method, path), 404)
 
 
 def test_a_wrong_method_is_a_405_that_names_all_right_ones(service: Service) -> None:
-    answer = service.request("DELETE", "/sessions")
-    assert_problem(answer, 405)
-    assert answer.headers["Allow"] == "GET, POST"
+    for path, allowed in [("/sessions", "GET, HEAD, POST"), ("/sessions/1", "DELETE, GET, HEAD, PUT")]:
+        answer = service.request("PATCH", path)
+        assert_problem(answer, 405)
+        assert answer.headers["Allow"] == allowed
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "json", ""])

@@ -82,8 +82,8 @@ def test_metrics_count_requests_by_route_and_not_by_path(fresh: Service) -> None
         f"http_request_duration_seconds_count{{{labels}}} 3.0",
         f'http_request_duration_seconds_bucket{{le="+Inf",{labels}}} 3.0',
         "http_requests_in_flight 1.0",
-        "write_batch_size_count 1.0",
-        "write_queue_depth 0.0",
+        'database_batch_size_count{queue="writes"} 1.0',
+        'database_queue_depth{queue="writes"} 0.0',
         "database_errors_total 0.0",
     ):
         assert line in metrics.text.splitlines()

@@ -97,11 +97,18 @@ def test_the_widest_user_ids_are_kept(service: Service) -> None:
         assert service.create(user_id=user_id).json()["userId"] == user_id
 
 
+@pytest.mark.parametrize("user_id", ["7.0", "7e0", "70e-1"])
+def test_an_integer_may_be_spelt_as_json_allows(service: Service, user_id: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = service.request("POST", "/sessions", data=f'{{"userId": {user_id}}}', headers=headers)
+    assert (answer.status_code, answer.json()["userId"]) == (201, 7)
+
+
 def test_an_answer_names_no_server_software(service: Service) -> None:
     assert "Server" not in service.create().headers
 
 
-def test_the_openapi_document_is_the_one_of_2_0_0(service: Service) -> None:
+def test_the_openapi_document_is_that_of_2_0_0_and_more(service: Service) -> None:
     document = service.request("GET", "/openapi.json").json()
     assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
     assert document["info"]["title"] == "FountainAI Session and Context Management API"
@@ -116,7 +123,9 @@ def test_the_openapi_document_is_the_one_of_2_0_0(service: Service) -> None:
     assert operations == {
         ("post", "/sessions"): "createSession",
         ("get", "/sessions"): "listSessions",
+        ("get", "/sessions/{sessionId}"): "getSession",
         ("put", "/sessions/{sessionId}"): "updateSession",
+        ("delete", "/sessions/{sessionId}"): "deleteSession",
         ("get", "/sessions/{sessionId}/context"): "getSessionContext",
     }
     schemas = document["components"]["schemas"]

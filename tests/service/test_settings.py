@@ -32,13 +32,19 @@ def test_wrong_settings_end_the_process_with_all_their_names_and_no_secret(tmp_p
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "sqlite://", "sqlite:///:memory:", "postgresql://u:hunter2@h/d", "://u:hunter2@h"]
+    "url", ["nonsense", "sqlite://", "sqlite:///:memory:", "mysql://u:hunter2@h/d", "://u:hunter2@h"]
 )
 def test_a_wrong_database_url_is_refused_without_repeating_it(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(SettingsError, match="DATABASE_URL") as refused:
         load_settings()
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_name_of_postgresql_is_understood(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://u:p@h/d")
+    assert load_settings().database_url.drivername == "postgresql+psycopg"
 
 
 def test_empty_variables_are_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

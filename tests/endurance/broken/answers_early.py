@@ -5,18 +5,18 @@ import time
 from service import store
 from service.__main__ import serve
 from service.app import create_app
-from service.writer import Writer, _answer, _work
+from service.batches import Batches, _answer, _work
 
 
-class EarlyWriter(Writer):
+class EarlyBatches(Batches):
     def _run(self) -> None:
-        while group := self._gather():
+        while batch := self._gather():
             with self._engine.begin() as db:
-                _work(db, group)
-                self._loop.call_soon_threadsafe(_answer, group)
+                _work(db, batch)
+                self._loop.call_soon_threadsafe(_answer, batch)
                 time.sleep(0.005)
 
 
 if __name__ == "__main__":
-    vars(store)["Writer"] = EarlyWriter
+    vars(store)["Batches"] = EarlyBatches
     serve(create_app())

@@ -1,0 +1,130 @@
+"""Database work in batches: a thread gathers what waits and does it together, in one transaction."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+
+from service import metrics
+from service.problems import ServiceError, StoreBusyError, StoreUnavailableError
+
+# Work of one kind: does all items in the given transaction and returns one outcome for each, in order: a
+# result, or the error that is this item's alone. It may be run again after a rollback, so it touches
+# nothing but the transaction.
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Work = Callable[[Connection, Sequence[Item]], Sequence[Result | ServiceError]]
+
+_CAPACITY = 1024  # waiting items; past it a client is better off with a quick refusal
+_BATCH = 256  # items in one transaction; more no longer pays, and lengthens the wait of each
+_UNAVAILABLE = (OperationalError, InterfaceError, InternalError)  # not the request's doing
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    work: Work[Any, Any]
+    item: Any
+    done: asyncio.Future[Any]
+    outcome: Any = None
+
+
+class Batches:
+    """One thread and one connection at a time; started in, and used from, one event loop."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+        metrics.queue_depth.labels(name).set_function(self._waiting.qsize)
+        self._batch_size = metrics.batch_size.labels(name)
+        self._thread = threading.Thread(target=self._run, name=name)
+        self._thread.start()
+
+    async def run(self, work: Work[Item, Result], item: Item) -> Result:
+        """The result of the work on this item, once its transaction is durable.
+
+        An item that fails is undone alone: others in its batch are not touched.
+        Raises StoreBusyError at once when too many items wait, StoreUnavailableError when the database
+        does not take it, and whatever the work raises on this item.
+        """
+        # Only the event loop's thread puts, so nothing comes between the look and the put.
+        if self._waiting.qsize() >= _CAPACITY:
+            raise StoreBusyError
+        done: asyncio.Future[Result] = self._loop.create_future()
+        self._waiting.put(_Waiting(work, item, done))
+        return await done
+
+    async def close(self) -> None:
+        """Finish what waits, then stop."""
+        self._waiting.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while batch := self._gather():
+            self._batch_size.observe(len(batch))
+            self._commit(batch)
+            self._loop.call_soon_threadsafe(_answer, batch)
+
+    def _gather(self) -> list[_Waiting]:
+        """What waits, at least one; nothing once this is closed."""
+        batch: list[_Waiting] = []
+        while (one := self._waiting.get()) is not None:
+            batch.append(one)
+            if len(batch) == _BATCH or self._waiting.empty():
+                return batch
+        self._waiting.put(None)  # closed, and stays so for the next call
+        return batch
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        """Give each one its outcome, after the commit: a result, or the exception that undid it."""
+        try:
+            with self._engine.begin() as db:
+                try:
+                    _work(db, batch)
+                except Exception as error:
+                    raise _UndoneError from error
+        except _UndoneError as undone:
+            if len(batch) == 1 or isinstance(undone.__cause__, _UNAVAILABLE):  # no item's own doing
+                _fail(batch, undone.__cause__)
+                return
+            for one in batch:
+                self._commit([one])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the clients must hear of it
+            _fail(batch, error)
+
+
+class _UndoneError(Exception):
+    """The work failed, before anything was committed; its cause says why."""
+
+
+def _work(db: Connection, batch: Iterable[_Waiting]) -> None:
+    by_kind = sorted(batch, key=lambda one: id(one.work))
+    for _, items in groupby(by_kind, key=lambda one: id(one.work)):
+        same = list(items)
+        results = same[0].work(db, [one.item for one in same])
+        for one, result in zip(same, results, strict=True):
+            one.outcome = result
+
+
+def _fail(batch: Iterable[_Waiting], error: BaseException | None) -> None:
+    if isinstance(error, _UNAVAILABLE):
+        metrics.database_errors.inc()
+        error = StoreUnavailableError(str(error.orig))
+    for one in batch:
+        one.outcome = error
+
+
+def _answer(batch: Iterable[_Waiting]) -> None:
+    for one in batch:
+        if one.done.done():  # its request was cancelled
+            continue
+        if isinstance(one.outcome, BaseException):
+            one.done.set_exception(one.outcome)
+        else:
+            one.done.set_result(one.outcome)

@@ -1,0 +1,51 @@
+"""Schemathesis with all its checks against a real service: `python -m tests.service.fuzz CASES`."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.service.processes import Service, running
+
+_CONFIG = Path(__file__).with_name("schemathesis.toml")
+_ROOT = Path(__file__).parents[2]
+_EXAMPLES_OF_A_ROUND = 300
+
+
+def fuzz(service: Service, cases: int) -> tuple[int, str]:
+    """How many cases there were, at least so many unless one failed; and what failed, or nothing."""
+    done = 0
+    while done < cases:
+        # Some 13 cases come of one example: of each operation, and of their sequences.
+        examples = max(1, min(_EXAMPLES_OF_A_ROUND, (cases - done) // 13))
+        count, failures = _round(service, examples)
+        done += count
+        if failures:
+            return done, failures
+    return done, ""
+
+
+def _round(service: Service, examples: int) -> tuple[int, str]:
+    command = ["--config-file", str(_CONFIG), "run", f"{service.url}/openapi.json"]
+    options = ["--checks", "all", "--max-examples", str(examples), "--generation-database", "none", "--no-color"]
+    with tempfile.TemporaryDirectory() as folder:
+        ended = subprocess.run(
+            [f"{sys.prefix}/bin/schemathesis", *command, *options],
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.service.fuzz_hooks", "PYTHONPATH": str(_ROOT)},
+            cwd=folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    count = re.search(r"(\d+) generated", ended.stdout)
+    return int(count[1]) if count else 0, ended.stdout + ended.stderr if ended.returncode else ""
+
+
+def main(cases: int) -> int:
+    with tempfile.TemporaryDirectory() as folder, running(Service(Path(folder))) as service:
+        done, failures = fuzz(service, cases)
+    print(failures or f"{done} cases, nothing found")
+    return bool(failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

@@ -1,0 +1,105 @@
+"""A real PostgreSQL server on a free loopback port, with its data in a folder of its own."""
+
+import getpass
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.service.processes import free_port
+
+_START_SECONDS = 20
+
+
+class Postgresql:
+    """Can be stopped and started again; empty databases are made on demand."""
+
+    def __init__(self) -> None:
+        self._bin = _binaries()
+        # The server refuses to run as root; Debian's package brings a user for it.
+        self._user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+        self._folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        shutil.chown(self._folder, self._user)
+        self._port = free_port()
+        self._names = (f"sessions{number}" for number in count())
+        self._run(
+            "initdb", "-D", str(self._folder / "data"), "-U", "test", "-E", "UTF8", "--no-sync", "-A", "trust"
+        )
+        self.start()
+
+    def start(self) -> None:
+        # It outlives the kills of these tests, and never a power cut: nothing has to be synced.
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._folder), "fsync": "off"}
+        self._server = subprocess.Popen(
+            [f"{self._bin}/postgres", "-D", f"{self._folder}/data", "-p", str(self._port)]
+            + [word for name, value in settings.items() for word in ("-c", f"{name}={value}")],
+            **self._as_user(),
+        )
+        give_up = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self.execute("postgres", "SELECT 1")
+            except psycopg.OperationalError:
+                assert time.monotonic() < give_up, "PostgreSQL did not start"
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        """At once: all connections are cut."""
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(timeout=_START_SECONDS)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = next(self._names)
+        self.execute("postgres", f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        return f"postgresql://test@127.0.0.1:{self._port}/{name}"
+
+    def execute(self, name: str, statement: str) -> None:
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run([self._bin / program, *arguments], check=True, **self._as_user())
+
+    def _as_user(self) -> dict[str, Any]:
+        return {
+            "user": self._user,
+            "cwd": self._folder,
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+        }
+
+
+def _binaries() -> Path:
+    """Where initdb and postgres are; installed from Debian's package when they are nowhere."""
+    found = _installed()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        command = ["apt-get", "install", "-y", "--no-install-recommends", "postgresql"]
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update"], check=True, capture_output=True)
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+        found = _installed()
+    assert found is not None, "these tests need PostgreSQL's initdb and postgres: apt-get install postgresql"
+    return found
+
+
+def _installed() -> Path | None:
+    on_path = shutil.which("initdb")
+    candidates = [Path(on_path).parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return next((folder for folder in reversed(candidates) if (folder / "postgres").exists()), None)

@@ -1,0 +1,70 @@
+"""Migrations: they make what the tables say, and keep what earlier releases wrote."""
+
+import sqlite3
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, insert, make_url, update
+
+from service import database
+from service.database import open_database
+from service.settings import Settings
+from service.tables import SCHEMA_VERSION, allotted, metadata, sessions
+from tests.service.conftest import NewDatabase
+from tests.service.postgresql import Postgresql
+from tests.service.processes import Service, running
+
+KEPT = [
+    {"sessionId": 1, "userId": 40, "context": "context 0 é\n'quoted'"},
+    {"sessionId": 2, "userId": 41, "context": ""},
+    {"sessionId": 3, "userId": 42, "context": "context 2 é\n'quoted'"},
+]
+
+
+def test_migrations_make_what_the_tables_say(tmp_path: Path, new_database: NewDatabase) -> None:
+    settings = Settings.model_validate({"database_url": new_database(tmp_path)})
+    engine = open_database(settings.database_url)
+    with engine.connect() as db:
+        assert (
+            compare_metadata(MigrationContext.configure(db, opts={"compare_server_default": True}), metadata) == []
+        )
+    engine.dispose()
+
+
+def test_the_newest_migration_is_the_schema_of_this_release() -> None:
+    script = ScriptDirectory(str(Path(database.__file__).with_name("migrations")))
+    assert script.get_heads() == [SCHEMA_VERSION]
+
+
+def test_a_database_of_the_first_release_keeps_its_sessions(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "sessions.db") as old:
+        old.executescript((Path(__file__).parent / "releases" / "0001.sql").read_text(encoding="utf-8"))
+    old.close()
+    _assert_kept(tmp_path, f"sqlite:///{tmp_path}/sessions.db")
+
+
+def test_a_schema_of_the_first_release_is_migrated_on_postgresql(tmp_path: Path, postgresql: Postgresql) -> None:
+    url = postgresql.new_database()
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as db:
+        database.migrate(db, "0001")
+        for number, one in enumerate(KEPT, 1):
+            row = {"id": number, "user_id": one["userId"], "context": one["context"], "sequence_number": number}
+            db.execute(insert(sessions), row)
+        db.execute(update(allotted).values(last_session_id=4, last_sequence_number=3))
+    engine.dispose()
+    _assert_kept(tmp_path, url)
+
+
+def _assert_kept(folder: Path, url: str) -> None:
+    with running(Service(folder, database_url=url)) as service:
+        assert service.list() == KEPT
+        old = service.context(2)
+        assert (old.headers["ETag"], old.headers.get("Last-Modified")) == ('"1"', None)
+        assert service.update(2, context="new").headers["ETag"] == '"2"'
+        assert "Last-Modified" in service.context(2).headers
+        assert service.create().json()["sessionId"] == 5  # 4 was allotted, for a session that did not come to be
+    with running(Service(folder, database_url=url)) as service:
+        assert len(service.list()) == 4
