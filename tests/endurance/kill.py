@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.endurance.ledger import Ledger, read_database, stored, write_for_ever
+from tests.endurance.ledger import Ledger, read_database, repeat_creates, stored, write_for_ever
 from tests.service.processes import Service, running
 
 
@@ -31,8 +31,10 @@ async def kill_round(folder: Path, ledger: Ledger, number: int, module: str = "s
         service.send(signal.SIGKILL)
         await writing
     with running(Service(folder, module)) as service:
+        repeated = await repeat_creates(service.url, ledger, f"round-{number}")
         listed = [stored(session["sessionId"], session["context"]) for session in service.list()]
     found, faults = read_database(folder / "sessions.db")
+    faults += repeated
     if sorted(found) != listed:
         faults.append("the list is not what is in the database")
     return Round(number, killed_after, ledger.answers - before, len(found), faults + ledger.faults(listed))
