@@ -23,9 +23,8 @@ USER 10001:10001
 VOLUME /app/data
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
+    HOST=0.0.0.0
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=2s --timeout=3s --start-period=30s --retries=3 CMD ["python3", "-m", "service.health"]
-# Stopping waits for the requests that are under way, but not for ever.
-CMD ["uvicorn", "--factory", "service.app:create_app", "--host", "0.0.0.0", "--port", "8080", "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "25"]
+CMD ["python3", "-m", "service"]

@@ -1,6 +1,6 @@
 """The application: its parts wired together, and nothing else."""
 
-import logging
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
+from service import docs, metrics
+from service.admission import Admission
 from service.api import router
 from service.payloads import exact_bounds
 from service.problems import ProblemMiddleware, problem_schemas
@@ -17,15 +19,25 @@ from service.sessions import Sessions
 from service.settings import Settings, SettingsError, load_settings
 from service.store import Store
 
+# More than this of bodies and answers is not held in memory, whatever the number of requests.
+_LARGEST_CONTEXTS_AT_ONCE = 64
+
 
 class SessionContextApi(FastAPI):
     """FastAPI, with our own way through for requests: see routing.py for why."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+    def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(**options)
         routes = [route for route in router.routes if isinstance(route, LeanRoute)]
         self.router.routes.extend(routes)  # include_router would wrap each in a dispatch of its own
-        self._answer = ProblemMiddleware(LeanRouter(routes, self.router), self.router.routes)
+        self.add_route("/metrics", metrics.show_metrics, include_in_schema=False)
+        self.router.routes.extend(docs.routes)
+        self._answer = Admission(
+            ProblemMiddleware(LeanRouter(routes, self.router), self.router.routes),
+            max_requests=settings.max_requests,
+            max_held_bytes=settings.max_context_bytes * _LARGEST_CONTEXTS_AT_ONCE,
+            body_seconds=settings.body_timeout_seconds,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -55,8 +67,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             settings = load_settings()
         except SettingsError as error:
             raise SystemExit(str(error)) from None
-    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
     app = SessionContextApi(
+        settings,
         title="FountainAI Session and Context Management API",
         version="2.0.0",
         servers=[
@@ -64,6 +76,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             {"url": "http://localhost:8080", "description": "Development server"},
         ],
         redirect_slashes=False,
+        docs_url=None,  # ours needs no other host: docs.py
+        redoc_url=None,
         lifespan=_run,
     )
     app.state.settings = settings
@@ -78,6 +92,8 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
     if settings.sequence_service_url is not None:
         sequencer = Sequencer(str(settings.sequence_service_url), settings.sequence_timeout_seconds)
     app.state.sessions = Sessions(store, sequencer, settings.sequence_timeout_seconds)
+    gc.collect()
+    gc.freeze()  # what is there now stays: no collection needs to look through it again
     try:
         yield
     finally:

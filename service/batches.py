@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
+from service import metrics
 from service.problems import ServiceError, StoreBusyError, StoreUnavailableError
 
 # Work of one kind: does all items in the given transaction and returns one outcome for each, in order: a
@@ -40,6 +41,8 @@ class Batches:
         self._engine = engine
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+        metrics.queue_depth.labels(name).set_function(self._waiting.qsize)
+        self._batch_size = metrics.batch_size.labels(name)
         self._thread = threading.Thread(target=self._run, name=name)
         self._thread.start()
 
@@ -64,6 +67,7 @@ class Batches:
 
     def _run(self) -> None:
         while batch := self._gather():
+            self._batch_size.observe(len(batch))
             self._commit(batch)
             self._loop.call_soon_threadsafe(_answer, batch)
 
@@ -110,6 +114,7 @@ def _work(db: Connection, batch: Iterable[_Waiting]) -> None:
 
 def _fail(batch: Iterable[_Waiting], error: BaseException | None) -> None:
     if isinstance(error, _UNAVAILABLE):
+        metrics.database_errors.inc()
         error = StoreUnavailableError(str(error.orig))
     for one in batch:
         one.outcome = error

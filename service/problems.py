@@ -3,12 +3,14 @@
 ServiceError
 ├── RequestError                     the client can mend it
 │   ├── SessionNotFoundError         404
+│   ├── BodyTimeoutError             408
 │   ├── KeyInUseError                409 with Retry-After
 │   ├── PreconditionFailedError      412
 │   ├── PayloadTooLargeError         413
 │   ├── UnsupportedMediaTypeError    415
 │   └── InvalidRequestError          422, with `errors`
 └── UnavailableError                 503 with Retry-After: the same request may succeed later
+    ├── OverloadedError
     ├── SequencerUnavailableError
     └── StoreUnavailableError
         └── StoreBusyError
@@ -47,6 +49,12 @@ class RequestError(ServiceError):
 class SessionNotFoundError(RequestError):
     status = HTTPStatus.NOT_FOUND
     detail = "Session not found"
+
+
+class BodyTimeoutError(RequestError):
+    status = HTTPStatus.REQUEST_TIMEOUT
+    detail = "The body did not come in time"
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
 
 
 class KeyInUseError(RequestError):
@@ -91,6 +99,10 @@ class UnavailableError(ServiceError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class OverloadedError(UnavailableError):
+    detail = "Too many requests are under way"
 
 
 class SequencerUnavailableError(UnavailableError):

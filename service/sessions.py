@@ -34,6 +34,8 @@ class Sessions:
         claim = Claim(new, self._claim_seconds)
         if self._sequencer is None:
             return await self._store.create_session(claim)
+        if new.key is None:  # a key that was used needs no peer
+            self._sequencer.require_available()
         # The id is allotted for good before the peer hears of it, and no transaction waits for the peer.
         session, is_made = await self._store.claim_session(claim)
         if is_made:

@@ -67,6 +67,14 @@ class Settings(BaseSettings):
         le=64 * 1024 * 1024,
         description="The largest context that is kept, in bytes of UTF-8.",
     )
+    max_requests: int = Field(
+        default=512, ge=1, le=100_000, description="Requests answered at once; one more is refused."
+    )
+    body_timeout_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="The whole time the body of a request may take to come."
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8080, ge=1, le=65535, description="The port to listen on.")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_in_capitals)] = Field(
         default="INFO", description="The least severe log line that is written."
     )

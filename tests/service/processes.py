@@ -5,8 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,8 +26,9 @@ class Process:
 
     def __init__(self, command: list[str], environment: dict[str, str], cwd: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill up
         self._popen = subprocess.Popen(
-            command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=environment, cwd=cwd, stdout=self._output, stderr=subprocess.STDOUT
         )
         self._wait_for(port)
 
@@ -37,31 +39,44 @@ class Process:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.02)
-        self._popen.kill()
-        raise AssertionError(f"did not start:\n{self._popen.communicate()[0]}")
+        printed = self.printed()
+        self.kill()
+        raise AssertionError(f"did not start:\n{printed}")
+
+    def printed(self) -> str:
+        """All that was printed so far."""
+        # Read at a place of its own: the position in the file is shared with the process that writes.
+        return os.pread(self._output.fileno(), 1 << 24, 0).decode()
 
     def send(self, number: signal.Signals) -> None:
         self._popen.send_signal(number)
 
     def wait(self) -> tuple[int, str]:
         """The exit status and all that was printed, once the process has ended."""
-        printed, _ = self._popen.communicate(timeout=_START_SECONDS)
-        return self._popen.returncode, printed
+        return self._popen.wait(timeout=_START_SECONDS), self.printed()
 
     def kill(self) -> None:
         """End the process now; once more does no harm."""
         self._popen.kill()
         self._popen.wait()
-        if self._popen.stdout:
-            self._popen.stdout.close()
+        self._output.close()
 
 
 class Service(Process):
     """The service as uvicorn runs it, with a client for each of its operations."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        module: str = "service",
+        under: Sequence[str] = (),
+        /,
+        **settings: object,
+    ) -> None:
+        """A service that this module runs; `under` is a command that runs the rest of its line, as strace does."""
         port = free_port()
-        super().__init__(service_command(port), service_environment(folder, **settings), _ROOT, port)
+        environment = service_environment(folder, port=port, **settings)
+        super().__init__([*under, sys.executable, "-m", module], environment, _ROOT, port)
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -84,24 +99,22 @@ class Service(Process):
 class Peer(Process):
     """A Central Sequence Service that can be told how to behave."""
 
-    def __init__(self) -> None:
-        port = free_port()
-        super().__init__([sys.executable, str(_PEER), str(port)], dict(os.environ), _ROOT, port)
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or free_port()
+        super().__init__([sys.executable, str(_PEER), str(self.port)], dict(os.environ), _ROOT, self.port)
 
     def behave(self, behaviour: str) -> None:
         requests.post(f"{self.url}/behave", json={"as": behaviour}, timeout=5).raise_for_status()
+
+    def headers(self) -> dict[str, str]:
+        """The ids that came with the last call."""
+        ids: dict[str, str] = requests.get(f"{self.url}/headers", timeout=5).json()
+        return ids
 
     def asked(self) -> list[dict[str, Any]]:
         """The bodies of all calls so far."""
         bodies: list[dict[str, Any]] = requests.get(f"{self.url}/asked", timeout=5).json()
         return bodies
-
-
-def service_command(port: int) -> list[str]:
-    return [
-        sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app",
-        "--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--no-server-header",
-    ]  # fmt: skip
 
 
 def service_environment(folder: Path, **settings: object) -> dict[str, str]:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 numbers = count(1)
 asked: list[object] = []
+ids: dict[str, str] = {}
 behaviour = "well"
 
 WRONG_ANSWERS = {
@@ -33,6 +34,7 @@ WRONG_ANSWERS = {
 
 async def sequence(request: web.Request) -> web.StreamResponse:
     asked.append(await request.json())
+    ids.update({name: request.headers.get(name, "") for name in ("x-request-id", "traceparent")})
     if behaviour in WRONG_ANSWERS:
         status, body = WRONG_ANSWERS[behaviour]
         return web.Response(status=status, body=body, headers={"Location": "/sequence"})
@@ -50,6 +52,10 @@ async def sequence(request: web.Request) -> web.StreamResponse:
         case "resets":
             assert request.transport is not None
             request.transport.abort()
+        case "resets after the effect":
+            next(numbers)
+            assert request.transport is not None
+            request.transport.abort()
         case other if other.startswith("repeats "):
             return web.json_response({"sequenceNumber": int(other.split()[1])}, status=201)
     return web.json_response({"sequenceNumber": next(numbers)}, status=201)
@@ -61,11 +67,16 @@ async def behave(request: web.Request) -> web.Response:
     return web.Response()
 
 
+async def show_headers(_: web.Request) -> web.Response:
+    return web.json_response(ids)
+
+
 async def show_asked(_: web.Request) -> web.Response:
     return web.Response(text=json.dumps(asked), content_type="application/json")
 
 
 if __name__ == "__main__":
     app = web.Application()
-    app.add_routes([web.post("/sequence", sequence), web.post("/behave", behave), web.get("/asked", show_asked)])
+    app.add_routes([web.post("/sequence", sequence), web.post("/behave", behave)])
+    app.add_routes([web.get("/asked", show_asked), web.get("/headers", show_headers)])
     web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handler_cancellation=True)

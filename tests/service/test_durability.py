@@ -20,6 +20,8 @@ from service.tables import SCHEMA_VERSION, alembic_version
 from tests.service.processes import Peer, Service, running
 
 CLIENTS = 16
+CAPACITY = 1024 + 256  # writes that wait, and those that are being committed
+PAST_CAPACITY = 200
 
 
 def test_every_answered_write_is_there_after_a_kill(tmp_path: Path) -> None:
@@ -177,15 +179,15 @@ def test_a_locked_database_is_a_503_and_reads_go_on(tmp_path: Path) -> None:
 
 def test_past_capacity_a_write_is_refused_at_once_and_the_others_are_done(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sessions.db?timeout=10"
-    with running(Service(tmp_path, database_url=url)) as service:
+    with running(Service(tmp_path, database_url=url, max_requests=5_000)) as service:
         other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         refused, done = asyncio.run(_create_past_capacity(service, other))
         other.close()
-        assert refused
+        assert len(refused) >= PAST_CAPACITY
         assert set(refused) == {503}
-        assert set(done) == {201}
-        assert len(service.list()) == len(done)
+        assert set(done) <= {201, 503}  # some were not sent before there was room again
+        assert len(service.list()) == done.count(201) >= 1024
 
 
 async def _create_past_capacity(service: Service, lock: sqlite3.Connection) -> tuple[list[int], list[int]]:
@@ -196,8 +198,10 @@ async def _create_past_capacity(service: Service, lock: sqlite3.Connection) -> t
             return response.status
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        creating = [asyncio.create_task(create(http)) for _ in range(1_500)]
-        await asyncio.wait(creating, timeout=1)
+        creating = [asyncio.create_task(create(http)) for _ in range(CAPACITY + PAST_CAPACITY)]
+        async with asyncio.timeout(8):
+            while sum(task.done() for task in creating) < PAST_CAPACITY:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
         refused = [task.result() for task in creating if task.done()]
         waiting = [task for task in creating if not task.done()]
         lock.execute("ROLLBACK")

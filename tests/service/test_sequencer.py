@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.service.processes import Peer, Service, running
 from tests.service.sequence_peer import WRONG_ANSWERS
@@ -27,7 +28,16 @@ def _numbered(tmp_path_factory: pytest.TempPathFactory, peer: Peer) -> Iterator[
 def numbered(_numbered: Service, peer: Peer) -> Service:
     """A service that has its numbers from the peer, which behaves well until told otherwise."""
     peer.behave("well")
+    create_when_it_asks_again(_numbered)
     return _numbered
+
+
+def create_when_it_asks_again(service: Service) -> None:
+    """Create a session as soon as the service trusts its peer again."""
+    give_up = time.monotonic() + 3
+    while service.create().status_code != 201:
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 def test_the_peer_is_asked_once_a_session_with_its_id(numbered: Service, peer: Peer) -> None:
@@ -122,6 +132,83 @@ def test_a_slow_peer_does_not_hold_up_other_requests(numbered: Service, peer: Pe
         assert numbered.context(session_id).status_code == 200
         assert time.monotonic() - begin < TIMEOUT_SECONDS / 2
         assert {future.result().status_code for future in creating} == {503}
+
+
+def test_a_call_waits_for_a_peer_that_starts(tmp_path: Path) -> None:
+    peer = Peer()
+    with running(Service(tmp_path, sequence_service_url=peer.url)) as service:
+        peer.kill()
+        with ThreadPoolExecutor(1) as client:
+            creating = client.submit(service.create)
+            with running(Peer(peer.port)):
+                assert creating.result().status_code == 201
+
+
+@pytest.mark.parametrize("behaviour", ["resets", "resets after the effect", "hangs"])
+def test_a_call_that_the_peer_may_have_heard_is_not_made_again(
+    numbered: Service, peer: Peer, behaviour: str
+) -> None:
+    peer.behave(behaviour)
+    before = len(peer.asked())
+    assert numbered.create().status_code == 503
+    assert len(peer.asked()) == before + 1
+
+
+def test_a_reset_after_the_effect_leaves_a_gap_and_no_session(numbered: Service, peer: Peer) -> None:
+    peer.behave("resets after the effect")
+    before = numbered.list()
+    assert numbered.create().status_code == 503
+    assert numbered.list() == before
+    peer.behave("well")
+    assert numbered.create().status_code == 201
+
+
+def test_a_peer_that_keeps_failing_is_left_alone_until_a_call_finds_it_well(numbered: Service, peer: Peer) -> None:
+    peer.behave("500")
+    before = len(peer.asked())
+    begin = time.monotonic()
+    answers = [numbered.create() for _ in range(40)]
+    assert {answer.status_code for answer in answers} == {503}
+    assert len(peer.asked()) - before <= 5 + (time.monotonic() - begin) / 0.7
+    peer.behave("well")
+    create_when_it_asks_again(numbered)
+    assert [numbered.create().status_code for _ in range(10)] == [201] * 10
+
+
+def test_a_peer_that_is_back_is_tried_by_one_call(tmp_path: Path) -> None:
+    with running(Peer()) as peer, running(Service(tmp_path, sequence_service_url=peer.url)) as service:
+        peer.behave("500")
+        for _ in range(5):
+            service.create()
+        time.sleep(1.3)
+        peer.behave("slow")
+        before = len(peer.asked())
+        with ThreadPoolExecutor(20) as clients:
+            statuses = [answer.status_code for answer in clients.map(lambda _: service.create(), range(20))]
+        assert len(peer.asked()) == before + 1
+        assert sorted(statuses) == [201] + [503] * 19
+
+
+def test_a_peer_that_hangs_holds_a_bounded_number_of_requests(tmp_path: Path) -> None:
+    with running(Peer()) as peer, running(Service(tmp_path, sequence_service_url=peer.url)) as service:
+        peer.behave("hangs")
+        with ThreadPoolExecutor(240) as clients:
+            creating = [clients.submit(_refused_after, service) for _ in range(240)]
+            waits = sorted(future.result() for future in creating)
+        assert waits[39] < 4 < waits[40] < 7
+
+
+def _refused_after(service: Service) -> float:
+    begin = time.monotonic()
+    assert requests.post(f"{service.url}/sessions", json={"userId": 1}, timeout=15).status_code == 503
+    return time.monotonic() - begin
+
+
+def test_the_ids_of_a_request_are_passed_on(numbered: Service, peer: Peer) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    headers = {"X-Request-ID": "mine-1", "traceparent": trace}
+    numbered.request("POST", "/sessions", json={"userId": 1}, headers=headers)
+    assert peer.headers() == {"x-request-id": "mine-1", "traceparent": trace}
 
 
 def test_own_numbers_go_on_after_those_of_a_peer(tmp_path: Path, peer: Peer) -> None:

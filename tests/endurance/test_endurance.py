@@ -1,0 +1,46 @@
+"""A short run of the endurance harness, and proof that it can fail."""
+
+import asyncio
+from pathlib import Path
+
+from tests.endurance.kill import kill_round
+from tests.endurance.ledger import Ledger
+from tests.endurance.power import Outcome, cut_the_power, record
+
+BROKEN = "tests.endurance.broken"
+
+
+def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+    ledger = Ledger()
+    for number in range(2):
+        done = asyncio.run(kill_round(tmp_path, ledger, number))
+        assert done.faults == []
+    assert ledger.answers > 50
+
+
+def test_a_power_cut_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+    outcome = _cut(tmp_path, "service", cuts=40)
+    assert outcome.faults == []
+    assert outcome.cuts == 40
+    assert outcome.answers > 50
+
+
+def test_the_harness_sees_a_database_that_does_not_sync(tmp_path: Path) -> None:
+    outcome = _cut(tmp_path, f"{BROKEN}.does_not_sync", cuts=10)
+    assert any("lost" in fault for fault in outcome.faults)
+
+
+def test_the_harness_sees_an_answer_before_the_commit_in_a_power_cut(tmp_path: Path) -> None:
+    outcome = _cut(tmp_path, f"{BROKEN}.answers_early", cuts=20)
+    assert any("lost" in fault for fault in outcome.faults)
+
+
+def test_the_harness_sees_an_answer_before_the_commit_in_a_kill(tmp_path: Path) -> None:
+    ledger = Ledger()
+    module = f"{BROKEN}.answers_early"
+    assert any(asyncio.run(kill_round(tmp_path, ledger, number, module)).faults for number in range(10))
+
+
+def _cut(folder: Path, module: str, cuts: int) -> Outcome:
+    calls, ledger = asyncio.run(record(folder, 0.6, module))
+    return cut_the_power(calls, folder, ledger, cuts)

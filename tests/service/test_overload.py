@@ -1,0 +1,205 @@
+"""More than the service can do, clients that are too slow, and a stop under load."""
+
+import asyncio
+import select
+import signal
+import socket
+import sqlite3
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.service.processes import Service, running
+
+HEAD = b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+def connect(service: Service) -> socket.socket:
+    host, port = service.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+async def creates(service: Service, clients: int, seconds: float) -> tuple[list[float], list[str | None]]:
+    """How long each admitted create took, and the Retry-After of each refused one."""
+    admitted: list[float] = []
+    refused: list[str | None] = []
+    give_up = time.monotonic() + seconds
+
+    async def create_again_and_again(http: aiohttp.ClientSession) -> None:
+        while (begin := time.monotonic()) < give_up:
+            async with http.post("/sessions", json={"userId": 1}) as answer:
+                assert answer.status in {201, 503}
+                if answer.status == 201:
+                    admitted.append(time.monotonic() - begin)
+                else:
+                    refused.append(answer.headers.get("Retry-After"))
+                    await asyncio.sleep(0.2)
+
+    async with aiohttp.ClientSession(service.url, connector=aiohttp.TCPConnector(limit=0)) as http:
+        await asyncio.gather(*(create_again_and_again(http) for _ in range(clients)))
+    return admitted, refused
+
+
+def test_past_capacity_requests_are_refused_at_once_and_admitted_ones_are_as_fast(tmp_path: Path) -> None:
+    with running(Service(tmp_path, max_requests=16)) as service:
+        alone, _ = asyncio.run(creates(service, clients=16, seconds=1))
+        admitted, refused = asyncio.run(creates(service, clients=160, seconds=2))
+    assert len(refused) > 100
+    assert set(refused) == {"1"}
+    median_alone, median = sorted(alone)[len(alone) // 2], sorted(admitted)[len(admitted) // 2]
+    assert median < 5 * median_alone + 0.05  # ten times as many clients wait ten times as long in one queue
+    assert len(admitted) / 2 > len(alone) / 4
+
+
+def test_a_full_service_still_says_that_it_lives(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/sessions.db?timeout=10"
+    with running(Service(tmp_path, database_url=url, max_requests=1)) as service:
+        other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with connect(service) as connection:
+            connection.sendall(HEAD + b'Content-Length: 13\r\n\r\n{"userId": 1}')
+            wait_until_full(service)
+            refused = service.context(1)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            assert refused.headers["Content-Type"] == "application/problem+json"
+            for path in ("/livez", "/metrics"):
+                assert service.request("GET", path).status_code == 200
+            other.execute("ROLLBACK")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 201 ")
+        other.close()
+        assert service.context(1).status_code == 200
+
+
+def wait_until_full(service: Service) -> None:
+    give_up = time.monotonic() + 5
+    while service.context(1).status_code != 503:
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def test_bodies_are_bounded_by_their_bytes_together(tmp_path: Path) -> None:
+    with running(Service(tmp_path, max_context_bytes=1024)) as service:  # so 64 KiB of all bodies
+        slow = [connect(service) for _ in range(12)]
+        for client in slow:  # 72 KiB
+            client.sendall(HEAD + b"Content-Length: 10000\r\n\r\n" + b" " * 6 * 1024)
+        refused, _, _ = select.select(slow, [], [], 5)
+        assert refused[0].recv(4096).startswith(b"HTTP/1.1 503 ")
+        assert len(select.select(slow, [], [], 0.2)[0]) <= 2
+        for client in slow:
+            client.close()
+        assert held_bytes_fall_to_zero(service)
+        assert service.create().status_code == 201
+
+
+def test_a_body_that_does_not_come_is_a_408_and_gives_its_place_back(tmp_path: Path) -> None:
+    with (
+        running(Service(tmp_path, max_requests=1, body_timeout_seconds=0.5)) as service,
+        connect(service) as client,
+    ):
+        client.sendall(HEAD + b'Content-Length: 100\r\n\r\n{"us')
+        wait_until_full(service)
+        assert service.request("GET", "/livez").status_code == 200
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 408 ")
+        assert b"application/problem+json" in head
+        assert b'"status": 408' in body
+        assert service.context(1).status_code == 404
+
+
+def test_a_body_that_trickles_is_a_408_too(tmp_path: Path) -> None:
+    with running(Service(tmp_path, body_timeout_seconds=0.5)) as service, connect(service) as client:
+        client.sendall(HEAD + b"Content-Length: 100\r\n\r\n")
+        begin = time.monotonic()
+        client.settimeout(0.1)
+        answer = b""
+        while not answer and time.monotonic() - begin < 5:
+            client.sendall(b" ")
+            try:
+                answer = client.recv(4096)
+            except TimeoutError:
+                continue
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_slow_readers_do_not_hold_up_others(tmp_path: Path) -> None:
+    with running(Service(tmp_path)) as service:
+        service.create(context="x" * 1024 * 1024)
+        readers = [connect(service) for _ in range(80)]
+        for reader in readers:
+            reader.sendall(b"GET /sessions/1/context HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
+        begin = time.monotonic()
+        assert service.request("GET", "/livez").status_code == 200
+        assert time.monotonic() - begin < 2
+        for reader in readers:
+            reader.close()
+        assert held_bytes_fall_to_zero(service)
+
+
+def held_bytes_fall_to_zero(service: Service) -> bool:
+    give_up = time.monotonic() + 10
+    while "\nhttp_held_bytes 0.0\n" not in service.request("GET", "/metrics").text:
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 40_000, 431),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 40_000 + b"\r\n\r\n", 431),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"X-Many: x\r\n" * 200 + b"\r\n", 431),
+        (b"nonsense\r\n\r\n", 400),
+        (b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400),
+    ],
+    ids=["never ending", "too long", "too many", "no HTTP", "no length"],
+)
+def test_a_head_that_is_too_large_or_wrong_is_a_problem(service: Service, head: bytes, status: int) -> None:
+    with connect(service) as client:
+        client.sendall(head)
+        answer = client.recv(65536)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"\r\nContent-Type: application/problem+json\r\n" in answer
+    assert f'"status": {status}'.encode() in answer
+
+
+def test_a_large_head_within_the_limits_is_read(service: Service) -> None:
+    assert service.request("GET", "/livez", headers={"X-Long": "x" * 20_000}).status_code == 200
+
+
+def test_a_stop_under_load_fails_no_request(tmp_path: Path) -> None:
+    with running(Service(tmp_path)) as service:
+        answered = asyncio.run(create_until_stopped(service))
+        _, printed = service.wait()
+    assert "Traceback" not in printed
+    assert len(answered) > 100
+    assert set(answered) == {201}
+    with sqlite3.connect(tmp_path / "sessions.db") as database:
+        assert database.execute("SELECT count(*) FROM sessions").fetchone() == (len(answered),)
+    database.close()
+
+
+async def create_until_stopped(service: Service) -> list[int]:
+    """The statuses of all creates; only that no new connection is accepted may end a client."""
+    answered: list[int] = []
+
+    async def create_again_and_again(http: aiohttp.ClientSession) -> None:
+        while True:
+            try:
+                async with http.post("/sessions", json={"userId": 1}) as answer:
+                    await answer.read()
+                    answered.append(answer.status)
+            except aiohttp.ClientConnectorError:
+                return
+            await asyncio.sleep(0.001)
+
+    async with aiohttp.ClientSession(service.url, connector=aiohttp.TCPConnector(limit=0)) as http:
+        clients = asyncio.gather(*(create_again_and_again(http) for _ in range(32)))
+        await asyncio.sleep(0.5)
+        service.send(signal.SIGTERM)
+        await asyncio.wait_for(clients, 10)
+    return answered
