@@ -60,7 +60,7 @@ router = APIRouter(route_class=LeanRoute)
     operation_id="createSession",
     status_code=201,
     response_model=payloads.SessionResponse,
-    responses={201: _headers(Location="Its path", **_VERSIONED), **documented(409, 413, 415, 422, 500, 503)},
+    responses={201: _headers(Location="Its path", **_VERSIONED), **documented(408, 409, 413, 415, 422, 500, 503)},
 )
 async def create_session(sessions: TheSessions, new: payloads.SessionRequest, key: Key = None) -> Json:
     """Create a session."""
@@ -107,7 +107,7 @@ async def get_session(
     "/sessions/{sessionId}",
     operation_id="updateSession",
     response_model=payloads.SessionResponse,
-    responses={200: _headers(**_VERSIONED), **documented(404, 412, 413, 415, 422, 500, 503)},
+    responses={200: _headers(**_VERSIONED), **documented(404, 408, 412, 413, 415, 422, 500, 503)},
 )
 async def update_session(
     sessions: TheSessions,
