@@ -1,12 +1,13 @@
 """The application: its parts wired together, and nothing else."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import docs, metrics
 from service.admission import Admission
@@ -18,6 +19,7 @@ from service.sequencer import Sequencer
 from service.sessions import Sessions
 from service.settings import Settings, SettingsError, load_settings
 from service.store import Store
+from service.tracing import Tracing, TracingError
 
 # More than this of bodies and answers is not held in memory, whatever the number of requests.
 _LARGEST_CONTEXTS_AT_ONCE = 64
@@ -32,12 +34,16 @@ class SessionContextApi(FastAPI):
         self.router.routes.extend(routes)  # include_router would wrap each in a dispatch of its own
         self.add_route("/metrics", metrics.show_metrics, include_in_schema=False)
         self.router.routes.extend(docs.routes)
-        self._answer = Admission(
+        self._answer: ASGIApp = Admission(
             ProblemMiddleware(LeanRouter(routes, self.router), self.router.routes),
             max_requests=settings.max_requests,
             max_held_bytes=settings.max_context_bytes * _LARGEST_CONTEXTS_AT_ONCE,
             body_seconds=settings.body_timeout_seconds,
         )
+        self.state.tracing = None
+        if settings.otel_exporter_otlp_endpoint is not None:
+            self.state.tracing = Tracing(str(settings.otel_exporter_otlp_endpoint))
+            self._answer = self.state.tracing.over(self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -67,19 +73,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             settings = load_settings()
         except SettingsError as error:
             raise SystemExit(str(error)) from None
-    app = SessionContextApi(
-        settings,
-        title="FountainAI Session and Context Management API",
-        version="2.0.0",
-        servers=[
-            {"url": "https://sessioncontext.fountain.coach", "description": "Production server"},
-            {"url": "http://localhost:8080", "description": "Development server"},
-        ],
-        redirect_slashes=False,
-        docs_url=None,  # ours needs no other host: docs.py
-        redoc_url=None,
-        lifespan=_run,
-    )
+    try:
+        app = SessionContextApi(
+            settings,
+            title="FountainAI Session and Context Management API",
+            version="2.0.0",
+            servers=[
+                {"url": "https://sessioncontext.fountain.coach", "description": "Production server"},
+                {"url": "http://localhost:8080", "description": "Development server"},
+            ],
+            redirect_slashes=False,
+            docs_url=None,  # ours needs no other host: docs.py
+            redoc_url=None,
+            lifespan=_run,
+        )
+    except TracingError as error:
+        raise SystemExit(str(error)) from None
     app.state.settings = settings
     return app
 
@@ -100,3 +109,5 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
         if sequencer is not None:
             await sequencer.close()
         await store.close()
+        if app.state.tracing is not None:
+            await asyncio.to_thread(app.state.tracing.close)

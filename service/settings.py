@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="The whole time the body of a request may take to come."
     )
+    otel_exporter_otlp_endpoint: Annotated[HttpUrl, AfterValidator(_plain_base)] | None = Field(
+        default=None, description="Where traces go (OTLP over HTTP); without it there are none."
+    )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8080, ge=1, le=65535, description="The port to listen on.")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_in_capitals)] = Field(
