@@ -54,8 +54,9 @@ def check(client: docker.DockerClient, machine: Machine) -> None:
             "make up STACK=two PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053"
         )
     held = _ports_of(running).values() if running is not None and running.status == "running" else ()
-    for port in {machine.proxy_port, machine.admin_port} - set(held):
-        need_free(port)
+    for port in (machine.proxy_port, machine.admin_port):
+        if port not in held:
+            need_free(port)
 
 
 def start(client: docker.DockerClient, machine: Machine) -> None:
