@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK
 
-.PHONY: help up down preview smoke setup test fuzz endurance openapi lock
+.PHONY: help up down preview smoke setup test fuzz endurance bench openapi lock
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -32,6 +32,9 @@ fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=2000
 
 endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
 	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)
+
+bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
+	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
 
 openapi: setup ## write openapi.json anew from the service
 	@.venv/bin/python -m service.openapi > openapi.json

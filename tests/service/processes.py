@@ -30,6 +30,7 @@ class Process:
         self._popen = subprocess.Popen(
             command, env=environment, cwd=cwd, stdout=self._output, stderr=subprocess.STDOUT
         )
+        self.pid = self._popen.pid
         self._wait_for(port)
 
     def _wait_for(self, port: int) -> None:
