@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK
 
-.PHONY: help up down preview smoke setup test fuzz endurance bench openapi lock
+.PHONY: help up down preview smoke setup test fuzz endurance bench openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -38,6 +38,9 @@ bench: setup ## measure the service beside others, for docs/performance.md: make
 
 openapi: setup ## write openapi.json anew from the service
 	@.venv/bin/python -m service.openapi > openapi.json
+
+plans: setup ## write plans/ anew from the program and the stacks' files
+	@.venv/bin/python -m infra.plan
 
 setup: ## install or find everything that is needed; starts nothing
 	@$(PYTHON) -m local.install
