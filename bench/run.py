@@ -15,7 +15,7 @@ from bench.load import measure
 from bench.report import Figures, insert, machine, tables
 from bench.results import Results, Row, Sample, write_results
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE, Database, Running, WrongAnswersError, record, start_peer
-from local.install import apt_install, is_debian_root
+from bench.tools import need
 from local.machine import ROOT, STATE, LocalError
 from tests.service.postgresql import Postgresql
 
@@ -100,7 +100,7 @@ def main(rounds: int, seconds: int) -> int:
     """The exit status: 0 when every row has its figures."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    _tools()
+    need("wrk", "curl")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped
     results: Results = defaultdict(list)
     groups: dict[tuple[str, int], list[Row]] = defaultdict(list)
@@ -121,14 +121,6 @@ def main(rounds: int, seconds: int) -> int:
     print(f"\n{text}")
     DOCUMENT.write_text(insert(DOCUMENT.read_text(), text))
     return int(any(isinstance(sample, str) for samples in results.values() for sample in samples))
-
-
-def _tools() -> None:
-    missing = [name for name in ("wrk", "curl") if shutil.which(name) is None]
-    if missing and not is_debian_root():
-        raise LocalError(f"{' and '.join(missing)} must be on PATH; only on Debian, as root, are they installed")
-    if missing:
-        apt_install(*missing)
 
 
 def _measure(row: Row, target: Target, seconds: int) -> Sample | str:
