@@ -63,15 +63,15 @@ def targets(figures: Figures) -> Iterator[Target]:
         (Row(workload="read"), 8),
         (Row(workload="update"), 8),
     ):
-        yield _at_least(
+        yield at_least(
             f"{_name(row)}, against the original shape", figures.ratio(row, SERVICE, ORIGINAL), aim, "×"
         )
     bare = figures.ratio(Row(workload="read"), SERVICE, BARE)
-    yield _at_least("read, of the bare server", bare and bare * 100, 40, " %")
+    yield at_least("read, of the bare server", bare and bare * 100, 40, " %")
     first, deep = (figures.of(Row(workload=f"{page} page"), SERVICE) for page in ("first", "deep"))
-    yield _at_most("page 10,000 against page 1", first and deep and max(first / deep, deep / first), 1.3, "×")
+    yield at_most("page 10,000 against page 1", first and deep and max(first / deep, deep / first), 1.3, "×")
     peak = figures.of(Row(workload="list", connections=1), SERVICE, "peak_bytes")
-    yield _at_most("memory of a list of 1,000,000 above idle", peak if peak is None else peak / _MIB, 64, " MiB")
+    yield at_most("memory of a list of 1,000,000 above idle", peak if peak is None else peak / _MIB, 64, " MiB")
     yield _tail(figures)
     yield _against_plain(figures)
 
@@ -83,20 +83,22 @@ def _tail(figures: Figures) -> Target:
         if row.connections > 1 and half and p99:
             tails.append((p99 / half, row))
     worst, slowest = max(tails, key=lambda one: one[0])
-    return _at_most(f"p99 against median under load, worst row ({_name(slowest)})", worst or None, 4, "×")
+    return at_most(f"p99 against median under load, worst row ({_name(slowest)})", worst or None, 4, "×")
 
 
 def _against_plain(figures: Figures) -> Target:
     ratios = [(ratio, row) for row in figures.rows() if (ratio := figures.ratio(row, SERVICE, PLAIN))]
     worst, row = min(ratios, key=lambda one: one[0], default=(None, None))
-    return _at_least(f"against the plain good service, worst row ({_name(row)})", worst, 3, "×")
+    return at_least(f"against the plain good service, worst row ({_name(row)})", worst, 3, "×")
 
 
-def _at_least(name: str, figure: float | None, aim: float, unit: str) -> Target:
+def at_least(name: str, figure: float | None, aim: float, unit: str) -> Target:
+    """A figure that should be so high."""
     return Target(name, f"≥ {aim}{unit}", _figure(figure, unit), None if figure is None else figure >= aim)
 
 
-def _at_most(name: str, figure: float | None, aim: float, unit: str) -> Target:
+def at_most(name: str, figure: float | None, aim: float, unit: str) -> Target:
+    """A figure that should be no higher."""
     return Target(name, f"≤ {aim}{unit}", _figure(figure, unit), None if figure is None else figure <= aim)
 
 

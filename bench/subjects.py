@@ -86,7 +86,7 @@ class Running:
 
     def memory(self, field: str) -> int:
         """Bytes of its processes: VmRSS now, VmHWM at most since it was forgotten."""
-        return sum(_status(process.pid, field) for process in self._processes)
+        return sum(memory(process.pid, field) for process in self._processes)
 
     def forget_peak(self) -> None:
         """Let VmHWM begin anew."""
@@ -116,7 +116,8 @@ def _cpu_seconds(pid: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def _status(pid: int, field: str) -> int:
+def memory(pid: int, field: str) -> int:
+    """Bytes of a process: VmRSS now, VmHWM at most."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
