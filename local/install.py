@@ -74,6 +74,8 @@ def _docker_engine() -> None:
 
 
 def _python_packages() -> None:
+    if VENV.is_symlink():
+        return  # another clone's, which installs for both
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     mark = VENV / "installed"  # written last: a broken install is done again
     if mark.is_file() and mark.read_text() == wanted:

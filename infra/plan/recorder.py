@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +15,18 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from infra import stack as program
-from infra.image import REPOSITORY
 from infra.kong.provider import entity_id
 from infra.plan import stack_file
 
 SECRET = "[secret]"  # noqa: S105 - what is shown in its place
-UNKNOWN = "[unknown before up]"
 NAMED_BY_ENGINE = "[name of "
-IMAGE = re.compile(rf"\b{REPOSITORY}:[0-9a-f]+")
-LOOPBACK = re.compile(r"\b127\.0\.0\.1:\d+")
 STACK_TYPE = "pulumi:pulumi:Stack"
 SIGNATURE = rpc._special_sig_key
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One declared resource. Secrets and what only an `up` knows are masked."""
+    """One declared resource, its secrets masked."""
 
     urn: str
     type: str
@@ -40,6 +35,8 @@ class Resource:
     inputs: dict[str, Any]
     parent: str
     depends_on: list[str]
+    dependencies: dict[str, list[str]]
+    """By the input's name: the URNs of the resources that its value comes from."""
     provider: str
     protect: bool
     options: dict[str, Any]
@@ -87,6 +84,7 @@ class _Recorder(mocks.MockMonitor):
             inputs=_plain(json_format.MessageToDict(request.object)),
             parent=_short(request.parent),
             depends_on=sorted({_short(dependency) for dependency in request.dependencies}),
+            dependencies={name: list(on.urns) for name, on in request.propertyDependencies.items()},
             provider=_short(request.provider.rpartition("::")[0]),
             protect=request.protect,
             options=_options(request),
@@ -122,7 +120,7 @@ def _id(urn: str, request: resource_pb2.RegisterResourceRequest) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A value of the engine's as JSON, with what is secret or differs from one machine to the next masked."""
+    """A value of the engine's as JSON, with secrets masked."""
     if isinstance(value, Mapping):
         if value.get(SIGNATURE) == rpc._special_secret_sig:
             return SECRET
@@ -131,10 +129,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
         return [_plain(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if value == rpc.UNKNOWN:
-        return UNKNOWN
-    if isinstance(value, str):
-        return LOOPBACK.sub("127.0.0.1:[port]", IMAGE.sub(f"{REPOSITORY}:[content]", value))
     return value
 
 
