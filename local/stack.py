@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import yaml
 from docker.errors import NotFound
 
 from local.engine import is_process
-from local.machine import ROOT, STATE, LocalError, Machine
+from local.machine import ROOT, STATE, LocalError, Machine, environment
+from local.report.digest import NoPreviewError, read
+from local.report.markdown import failed, plain, report
 from local.steps import run, say, show, step
 from local.zone import remove_record
 
 PROJECT = "session-context"
+REPORT = STATE / "preview.md"
 REFRESH = ("--refresh", "--run-program")
 """Look at what is really there, through the providers as the config has them now, not as the state has them."""
 
@@ -127,8 +131,27 @@ def up(machine: Machine) -> None:
 
 
 def preview(machine: Machine) -> None:
-    """Run `pulumi preview` in front of the user: what `make up` would change."""
-    if show(["pulumi", "preview", "--diff", *REFRESH, "--stack", machine.stack]):
+    """Tell what `make up` would change, and write it down for a reviewer."""
+    command = [
+        "pulumi",
+        "--non-interactive",
+        "preview",
+        "--json",
+        "--show-sames",
+        *REFRESH,
+        "--stack",
+        machine.stack,
+    ]
+    with step("Previewing"):
+        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    try:
+        told = report(read(done.stdout))
+    except NoPreviewError:
+        told = failed(done.stderr)
+    REPORT.write_text(told)
+    print(f"\n{plain(told)}\n")
+    say(f"With the graph, to paste into a pull request: {REPORT.relative_to(ROOT)}")
+    if done.returncode:
         raise LocalError("`pulumi preview` failed; what it says above is the reason.")
 
 
