@@ -3,13 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 
+LOAD = 32
+"""Connections, where it is not their number that is looked at."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """What is done to each of several subjects in turn."""
 
     workload: str
-    connections: int = 32
+    connections: int = LOAD
     database: str = "sqlite"
     replicas: int = 1
     with_peer: bool = False

@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 from bench.limits import sqlite_limits
 from bench.load import measure
+from bench.plot import plot
 from bench.report import Figures, insert, machine, tables
-from bench.results import Results, Row, Sample, write_results
+from bench.results import LOAD, Results, Row, Sample, write_results
+from bench.stack import stack_targets
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE, Database, Running, WrongAnswersError, record, start_peer
 from bench.tools import need
 from local.machine import ROOT, STATE, LocalError
@@ -21,6 +23,7 @@ from tests.service.postgresql import Postgresql
 
 FOLDER = STATE / "bench"
 DOCUMENT = ROOT / "docs" / "performance.md"
+PLOT = DOCUMENT.with_suffix(".svg")
 _SUBJECTS = (SERVICE, PLAIN, ORIGINAL, BARE)
 _WORKLOADS = ("create", "read", "not modified", "update", "first page", "deep page", "mix")
 PLAN = [
@@ -117,9 +120,11 @@ def main(rounds: int, seconds: int) -> int:
                         _tell(number, row, subject, sample)
     (FOLDER / "results.json").write_text(write_results(results))
     figures = Figures(results)
-    text = f"{machine()}.\n\n{tables(figures, sqlite_limits(FOLDER / 'limits.db', seconds))}"
+    limits = sqlite_limits(FOLDER / "limits.db", seconds)
+    text = f"{machine()}.\n\n{tables(figures, stack_targets(rounds), limits)}\n\n![Requests a second]({PLOT.name})"
     print(f"\n{text}")
     DOCUMENT.write_text(insert(DOCUMENT.read_text(), text))
+    PLOT.write_text(plot(figures, [row for row in groups["sqlite", 1] if row.connections == LOAD]))
     return int(any(isinstance(sample, str) for samples in results.values() for sample in samples))
 
 
