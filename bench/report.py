@@ -73,6 +73,7 @@ def targets(figures: Figures) -> Iterator[Target]:
     yield at_most("memory of a list of 1,000,000 above idle", peak if peak is None else peak / _MIB, 64, " MiB")
     yield _tail(figures)
     yield _against_plain(figures)
+    yield _client(figures)
 
 
 def _tail(figures: Figures) -> Target:
@@ -89,6 +90,12 @@ def _against_plain(figures: Figures) -> Target:
     ratios = [(ratio, row) for row in figures.rows() if (ratio := figures.ratio(row, SERVICE, PLAIN))]
     worst, row = min(ratios, key=lambda one: one[0], default=(None, None))
     return at_least(f"against the plain good service, worst row ({name(row)})", worst, 3, "×")
+
+
+def _client(figures: Figures) -> Target:
+    costs = [[figures.of(row, BARE, field) for field in ("client_cpu_us", "cpu_us")] for row in figures.rows()]
+    shares = [client / server for client, server in costs if client and server]
+    return at_most("CPU time of wrk against the bare server's, worst row", max(shares, default=None), 1, "×")
 
 
 def at_least(name: str, figure: float | None, aim: float, unit: str) -> Target:

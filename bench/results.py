@@ -1,4 +1,4 @@
-"""What is measured and what came of it, as a file."""
+"""What is measured, and what came of it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -51,12 +51,3 @@ def write_results(results: Results) -> str:
         for (row, subject), samples in results.items()
     ]
     return json.dumps(kept, indent=1)
-
-
-def read_results(text: str) -> Results:
-    return {
-        (Row(**kept["row"]), kept["subject"]): [
-            sample if isinstance(sample, str) else Sample(**sample) for sample in kept["samples"]
-        ]
-        for kept in json.loads(text)
-    }

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bench.limits import sqlite_limits
 from bench.load import measure
 from bench.plot import plot
-from bench.report import Figures, insert, machine, tables
+from bench.report import Figures, Target, insert, machine, tables
 from bench.results import LOAD, Results, Row, Sample, write_results
 from bench.stack import stack_targets
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE, Database, Running, WrongAnswersError, record, start_peer
@@ -48,7 +48,7 @@ def does(subject: str, row: Row) -> bool:
     return subject != ORIGINAL or row.workload not in _NOT_OF_ORIGINAL
 
 
-class Target(NamedTuple):
+class Started(NamedTuple):
     running: Running
     database: Database | None
 
@@ -64,11 +64,11 @@ class Bench:
         self._postgresql: Postgresql | None = None
 
     @contextmanager
-    def targets(self, rows: list[Row]) -> Iterator[dict[tuple[str, bool], Target]]:
+    def targets(self, rows: list[Row]) -> Iterator[dict[tuple[str, bool], Started]]:
         """Whatever these rows need; all of them have the same database and number of replicas."""
         needed = dict.fromkeys((s, row.with_peer) for s in _SUBJECTS for row in rows if does(s, row))
         with ExitStack() as stack:
-            targets: dict[tuple[str, bool], Target] = {}
+            targets: dict[tuple[str, bool], Started] = {}
             for subject, with_peer in needed:
                 target = self._start(subject, rows[0], with_peer=with_peer)
                 stack.callback(target.running.kill)
@@ -77,9 +77,9 @@ class Bench:
                     record(target.running.ports[0], FOLDER / "answers.json")
             yield targets
 
-    def _start(self, subject: str, row: Row, *, with_peer: bool) -> Target:
+    def _start(self, subject: str, row: Row, *, with_peer: bool) -> Started:
         if subject == BARE:
-            return Target(Running(BARE, ANSWERS=str(FOLDER / "answers.json")), None)
+            return Started(Running(BARE, ANSWERS=str(FOLDER / "answers.json")), None)
         key = (subject, row.database, with_peer)
         environment = {"SEQUENCE_SERVICE_URL": self._peer.url} if with_peer else {}
         if key not in self._databases:
@@ -88,7 +88,7 @@ class Bench:
             if not with_peer:  # whose numbers begin at one
                 database.seed(subject)
         database = self._databases[key]
-        return Target(Running(subject, row.replicas, DATABASE_URL=database.url, **environment), database)
+        return Started(Running(subject, row.replicas, DATABASE_URL=database.url, **environment), database)
 
     def _url(self, kind: str, name: str) -> str:
         if kind == "sqlite":
@@ -121,14 +121,22 @@ def main(rounds: int, seconds: int) -> int:
     (FOLDER / "results.json").write_text(write_results(results))
     figures = Figures(results)
     limits = sqlite_limits(FOLDER / "limits.db", seconds)
-    text = f"{machine()}.\n\n{tables(figures, stack_targets(rounds), limits)}\n\n![Requests a second]({PLOT.name})"
+    text = f"{machine()}.\n\n{tables(figures, _stack(rounds), limits)}\n\n![Requests a second]({PLOT.name})"
     print(f"\n{text}")
     DOCUMENT.write_text(insert(DOCUMENT.read_text(), text))
     PLOT.write_text(plot(figures, [row for row in groups["sqlite", 1] if row.connections == LOAD]))
     return int(any(isinstance(sample, str) for samples in results.values() for sample in samples))
 
 
-def _measure(row: Row, target: Target, seconds: int) -> Sample | str:
+def _stack(rounds: int) -> list[Target]:
+    try:
+        return list(stack_targets(rounds))
+    except AssertionError as error:
+        print(f"The stack can't be brought up, so it has no figures: {error}")
+        return []
+
+
+def _measure(row: Row, target: Started, seconds: int) -> Sample | str:
     try:
         return measure(row, target.running, target.database, seconds)
     except WrongAnswersError as error:

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.report import BEGIN, END, Figures, at_most, insert, tables, targets
-from bench.results import Results, Row, Sample, read_results, write_results
+from bench.results import Results, Row, Sample
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE
 
 READ = Row(workload="read")
@@ -80,11 +80,6 @@ def test_every_row_is_in_the_tables() -> None:
         "- reads: 7 a second",
     ):
         assert name in told
-
-
-def test_results_are_read_as_they_were_written() -> None:
-    written = results() | {(Row(workload="mix"), PLAIN): ["failed"]}
-    assert read_results(write_results(written)) == written
 
 
 def test_the_document_keeps_what_is_around_its_figures() -> None:
