@@ -2,11 +2,11 @@
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK
 
-.PHONY: help up down preview smoke setup test fuzz endurance openapi plans lock
+.PHONY: help up down preview smoke setup test fuzz endurance bench bench-check openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## from a fresh clone to a running API behind its gateway; safe to repeat
 	@.venv/bin/python -m local up
@@ -32,6 +32,12 @@ fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=2000
 
 endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
 	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)
+
+bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
+	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
+
+bench-check: setup ## name what takes more instructions than it did; RECORD=1 sets a new baseline
+	@.venv/bin/python -m bench.check $(if $(RECORD),record)
 
 openapi: setup ## write openapi.json anew from the service
 	@.venv/bin/python -m service.openapi > openapi.json

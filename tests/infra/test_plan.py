@@ -47,7 +47,9 @@ def test_secrets_and_the_content_hash_are_masked(tmp_path: Path) -> None:
     assert "placeholder" not in told
     resources = yaml.safe_load(told)["resources"]
     container = resources["docker:index/container:Container::session-context-1"]["inputs"]
-    assert container["envs"] == ["[secret]"]
+    assert container["envs"] == ["MAX_CONTEXT_BYTES=1048576"]
+    holder = resources["docker:index/container:Container::session-context-secrets"]["inputs"]
+    assert holder["uploads"] == [{"content": "[secret]", "file": "/run/secrets/database_url"}]
     assert container["image"] == "session-context-api:[content]"
     assert resources["pulumi:providers:kong::kong"]["inputs"]["token"] == "[secret]"  # noqa: S105 - the mask
 
