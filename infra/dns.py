@@ -3,6 +3,9 @@
 import pulumi
 import pulumi_aws as aws
 
+TIMEOUTS = pulumi.CustomTimeouts(create="5m", update="5m", delete="5m")
+"""Route 53 takes a minute to tell all its name servers; an API that hangs would hold a run for half an hour."""
+
 
 class DnsRecord(pulumi.ComponentResource):
     """The A record that leads from the hostname to the gateway's addresses."""
@@ -27,6 +30,6 @@ class DnsRecord(pulumi.ComponentResource):
             type=aws.route53.RecordType.A,
             ttl=ttl,
             records=addresses,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=TIMEOUTS),
         )
         self.register_outputs({"name": self.record.name, "addresses": self.record.records})

@@ -14,6 +14,8 @@ MEMORY_MB = 512
 PROCESSES = 256
 STOP_SECONDS = 30  # longer than uvicorn waits for the requests that are under way
 HEALTHY_SECONDS = 60
+TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="3m")
+"""An engine that takes a call and never answers would hold a run for 20 minutes."""
 HEALTH_CHECK = ["CMD", "python3", "-m", "service.health"]
 
 # The plugin calls these "updated" without touching the running container, or makes them real only for a new one.
@@ -60,7 +62,7 @@ class DockerHost(pulumi.ComponentResource):
         data = docker.Volume(
             f"{name}-data",
             labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in labels.items()],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=TIMEOUTS),
         )
         names = [f"{name}-{number}" for number in range(1, replicas + 1)]
         self.containers = [
@@ -94,6 +96,7 @@ class DockerHost(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     depends_on=[image.built],
+                    custom_timeouts=TIMEOUTS,
                     # The new generation is healthy and in the gateway before the old one goes.
                     delete_before_replace=False,
                     replace_on_changes=ONLY_REAL_WHEN_NEW,
