@@ -2,11 +2,11 @@
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK
 
-.PHONY: help up down preview smoke setup test fuzz endurance faults openapi lock
+.PHONY: help up down preview smoke setup test fuzz endurance faults bench bench-check openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## from a fresh clone to a running API behind its gateway; safe to repeat
 	@.venv/bin/python -m local up
@@ -36,8 +36,17 @@ endurance: setup ## kill the service and cut its power under load: make enduranc
 faults: setup ## break every outside call of `up` in five ways, then converge: make faults ONLY=dns JOBS=4
 	@JOBS=$(JOBS) .venv/bin/python -m tests.faults.run $(ONLY)
 
+bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
+	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
+
+bench-check: setup ## name what takes more instructions than it did; RECORD=record sets a new baseline
+	@.venv/bin/python -m bench.check $(RECORD)
+
 openapi: setup ## write openapi.json anew from the service
 	@.venv/bin/python -m service.openapi > openapi.json
+
+plans: setup ## write plans/ anew from the program and the stacks' files
+	@.venv/bin/python -m infra.plan
 
 setup: ## install or find everything that is needed; starts nothing
 	@$(PYTHON) -m local.install

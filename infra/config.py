@@ -1,14 +1,25 @@
 """The stack's config: the only reader of `pulumi.Config`."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pulumi
 from pulumi.runtime import config as runtime
+
+from infra import tls
+from infra.values import (
+    WrongValueError,
+    database_url,
+    ipv4_addresses,
+    keys_by_consumer,
+    matches,
+    one_of,
+    switch,
+    url,
+    whole_number,
+)
 
 HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 ZONE_ID = re.compile(r"[A-Z0-9]{1,32}")
@@ -17,6 +28,10 @@ IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
 HEADER = re.compile(r"[A-Za-z0-9-]+")
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
 MAX_REPLICAS = 16
+MAX_CONTEXT_BYTES = 4 * 2**20
+"""A container's memory is fixed, and the service may hold 64 of the largest contexts in it."""
+MAX_REQUESTS_PER_MINUTE = 10**9
+PLAIN_HTTP = ("serve", "redirect", "refuse")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,72 +52,15 @@ class StackConfig:
     base_image: str
     sequence_service_url: str | None
     database_url: pulumi.Output[str] | None
-
-
-class _WrongError(Exception):
-    """What is wrong with one value."""
-
-
-def _matches(pattern: re.Pattern[str], wanted: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise _WrongError(f"must be {wanted}, not {value!r}")
-        return value
-
-    return parse
-
-
-def _whole_number(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not low <= int(value) <= high:
-            raise _WrongError(f"must be a whole number from {low} to {high}, not {value!r}")
-        return int(value)
-
-    return parse
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            fits = parts.scheme in schemes and bool(parts.hostname or parts.scheme == "unix")
-            _ = parts.port
-        except ValueError:
-            fits = False
-        if not fits:
-            raise _WrongError(f"must be a URL that begins with {' or '.join(schemes)}, then ://")
-        if parts.password or parts.query or parts.fragment:
-            raise _WrongError("must hold no password, query or fragment")
-        return value
-
-    return parse
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in choices:
-            raise _WrongError(f"must be one of {', '.join(choices)}, not {value!r}")
-        return value
-
-    return parse
-
-
-def _ipv4_addresses(value: Any) -> list[str]:  # noqa: ANN401 - whatever the YAML holds
-    if not isinstance(value, list):
-        raise _WrongError("must be a list of IPv4 addresses")
-    wrong = []
-    for item in value:
-        try:
-            ipaddress.IPv4Address(item)
-        except ValueError:
-            wrong.append(repr(item))
-    if wrong:
-        raise _WrongError(f"must hold IPv4 addresses only, not {', '.join(wrong)}")
-    if not value:
-        raise _WrongError("is missing: set the gateway's public IPv4 addresses")
-    if len(set(value)) < len(value):
-        raise _WrongError("names an address twice")
-    return [str(item) for item in value]
+    max_context_bytes: int
+    key_auth: bool
+    consumers: dict[str, pulumi.Output[str]]
+    requests_per_minute: int | None
+    plain_http: str
+    tls_certificate: pulumi.Output[str] | None
+    tls_key: pulumi.Output[str] | None
+    adopt_record: bool
+    protect: bool
 
 
 class _Reader:
@@ -117,7 +75,7 @@ class _Reader:
         self._seen.add(key)
         try:
             value = read()
-        except _WrongError as error:
+        except WrongValueError as error:
             self.wrong.append(f"{key} {error}")
             return None
         if value is None and missing:
@@ -140,24 +98,41 @@ class _Reader:
             try:
                 return parse(self._config.get_object(key))
             except pulumi.ConfigTypeError as error:
-                raise _WrongError("must be a list of IPv4 addresses") from error
+                raise WrongValueError("must be a list of IPv4 addresses") from error
 
         return self._checked(key, read, None)
 
-    def secret(self, key: str, parse: Callable[[str], str] = str) -> pulumi.Output[str] | None:
-        """A value that must be encrypted in the stack's file; None when it is empty."""
+    def secret(self, key: str, parse: Callable[[str], str] = str) -> str | None:
+        """A value that must be encrypted in the stack's file, in the clear; None when it is empty."""
 
         def read() -> object:
             value = self._config.get(key)
             if not value:
                 return None
-            if not runtime.is_config_secret(self._config.full_key(key)):
-                raise _WrongError(f"is in the clear: set it with `pulumi config set --secret {key}`")
-            parse(value)
-            return self._config.get_secret(key)
+            self._must_be_secret(key, key)
+            return parse(value)
 
-        value: pulumi.Output[str] | None = self._checked(key, read, None)
+        value: str | None = self._checked(key, read, None)
         return value
+
+    def secrets(self, key: str, parse: Callable[[Any], dict[str, str]]) -> dict[str, str]:
+        """A map whose values must be encrypted in the stack's file, in the clear."""
+
+        def read() -> object:
+            try:
+                value = self._config.get_object(key)
+            except pulumi.ConfigTypeError:
+                value = "no map"  # the error of its own would repeat it
+            if value:
+                self._must_be_secret(key, f"--path '{key}.NAME'")
+            return parse(value or {})
+
+        values: dict[str, str] = self._checked(key, read, None) or {}
+        return values
+
+    def _must_be_secret(self, key: str, how: str) -> None:
+        if not runtime.is_config_secret(self._config.full_key(key)):
+            raise WrongValueError(f"is in the clear: set it with `pulumi config set --secret {how}`")
 
     def strangers(self, given: Mapping[str, str]) -> None:
         """Names each key of this project that is no key of ours: a value nobody reads is a mistake."""
@@ -171,34 +146,8 @@ class _Reader:
 def load() -> StackConfig:
     """The config of the stack that runs. Raises `pulumi.RunError` with all that is wrong or missing."""
     read = _Reader()
-    values: dict[str, Any] = {
-        "hostname": read.text("hostname", _matches(HOSTNAME, "a host name in lower case"), missing="set it"),
-        "hosted_zone_id": read.text(
-            "hostedZoneId",
-            _matches(ZONE_ID, "a Route 53 zone id such as Z0123456789ABCDEFGHIJ"),
-            missing="set the Route 53 zone that the hostname lies in",
-        ),
-        "gateway_addresses": read.listed("gatewayAddresses", _ipv4_addresses),
-        "ttl": read.text("ttl", _whole_number(1, MAX_TTL), missing="set it"),
-        "kong_admin_url": read.text(
-            "kongAdminUrl", _url("http", "https"), missing="set where Kong's Admin API answers"
-        ),
-        "kong_admin_token": read.secret("kongAdminToken"),
-        "kong_admin_token_header": read.text(
-            "kongAdminTokenHeader", _matches(HEADER, "the name of a header"), missing="set it"
-        ),
-        "container_host": read.text("containerHost", _one_of("docker"), missing="set it"),
-        "docker_host": read.text("dockerHost", _url("ssh", "tcp", "unix", "npipe")),
-        "network": read.text(
-            "network",
-            _matches(NETWORK, "the name of a Docker network"),
-            missing="set the Docker network that the gateway is in",
-        ),
-        "replicas": read.text("replicas", _whole_number(1, MAX_REPLICAS), missing="set it"),
-        "base_image": read.text("baseImage", _matches(IMAGE, "the name of an image"), missing="set it"),
-        "sequence_service_url": read.text("sequenceServiceUrl", _url("http", "https")),
-        "database_url": read.secret("databaseUrl"),
-    }
+    values = _name(read) | _containers(read) | _gateway(read)
+    values |= _certificate(read, values["hostname"])
     read.strangers(runtime.CONFIG.get())
     if read.wrong:
         lines = "\n".join(f"  - {line}" for line in read.wrong)
@@ -206,3 +155,67 @@ def load() -> StackConfig:
             f"the config of stack {pulumi.get_stack()} needs mending in Pulumi.{pulumi.get_stack()}.yaml:\n{lines}"
         )
     return StackConfig(**values)
+
+
+def _name(read: _Reader) -> dict[str, Any]:
+    zone_id = matches(ZONE_ID, "a Route 53 zone id such as Z0123456789ABCDEFGHIJ")
+    return {
+        "hostname": read.text("hostname", matches(HOSTNAME, "a host name in lower case"), missing="set it"),
+        "hosted_zone_id": read.text(
+            "hostedZoneId", zone_id, missing="set the Route 53 zone that the hostname lies in"
+        ),
+        "gateway_addresses": read.listed("gatewayAddresses", ipv4_addresses),
+        "ttl": read.text("ttl", whole_number(1, MAX_TTL), missing="set it"),
+        "adopt_record": read.text("adoptRecord", switch, missing="set true or false"),
+        "protect": read.text("protect", switch, missing="set true or false"),
+    }
+
+
+def _containers(read: _Reader) -> dict[str, Any]:
+    network = matches(NETWORK, "the name of a Docker network")
+    return {
+        "container_host": read.text("containerHost", one_of("docker"), missing="set it"),
+        "docker_host": read.text("dockerHost", url("ssh", "tcp", "unix", "npipe")),
+        "network": read.text("network", network, missing="set the Docker network that the gateway is in"),
+        "replicas": read.text("replicas", whole_number(1, MAX_REPLICAS), missing="set it"),
+        "base_image": read.text("baseImage", matches(IMAGE, "the name of an image"), missing="set it"),
+        "sequence_service_url": read.text("sequenceServiceUrl", url("http", "https")),
+        "database_url": _hidden(read.secret("databaseUrl", database_url)),
+        "max_context_bytes": read.text(
+            "maxContextBytes", whole_number(1, MAX_CONTEXT_BYTES), missing="set the largest context"
+        ),
+    }
+
+
+def _gateway(read: _Reader) -> dict[str, Any]:
+    header = matches(HEADER, "the name of a header")
+    key_auth = read.text("keyAuth", switch, missing="set true or false")
+    consumers = read.secrets("consumers", keys_by_consumer)
+    if key_auth and not consumers:
+        read.wrong.append("consumers is missing: keyAuth lets nobody in without one")
+    if consumers and key_auth is False:
+        read.wrong.append("keyAuth is false, so the keys of consumers would guard nothing: set it to true")
+    return {
+        "kong_admin_url": read.text(
+            "kongAdminUrl", url("http", "https"), missing="set where Kong's Admin API answers"
+        ),
+        "kong_admin_token": _hidden(read.secret("kongAdminToken")),
+        "kong_admin_token_header": read.text("kongAdminTokenHeader", header, missing="set it"),
+        "key_auth": key_auth,
+        "consumers": {name: pulumi.Output.secret(key) for name, key in consumers.items()},
+        "requests_per_minute": read.text("requestsPerMinute", whole_number(1, MAX_REQUESTS_PER_MINUTE)),
+        "plain_http": read.text("plainHttp", one_of(*PLAIN_HTTP), missing="set it"),
+    }
+
+
+def _certificate(read: _Reader, hostname: str | None) -> dict[str, Any]:
+    certificate, key = read.secret("tlsCertificate"), read.secret("tlsKey")
+    if certificate and key and hostname:
+        read.wrong += tls.mistakes(certificate, key, hostname)
+    elif certificate or key:
+        read.wrong.append("tlsCertificate and tlsKey go together: set both or neither")
+    return {"tls_certificate": _hidden(certificate), "tls_key": _hidden(key)}
+
+
+def _hidden(value: str | None) -> pulumi.Output[str] | None:
+    return None if value is None else pulumi.Output.secret(value)

@@ -9,6 +9,20 @@ SERVICE_NAME = "session-context-management-service"
 ROUTE_NAME = "session-context-management-route"
 UPSTREAM_NAME = "session_context_management_api"
 UPSTREAM_PORT = 8080
+PATHS = ["/docs", "/openapi.json", "/sessions"]
+"""The API and its documents. What is not below them, such as /metrics and /readyz, is not to be had from outside.
+
+Kong takes a path apart (`..`, `//`, `%6d`) before it looks for a route, and passes on what it looked for:
+kong/tools/uri.lua, `normalize`.
+"""
+
+PLAIN_HTTP = {
+    "serve": (["http", "https"], 426),
+    "redirect": (["https"], 308),
+    "refuse": (["https"], 426),
+}
+"""The route's protocols, and what it says to a request over another; 426 is Kong's own default."""
+
 DRAIN_SECONDS = 6
 """Kong looks for changes every 5 s (`db_update_frequency`): only then has it let go of a removed target."""
 
@@ -32,6 +46,7 @@ class Gateway(pulumi.ComponentResource):
         name: str,
         *,
         hostname: str,
+        plain_http: str,
         containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]],
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -55,8 +70,20 @@ class Gateway(pulumi.ComponentResource):
             # A route that leads nowhere yet would answer 503: it comes when there is somebody to answer.
             pulumi.ResourceOptions(parent=self, depends_on=[upstream, *targets]),
         )
+        protocols, refusal = PLAIN_HTTP[plain_http]
         route = KongRoute(
-            name, KongRouteArgs(name=ROUTE_NAME, service=service.id, hosts=[hostname], tags=tags), child
+            name,
+            KongRouteArgs(
+                name=ROUTE_NAME,
+                service=service.id,
+                hosts=[hostname],
+                paths=PATHS,
+                strip_path=False,
+                protocols=protocols,
+                https_redirect_status_code=refusal,
+                tags=tags,
+            ),
+            child,
         )
         self.ids = {"upstream": upstream.id, "service": service.id, "route": route.id}
         self.register_outputs({"ids": self.ids})

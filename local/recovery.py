@@ -19,8 +19,8 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
 
     What the state doesn't have was never noted as done, so nothing relies on it: it goes, and the next `up` makes
     it anew. The engine notes a create before it begins and forgets it when it fails, though it may have had its
-    effect. So containers and volumes are found by our labels, and the record by its values, since Route 53 has no
-    labels for it. Kong's entities need no such care: a repeated create of theirs is the same create.
+    effect. So containers and volumes are found by our labels. Kong's entities need no such care: a repeated create
+    of theirs is the same create. Nor does a record that is as declared: the program takes it for its own.
     """
     if not stack.exists(machine):
         return
@@ -29,9 +29,6 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
     deployment = state["deployment"]
     recorded = {resource["id"] for resource in deployment.get("resources") or [] if "id" in resource}
     _remove_unrecorded(client, machine, recorded)
-    declared = stack.declared_record(machine)
-    if f"{zone}_{declared['name']}_{declared['type']}" not in recorded:
-        remove_record(machine, zone, declared)
     begun = deployment.get("pending_operations") or []
     if not begun:
         return

@@ -58,19 +58,6 @@ def configure(machine: Machine, *, zone: str) -> None:
             pulumi("config", "set", key, value, log="config-set")
 
 
-def declared_record(machine: Machine) -> dict[str, Any]:
-    """The A record that the config declares, as the inputs of `aws.route53.Record`."""
-    described = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    defaults = {f"{PROJECT}:{key}": about.get("default") for key, about in described.items()}
-    config = defaults | (yaml.safe_load(_file(machine).read_text()).get("config") or {})
-    return {
-        "name": config[f"{PROJECT}:hostname"],
-        "type": "A",
-        "ttl": int(config[f"{PROJECT}:ttl"]),
-        "records": config[f"{PROJECT}:gatewayAddresses"],
-    }
-
-
 def up(machine: Machine) -> None:
     """Run `pulumi up` in front of the user, on what is really there (`--refresh`)."""
     if show(["pulumi", "up", "--yes", *REFRESH, "--skip-preview", "--stack", machine.stack]):

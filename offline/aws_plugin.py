@@ -1,12 +1,14 @@
 """Stand-in for Pulumi's AWS plugin, for machines where the official one can't be downloaded.
 
-It answers `aws.route53.Record` (plain records with values and a TTL) the way plugin 7.51 does, over boto3, and
-nothing else of AWS.
+It answers `aws.route53.Record` (plain records with values and a TTL), `get_zone` by id and `get_records` the way
+plugin 7.51 does, over boto3, and nothing else of AWS.
 """
 
 import json
+import re
 import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -127,7 +129,75 @@ class Record(Resource):
             self._route53.change("DELETE", live[2])
 
 
-if __name__ == "__main__":
+def get_zone(route53: Route53, arguments: Props) -> Props:
+    """`aws.route53.get_zone`, by id."""
+    zone_id = arguments["zoneId"]
+    try:
+        answer = route53.client.get_hosted_zone(Id=zone_id)
+    except (BotoCoreError, ClientError) as error:
+        raise PluginError(f"reading Route 53 Hosted Zone ({zone_id}): {error}") from error
+    zone, servers = answer["HostedZone"], answer.get("DelegationSet", {}).get("NameServers", [])
+    return {
+        "arn": f"arn:aws:route53:::hostedzone/{zone_id}",
+        "callerReference": zone["CallerReference"],
+        "comment": zone.get("Config", {}).get("Comment", ""),
+        "id": zone_id,
+        "name": zone["Name"].removesuffix("."),
+        "nameServers": servers,
+        "primaryNameServer": servers[0] if servers else "",
+        "privateZone": zone.get("Config", {}).get("PrivateZone", False),
+        "resourceRecordSetCount": zone.get("ResourceRecordSetCount", 0),
+        "zoneId": zone_id,
+    }
+
+
+def get_records(route53: Route53, arguments: Props) -> Props:
+    """`aws.route53.get_records`: those of a zone whose name the expression finds. What is not set is null."""
+    zone_id, wanted = arguments["zoneId"], re.compile(arguments.get("nameRegex") or "")
+    try:
+        pages = route53.client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
+        records = [record for page in pages for record in page["ResourceRecordSets"]]
+    except (BotoCoreError, ClientError) as error:
+        raise PluginError(f"listing Route 53 Records ({zone_id}): {error}") from error
+    return {
+        "nameRegex": arguments.get("nameRegex"),
+        "resourceRecordSets": [
+            {
+                "aliasTarget": (alias := record.get("AliasTarget"))
+                and {
+                    "dnsName": alias["DNSName"],
+                    "evaluateTargetHealth": alias["EvaluateTargetHealth"],
+                    "hostedZoneId": alias["HostedZoneId"],
+                },
+                "name": record["Name"],
+                "resourceRecords": [{"value": value["Value"]} for value in record.get("ResourceRecords", [])],
+                "setIdentifier": record.get("SetIdentifier"),
+                "ttl": record.get("TTL"),
+                "type": record["Type"],
+            }
+            for record in records
+            if wanted.search(record["Name"])
+        ],
+        "zoneId": zone_id,
+    }
+
+
+def main() -> None:
+    """Serve the plugin to the Pulumi engine."""
     print("a stand-in serves for Pulumi's AWS plugin (offline/aws_plugin.py)", file=sys.stderr)
     route53 = Route53()
-    serve(Provider({"aws:route53/record:Record": Record(route53)}, route53.configure), version("pulumi-aws"))
+    serve(
+        Provider(
+            {"aws:route53/record:Record": Record(route53)},
+            route53.configure,
+            {
+                "aws:route53/getZone:getZone": partial(get_zone, route53),
+                "aws:route53/getRecords:getRecords": partial(get_records, route53),
+            },
+        ),
+        version("pulumi-aws"),
+    )
+
+
+if __name__ == "__main__":
+    main()

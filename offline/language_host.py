@@ -1,12 +1,14 @@
 """Stand-in for `pulumi-language-python`, for machines where Pulumi's own can't be downloaded.
 
-It runs a Python program through the SDK's own language server. It can't run policy packs, install
-dependencies, or generate code.
+It runs a Python program through the SDK's own language server, and a policy pack as a process. It can't install
+dependencies or generate code.
 """
 
 import os
 import runpy
+import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,6 +48,21 @@ class LanguageHost(LanguageServer):
         answer: language_pb2.RunResponse = super().Run(request, context)  # type: ignore[no-untyped-call]
         # What went wrong has been said by now; `bail` keeps the engine from saying it again.
         return language_pb2.RunResponse(bail=True) if answer.error else answer
+
+    def RunPlugin(  # noqa: N802 - gRPC's name
+        self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
+    ) -> Iterator[language_pb2.RunPluginResponse]:
+        """Start the folder of a policy pack, and pass on what it writes until it ends or the engine is done."""
+        process = subprocess.Popen(
+            [sys.executable, request.info.program_directory, *request.args],
+            cwd=request.pwd,
+            env=dict(item.split("=", 1) for item in request.env),
+            stdout=subprocess.PIPE,
+        )
+        context.add_callback(process.kill)
+        for line in process.stdout or ():
+            yield language_pb2.RunPluginResponse(stdout=line)
+        yield language_pb2.RunPluginResponse(exitcode=process.wait())
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The only reader of the environment: turns it into frozen Settings, or reports all that is wrong at once."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -40,8 +41,15 @@ def _in_capitals(value: object) -> str:
     return str(value).upper()
 
 
+_SECRETS = Path("/run/secrets")
+
+
 class Settings(BaseSettings):
-    """What the service can be told; each field is the environment variable of its name in capitals."""
+    """What the service can be told; each field is the environment variable of its name in capitals.
+
+    A field may also be a file of its name in a folder of secrets, which no listing of containers shows. The
+    environment goes before the files.
+    """
 
     model_config = SettingsConfigDict(
         frozen=True, env_ignore_empty=True, hide_input_in_errors=True, arbitrary_types_allowed=True
@@ -83,10 +91,12 @@ class Settings(BaseSettings):
     )
 
 
-def load_settings() -> Settings:
-    """Settings from the environment; SettingsError tells every wrong variable in one message."""
+def load_settings(secrets: Path = _SECRETS) -> Settings:
+    """Settings from the environment and the files; SettingsError tells every wrong one in one message."""
+    # BaseSettings takes this word; type checkers see the fields alone.
+    where: dict[str, Any] = {"_secrets_dir": secrets} if secrets.is_dir() else {}
     try:
-        return Settings()
+        return Settings(**where)
     except ValidationError as error:
         wrong = (
             f"  {_variable(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"

@@ -10,6 +10,7 @@ from infra.image import Image
 PORT = 8080
 USER = "10001:10001"
 DATA = "/app/data"
+SECRETS = "/run/secrets"
 MEMORY_MB = 512
 PROCESSES = 256
 STOP_SECONDS = 30  # longer than uvicorn waits for the requests that are under way
@@ -22,21 +23,65 @@ HEALTH_CHECK = ["CMD", "python3", "-m", "service.health"]
 ONLY_REAL_WHEN_NEW = ["healthcheck", "init", "memory", "memorySwap", "restart", "tmpfs"]
 
 
+def labels() -> dict[str, str]:
+    """What tells the objects of this stack from others."""
+    return {"session-context.project": pulumi.get_project(), "session-context.stack": pulumi.get_stack()}
+
+
+def container_labels() -> list[docker.ContainerLabelArgs]:
+    """The same, for a container."""
+    return [docker.ContainerLabelArgs(label=key, value=value) for key, value in labels().items()]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceEnvironment:
     """What the service is told: the settings of `service/settings.py`."""
 
+    max_context_bytes: int
     sequence_service_url: str | None
     database_url: pulumi.Output[str] | None
 
-    def variables(self) -> list[pulumi.Input[str]]:
-        """`NAME=value` for each setting that is given."""
-        given: list[pulumi.Input[str]] = []
+    def variables(self) -> list[str]:
+        """`NAME=value` for each setting that is no secret."""
+        given = [f"MAX_CONTEXT_BYTES={self.max_context_bytes}"]
         if self.sequence_service_url:
             given.append(f"SEQUENCE_SERVICE_URL={self.sequence_service_url}")
-        if self.database_url:
-            given.append(pulumi.Output.concat("DATABASE_URL=", self.database_url))
         return given
+
+
+class SecretFiles(pulumi.ComponentResource):
+    """Secrets as files in `/run/secrets`: `docker inspect` shows a container's environment, and no file.
+
+    Docker copies no file into a container whose root is read-only. So a container that never runs takes them, in
+    a volume that has no name and goes with the last container that mounts it.
+    """
+
+    mount: docker.ContainerVolumeArgs
+    """What a container mounts to have the files."""
+
+    def __init__(
+        self, name: str, *, image: Image, files: dict[str, pulumi.Output[str]], opts: pulumi.ResourceOptions
+    ) -> None:
+        super().__init__("session-context:index:SecretFiles", name, None, opts)
+        holder = docker.Container(
+            f"{name}-secrets",
+            image=image.reference,
+            start=False,
+            must_run=False,
+            volumes=[docker.ContainerVolumeArgs(container_path=SECRETS)],
+            uploads=[
+                docker.ContainerUploadArgs(file=f"{SECRETS}/{file}", content=content)
+                for file, content in files.items()
+            ],
+            labels=container_labels(),
+            network_mode="none",
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[image.built], custom_timeouts=TIMEOUTS, delete_before_replace=False
+            ),
+        )
+        # By its name: other secrets make another holder, whose new name replaces the containers that mount it.
+        self.mount = docker.ContainerVolumeArgs(from_container=holder.name, read_only=True)
+        self.register_outputs({"holder": holder.name})
 
 
 class DockerHost(pulumi.ComponentResource):
@@ -55,21 +100,27 @@ class DockerHost(pulumi.ComponentResource):
         network: str,
         replicas: int,
         environment: ServiceEnvironment,
+        protect: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("session-context:index:DockerHost", name, None, opts)
-        labels = {"session-context.project": pulumi.get_project(), "session-context.stack": pulumi.get_stack()}
         data = docker.Volume(
             f"{name}-data",
-            labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in labels.items()],
-            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=TIMEOUTS),
+            labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in labels().items()],
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, custom_timeouts=TIMEOUTS),
         )
+        volumes = [docker.ContainerVolumeArgs(volume_name=data.name, container_path=DATA)]
+        if environment.database_url:
+            files = {"database_url": environment.database_url}
+            volumes.append(
+                SecretFiles(name, image=image, files=files, opts=pulumi.ResourceOptions(parent=self)).mount
+            )
         names = [f"{name}-{number}" for number in range(1, replicas + 1)]
         self.containers = [
             docker.Container(
                 replica,
                 image=image.reference,
-                envs=environment.variables() or None,
+                envs=environment.variables(),
                 user=USER,
                 read_only=True,
                 init=True,
@@ -79,9 +130,9 @@ class DockerHost(pulumi.ComponentResource):
                 memory_swap=MEMORY_MB,
                 ulimits=[docker.ContainerUlimitArgs(name="nproc", soft=PROCESSES, hard=PROCESSES)],
                 tmpfs={"/tmp": "rw,noexec,nosuid,size=16m"},  # noqa: S108 - inside the container
-                volumes=[docker.ContainerVolumeArgs(volume_name=data.name, container_path=DATA)],
+                volumes=volumes,
                 networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
-                labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in labels.items()],
+                labels=container_labels(),
                 log_driver="json-file",
                 log_opts={"max-size": "10m", "max-file": "3"},
                 restart="unless-stopped",

@@ -1,5 +1,7 @@
 """`docker.Container`: made, started, waited for, stopped and removed."""
 
+import io
+import tarfile
 from typing import Any
 
 import docker
@@ -11,12 +13,13 @@ from infra.plugin import Failure, InitFailedError, PluginError, Props
 from offline.docker_plugin.engine import DockerResource, labels_of, until
 
 IN_PLACE = frozenset({
-    "destroyGraceSeconds", "healthcheck", "init", "memory", "memorySwap", "mustRun", "restart", "tmpfs", "wait",
-    "waitTimeout",
+    "destroyGraceSeconds", "healthcheck", "init", "memory", "memorySwap", "mustRun", "restart", "start", "tmpfs",
+    "wait", "waitTimeout",
 })  # fmt: skip
 REPLACED = frozenset({
-    "capabilities", "command", "envs", "image", "labels", "logDriver", "logOpts", "name", "networksAdvanced",
-    "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "user", "volumes",
+    "capabilities", "command", "envs", "image", "labels", "logDriver", "logOpts", "name", "networkMode",
+    "networksAdvanced", "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads", "user",
+    "volumes",
 })  # fmt: skip
 RESTARTS_TO_GIVE_UP = 3
 SECOND = 1_000_000_000  # the engine's API counts nanoseconds
@@ -40,7 +43,11 @@ class Container(DockerResource):
         try:
             made = api.create_container(**_create_arguments(api, inputs))
             container = self.engine.client.containers.get(made["Id"])
-            self._start(container, inputs)
+            for upload in inputs.get("uploads", []):
+                # From the root on, as the plugin does it: where the root is read-only Docker refuses that.
+                container.put_archive("/", _archive(upload["file"], upload["content"]))
+            if inputs.get("start", True):
+                self._start(container, inputs)
         except APIError as error:
             raise PluginError(f"container {inputs['name']}: {error.explanation}") from error
         return str(container.id), inputs
@@ -94,6 +101,16 @@ class Container(DockerResource):
             raise PluginError(f"container {state.get('name', object_id)}: {error.explanation}") from error
 
 
+def _archive(path: str, content: str) -> bytes:
+    archive, data = io.BytesIO(), content.encode()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo(path)
+        entry.size = len(data)
+        entry.mode = 0o644
+        tar.addfile(entry, io.BytesIO(data))
+    return archive.getvalue()
+
+
 def _nanoseconds(duration: str) -> int:
     """`5s`, `250ms` or `1m` as the engine's API wants it."""
     for unit, size in (("ms", SECOND // 1000), ("s", SECOND), ("m", 60 * SECOND)):
@@ -111,6 +128,12 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         binds=[
             f"{volume['volumeName']}:{volume['containerPath']}:{'ro' if volume.get('readOnly') else 'rw'}"
             for volume in inputs.get("volumes", [])
+            if "volumeName" in volume
+        ],
+        volumes_from=[
+            f"{volume['fromContainer']}:{'ro' if volume.get('readOnly') else 'rw'}"
+            for volume in inputs.get("volumes", [])
+            if "fromContainer" in volume
         ],
         cap_add=capabilities.get("adds"),
         cap_drop=capabilities.get("drops"),
@@ -118,7 +141,7 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         log_config=LogConfig(type=inputs.get("logDriver", "json-file"), config=inputs.get("logOpts", {})),
         mem_limit=f"{inputs['memory']}m" if inputs.get("memory") else None,
         memswap_limit=f"{inputs['memorySwap']}m" if inputs.get("memorySwap") else None,
-        network_mode=networks[0]["name"] if networks else None,
+        network_mode=networks[0]["name"] if networks else inputs.get("networkMode"),
         read_only=inputs.get("readOnly"),
         restart_policy={"Name": inputs.get("restart", "no")},
         security_opt=inputs.get("securityOpts"),
@@ -149,6 +172,11 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
                 for network in networks[:1]
             }
         },
+        "volumes": [
+            volume["containerPath"]
+            for volume in inputs.get("volumes", [])
+            if not volume.keys() & {"fromContainer", "volumeName"}
+        ],
         "stop_signal": inputs.get("stopSignal"),
         "stop_timeout": inputs.get("stopTimeout"),
         "user": inputs.get("user"),

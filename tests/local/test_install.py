@@ -57,3 +57,11 @@ def test_a_stand_in_of_another_clone_is_written_anew(machine: Path) -> None:
     executable(machine / "bin" / "pulumi-resource-aws")
     install._plugin("aws")
     assert str(ROOT) in (machine / "bin" / "pulumi-resource-aws").read_text()
+
+
+def test_packages_of_another_clone_are_left_to_it(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine / "other").mkdir()
+    (machine / "venv").symlink_to(machine / "other")
+    monkeypatch.setattr(install, "VENV", machine / "venv")
+    install._python_packages()
+    assert list((machine / "other").iterdir()) == []

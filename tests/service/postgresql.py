@@ -21,7 +21,9 @@ _START_SECONDS = 20
 class Postgresql:
     """Can be stopped and started again; empty databases are made on demand."""
 
-    def __init__(self) -> None:
+    def __init__(self, fsync: str = "off") -> None:
+        # The server outlives the kills of these tests, and never a power cut: nothing has to be synced.
+        self._fsync = fsync
         self._bin = _binaries()
         # The server refuses to run as root; Debian's package brings a user for it.
         self._user = "postgres" if os.geteuid() == 0 else getpass.getuser()
@@ -35,8 +37,8 @@ class Postgresql:
         self.start()
 
     def start(self) -> None:
-        # It outlives the kills of these tests, and never a power cut: nothing has to be synced.
-        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._folder), "fsync": "off"}
+        addresses = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._folder)}
+        settings = {**addresses, "fsync": self._fsync}
         self._server = subprocess.Popen(
             [f"{self._bin}/postgres", "-D", f"{self._folder}/data", "-p", str(self._port)]
             + [word for name, value in settings.items() for word in ("-c", f"{name}={value}")],

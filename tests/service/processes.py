@@ -16,7 +16,7 @@ import requests
 
 _ROOT = Path(__file__).parents[2]
 _PEER = Path(__file__).with_name("sequence_peer.py")
-_START_SECONDS = 15
+_END_SECONDS = 15
 
 P = TypeVar("P", bound="Process")
 
@@ -24,16 +24,19 @@ P = TypeVar("P", bound="Process")
 class Process:
     """A process that listens on a port of 127.0.0.1."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], cwd: Path, port: int) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], cwd: Path, port: int, start_seconds: int = 15
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill up
         self._popen = subprocess.Popen(
             command, env=environment, cwd=cwd, stdout=self._output, stderr=subprocess.STDOUT
         )
-        self._wait_for(port)
+        self.pid = self._popen.pid
+        self._wait_for(port, start_seconds)
 
-    def _wait_for(self, port: int) -> None:
-        give_up = time.monotonic() + _START_SECONDS
+    def _wait_for(self, port: int, seconds: int) -> None:
+        give_up = time.monotonic() + seconds
         while time.monotonic() < give_up and self._popen.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -53,7 +56,7 @@ class Process:
 
     def wait(self) -> tuple[int, str]:
         """The exit status and all that was printed, once the process has ended."""
-        return self._popen.wait(timeout=_START_SECONDS), self.printed()
+        return self._popen.wait(timeout=_END_SECONDS), self.printed()
 
     def kill(self) -> None:
         """End the process now; once more does no harm."""

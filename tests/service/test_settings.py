@@ -108,3 +108,21 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(AssertionError, match="table sessions already exists"):
         Service(tmp_path)
+
+
+def test_a_setting_may_be_a_file_and_the_environment_goes_before_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    (tmp_path / "database_url").write_text("postgresql://user:hunter2@host/from_file\n")
+    assert load_settings(tmp_path).database_url.database == "from_file"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://host/from_environment")
+    assert load_settings(tmp_path).database_url.database == "from_environment"
+
+
+def test_a_wrong_file_is_refused_without_repeating_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    (tmp_path / "database_url").write_text("mysql://user:hunter2@host/db")
+    with pytest.raises(SettingsError, match="DATABASE_URL") as refused:
+        load_settings(tmp_path)
+    assert "hunter2" not in str(refused.value)

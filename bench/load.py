@@ -1,0 +1,91 @@
+"""The load on a subject, and what came of it: wrk for requests, curl for the list of all."""
+
+import json
+import os
+import resource
+import subprocess
+from pathlib import Path
+
+from bench.results import Row, Sample
+from bench.subjects import SESSIONS, Database, Running, WrongAnswersError, probe
+
+_SCRIPT = Path(__file__).with_name("load.lua")
+_SECONDS_FOR_A_LIST = 300
+
+
+def measure(row: Row, subject: Running, database: Database | None, seconds: int) -> Sample:
+    """One run. Raises WrongAnswersError."""
+    if row.workload == "list":
+        assert database is not None  # noqa: S101 - for the type alone
+        return _list(subject, database)
+    probe(row.workload, subject.ports[0])
+    before = database.count() if database else 0
+    sample, answered = _attack(row, subject, seconds)
+    if row.workload == "create" and database:
+        made = database.count() - before
+        if not answered <= made <= answered + row.connections:
+            raise WrongAnswersError(f"{answered} creates were answered, and {made} sessions are there")
+    return sample
+
+
+def _attack(row: Row, subject: Running, seconds: int) -> tuple[Sample, int]:
+    replicas = len(subject.ports)
+    command = ["wrk", f"-t{replicas}", f"-c{row.connections}", f"-d{seconds}s", "--timeout", "60s"]
+    environment = {
+        **os.environ,
+        "WORKLOAD": row.workload,
+        "PORTS": " ".join(map(str, subject.ports)),
+        "SESSIONS": str(SESSIONS),
+    }
+    cpu, client_cpu = subject.cpu_seconds(), _children_cpu_seconds()
+    ran = subprocess.run(
+        [*command, "-s", str(_SCRIPT), f"http://127.0.0.1:{subject.ports[0]}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    cpu, client_cpu = subject.cpu_seconds() - cpu, _children_cpu_seconds() - client_cpu
+    told = json.loads(ran.stdout.splitlines()[-1])
+    if told["errors"] or not told["requests"]:
+        raise WrongAnswersError(f"{told['errors']} of {told['requests']} requests failed")
+    sample = Sample(
+        rate=told["requests"] / told["seconds"],
+        median_ms=told["median_ms"],
+        p99_ms=told["p99_ms"],
+        cpu_us=cpu / told["requests"] * 1e6,
+        client_cpu_us=client_cpu / told["requests"] * 1e6,
+    )
+    return sample, told["requests"]
+
+
+def _list(subject: Running, database: Database) -> Sample:
+    url = f"http://127.0.0.1:{subject.ports[0]}/sessions"
+    shown = "%{http_code} %{size_download} %{time_total}"
+    before = subject.memory("VmRSS")
+    subject.forget_peak()
+    cpu = subject.cpu_seconds()
+    ran = subprocess.run(
+        ["curl", "-s", "-o", "/dev/null", "-m", str(_SECONDS_FOR_A_LIST), "-w", shown, url],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    status, size, seconds = ran.stdout.split()
+    cpu = subject.cpu_seconds() - cpu
+    if status != "200" or int(size) != (expected := database.list_bytes()):
+        raise WrongAnswersError(f"status {status}, {size} bytes instead of {expected}")
+    count = database.count()
+    milliseconds = float(seconds) * 1000
+    return Sample(
+        rate=count / float(seconds),
+        median_ms=milliseconds,
+        p99_ms=milliseconds,
+        cpu_us=cpu / count * 1e6,
+        peak_bytes=subject.memory("VmHWM") - before,
+    )
+
+
+def _children_cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,180 @@
+"""Runs the program as in a preview, against a monitor that only writes down what is declared."""
+
+import asyncio
+import contextvars
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from google.protobuf import empty_pb2, json_format
+from pulumi.runtime import config as runtime
+from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.stack import run_in_stack
+
+from infra import stack as program
+from infra.kong.provider import entity_id
+from infra.plan import stack_file
+
+SECRET = "[secret]"  # noqa: S105 - what is shown in its place
+NAMED_BY_ENGINE = "[name of "
+STACK_TYPE = "pulumi:pulumi:Stack"
+SIGNATURE = rpc._special_sig_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One declared resource, its secrets masked."""
+
+    urn: str
+    type: str
+    name: str
+    id: str
+    inputs: dict[str, Any]
+    parent: str
+    depends_on: list[str]
+    dependencies: dict[str, list[str]]
+    """By the input's name: the URNs of the resources that its value comes from."""
+    provider: str
+    protect: bool
+    options: dict[str, Any]
+
+
+class _Recorder(mocks.MockMonitor):
+    """Takes the engine's place: writes down each registration and answers as the provider would in a preview."""
+
+    def __init__(self, hostname: str) -> None:
+        self._hostname = hostname
+        self.recorded: list[Resource] = []
+        self.outputs: dict[str, Any] = {}
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """The URN as the engine makes it: with the types of all parents but the stack."""
+        above = parent.split("::")[2] if parent else STACK_TYPE
+        qualified = type_ if above == STACK_TYPE else f"{above}${type_}"
+        return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{qualified}::{name}"
+
+    def Invoke(  # noqa: N802 - gRPC's name
+        self, request: resource_pb2.ResourceInvokeRequest
+    ) -> resource_pb2.ResourceInvokeResponse:
+        """A plan is made without a cloud, so the zone is taken to be the right one, with nothing in it yet."""
+        found: dict[str, dict[str, Any]] = {
+            "aws:route53/getZone:getZone": {"name": self._hostname},
+            "aws:route53/getRecords:getRecords": {"resourceRecordSets": []},
+        }
+        if request.tok not in found:
+            raise pulumi.RunError(f"a plan is made without a cloud, so it can't call {request.tok}")
+        answer = resource_pb2.ResourceInvokeResponse()
+        json_format.ParseDict(found[request.tok], getattr(answer, "return"))
+        return answer
+
+    def RegisterResource(  # noqa: N802 - gRPC's name
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == STACK_TYPE:
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        resource = Resource(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            id=_id(urn, request),
+            inputs=_plain(json_format.MessageToDict(request.object)),
+            parent=_short(request.parent),
+            depends_on=sorted({_short(dependency) for dependency in request.dependencies}),
+            dependencies={name: list(on.urns) for name, on in request.propertyDependencies.items()},
+            provider=_short(request.provider.rpartition("::")[0]),
+            protect=request.protect,
+            options=_options(request),
+        )
+        self.recorded.append(resource)
+        answer = resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id)
+        answer.object.CopyFrom(request.object)
+        if request.custom and "name" not in answer.object:
+            answer.object["name"] = f"{NAMED_BY_ENGINE}{request.name}]"  # which the engine makes up at `up`
+        return answer
+
+    def RegisterResourceOutputs(  # noqa: N802 - gRPC's name
+        self, request: resource_pb2.RegisterResourceOutputsRequest
+    ) -> empty_pb2.Empty:
+        if request.urn.split("::")[2] == STACK_TYPE:
+            self.outputs = _plain(json_format.MessageToDict(request.outputs))
+        return empty_pb2.Empty()
+
+
+class _Callbacks:
+    """Takes the place of the server that the engine calls hooks on: a plan makes nothing, so it calls none."""
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        pass
+
+
+def _id(urn: str, request: resource_pb2.RegisterResourceRequest) -> str:
+    if not request.custom:
+        return ""
+    if request.type.startswith("kong:index:") and NAMED_BY_ENGINE not in str(request.object):
+        return entity_id(urn)
+    return f"[id of {request.name}]"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A value of the engine's as JSON, with secrets masked."""
+    if isinstance(value, Mapping):
+        if value.get(SIGNATURE) == rpc._special_secret_sig:
+            return SECRET
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
+    """The resource options that change what an `up` does."""
+    options: dict[str, Any] = {}
+    if request.deleteBeforeReplaceDefined:
+        options["deleteBeforeReplace"] = request.deleteBeforeReplace
+    if request.retainOnDelete:
+        options["retainOnDelete"] = True
+    for name in ("ignoreChanges", "replaceOnChanges", "additionalSecretOutputs"):
+        if listed := list(getattr(request, name)):
+            options[name] = listed
+    return options
+
+
+def _short(urn: str) -> str:
+    """`type::name` of a URN; nothing for the stack, which all are in."""
+    qualified_type, _, name = urn.partition("::")[2].partition("::")[2].rpartition("::")
+    resource_type = qualified_type.rpartition("$")[2]
+    return "" if resource_type in ("", STACK_TYPE) else f"{resource_type}::{name}"
+
+
+def declared(file: Path) -> tuple[list[Resource], dict[str, Any]]:
+    """What the stack of a file declares, by type and name, and its outputs. Raises what the program raises."""
+    return contextvars.copy_context().run(asyncio.run, _recorded(file))
+
+
+async def _recorded(file: Path) -> tuple[list[Resource], dict[str, Any]]:
+    config, secrets = stack_file.config(file)
+    recorder = _Recorder(config.get(f"{stack_file.project()}:hostname", ""))
+    runtime.set_all_config(config, secrets)
+    settings.configure(
+        mocks.MockSettings(  # type: ignore[no-untyped-call] # the SDK's own has no types
+            monitor=recorder,
+            callbacks=_Callbacks(),
+            engine=mocks.MockEngine(None),
+            project=stack_file.project(),
+            stack=stack_file.stack_of(file),
+            dry_run=True,
+            organization=None,
+        )
+    )
+
+    async def declare() -> None:
+        program.deploy()
+
+    await run_in_stack(declare)
+    return sorted(recorder.recorded, key=lambda resource: (resource.type, resource.name)), recorder.outputs

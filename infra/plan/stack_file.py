@@ -1,0 +1,61 @@
+"""A stack's file, read as the engine reads it, but without its passphrase."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.image import ROOT
+
+PROJECT = ROOT / "Pulumi.yaml"
+PLACEHOLDERS = {"databaseUrl": "postgresql://placeholder"}
+"""What stands for secrets that the config looks into; any text does for the others."""
+
+
+def project() -> str:
+    """The name of the project."""
+    return str(yaml.safe_load(PROJECT.read_text())["name"])
+
+
+def stack_files() -> list[Path]:
+    """The stacks' files."""
+    return sorted(ROOT.glob("Pulumi.*.yaml"))
+
+
+def stack_of(file: Path) -> str:
+    """The name of the stack that a file is for."""
+    return file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+
+
+def config(file: Path) -> tuple[dict[str, str], list[str]]:
+    """The stack's config over the project's defaults, as the engine hands it on, and the names of its secrets.
+
+    Nothing is decrypted, so no passphrase is needed: a placeholder stands for each secret.
+    """
+    described = yaml.safe_load(PROJECT.read_text())["config"]
+    defaults = {f"{project()}:{key}": entry["default"] for key, entry in described.items() if "default" in entry}
+    values = defaults | (yaml.safe_load(file.read_text()).get("config") or {})
+    secrets = [key for key, value in values.items() if _holds_secret(value)]
+    return {key: _text(_without_secrets(value, key)) for key, value in values.items()}, secrets
+
+
+def _holds_secret(value: Any) -> bool:  # noqa: ANN401 - YAML
+    if isinstance(value, Mapping):
+        return "secure" in value or any(_holds_secret(item) for item in value.values())
+    return isinstance(value, list) and any(_holds_secret(item) for item in value)
+
+
+def _without_secrets(value: Any, path: str) -> Any:  # noqa: ANN401 - YAML
+    if isinstance(value, Mapping):
+        if "secure" in value:
+            return PLACEHOLDERS.get(path.partition(":")[2], f"placeholder-for-{path}")
+        return {key: _without_secrets(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item, f"{path}.{number}") for number, item in enumerate(value)]
+    return value
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - YAML
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,79 @@
+"""The rules as a policy pack of Pulumi's: a broken rule stops a preview or an `up`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pulumi_policy import (
+    EnforcementLevel,
+    PolicyPack,
+    PolicyResource,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError
+
+from infra.plugin import UNKNOWN
+from infra.policy.declared import Declared, Rule, StackRule
+from infra.policy.rules import RULES, STACK_RULES
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A value without the SDK's proxies, whose unknown items raise when they are looked at."""
+    if isinstance(value, Mapping):
+        return {key: _item(value, key) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_item(value, index) for index in range(len(value))]
+    return value
+
+
+def _item(container: Any, key: object) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return _plain(container[key])
+    except UnknownValueError:
+        return UNKNOWN
+
+
+def _declared(
+    resource: ResourceValidationArgs | PolicyResource, dependencies: Mapping[str, list[str]]
+) -> Declared:
+    return Declared(
+        urn=resource.urn,
+        type=resource.resource_type,
+        inputs=_plain(resource.props),
+        protect=resource.opts.protect,
+        dependencies=dependencies,
+    )
+
+
+def resource_policy(rule: Rule) -> ResourceValidationPolicy:
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        for message in rule.broken(_declared(args, {})):
+            report(message, None)
+
+    return ResourceValidationPolicy(rule.name, rule.description, validate)
+
+
+def stack_policy(rule: StackRule) -> StackValidationPolicy:
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        stack = [
+            _declared(
+                resource,
+                {name: [each.urn for each in on] for name, on in resource.property_dependencies.items()},
+            )
+            for resource in args.resources
+        ]
+        for urn, message in rule.broken(stack):
+            report(message, urn)
+
+    return StackValidationPolicy(rule.name, rule.description, validate)
+
+
+if __name__ == "__main__":
+    PolicyPack(
+        "session-context",
+        [*map(resource_policy, RULES), *map(stack_policy, STACK_RULES)],
+        enforcement_level=EnforcementLevel.MANDATORY,
+    )

@@ -1,0 +1,89 @@
+"""The figures that come of the runs: medians, ratios, and whether each target is met."""
+
+import pytest
+
+from bench.report import BEGIN, END, Figures, insert, tables, targets
+from bench.results import Results, Row, Sample, read_results, write_results
+from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE
+
+READ = Row(workload="read")
+
+
+def sample(rate: float, *, p99_ms: float = 2, peak_bytes: int = 0) -> Sample:
+    return Sample(rate=rate, median_ms=1, p99_ms=p99_ms, cpu_us=10, peak_bytes=peak_bytes)
+
+
+def results() -> Results:
+    return {
+        (READ, SERVICE): [sample(900), sample(100), sample(1000)],
+        (READ, PLAIN): [sample(300)],
+        (READ, ORIGINAL): [sample(100)],
+        (READ, BARE): [sample(2000)],
+    }
+
+
+def met(figures: Figures, name: str) -> bool | None:
+    return next(target.is_met for target in targets(figures) if name in target.name)
+
+
+def test_a_figure_is_the_median_with_the_lowest_and_the_highest() -> None:
+    figures = Figures(results())
+    assert figures.spread(READ, SERVICE) == "900 (100–1,000)"
+    assert figures.ratio(READ, SERVICE, PLAIN) == 3
+
+
+def test_a_row_with_one_failed_run_has_no_figure() -> None:
+    failed = results()
+    failed[READ, SERVICE].append("3 of 900 requests failed")
+    figures = Figures(failed)
+    assert figures.spread(READ, SERVICE) == "failed"
+    assert figures.ratio(READ, SERVICE, PLAIN) is None
+    assert met(figures, "read, against the original") is None
+
+
+@pytest.mark.parametrize(("plain", "is_met"), [(300, True), (301, False)])
+def test_a_target_is_met_from_its_aim_on(plain: float, is_met: bool) -> None:
+    figures = Figures(results() | {(READ, PLAIN): [sample(plain)]})
+    assert met(figures, "against the plain good service, worst row (read)") is is_met
+
+
+def test_the_worst_row_under_load_counts() -> None:
+    alone = Row(workload="read", connections=1)
+    more = results()
+    more[alone, SERVICE] = [sample(1, p99_ms=100)]
+    more[Row(workload="mix"), SERVICE] = [sample(1, p99_ms=5)]
+    assert met(Figures(results()), "p99") is True
+    assert met(Figures(more), "worst row (mix)") is False
+
+
+def test_memory_is_held_against_64_mib() -> None:
+    listed = Row(workload="list", connections=1)
+    for mib, is_met in ((64, True), (65, False)):
+        figures = Figures({(listed, SERVICE): [sample(1, peak_bytes=mib << 20)]})
+        assert met(figures, "memory of a list") is is_met
+
+
+def test_every_row_is_in_the_tables() -> None:
+    rows = [
+        READ,
+        Row(workload="create", with_peer=True, replicas=2),
+        Row(workload="update", database="postgresql"),
+    ]
+    told = tables(Figures({(row, SERVICE): [sample(5)] for row in rows}), {"reads": 7.0})
+    for name in (
+        "| read |",
+        "| create with peer, two processes |",
+        "| update, PostgreSQL |",
+        "- reads: 7 a second",
+    ):
+        assert name in told
+
+
+def test_results_are_read_as_they_were_written() -> None:
+    written = results() | {(Row(workload="mix"), PLAIN): ["failed"]}
+    assert read_results(write_results(written)) == written
+
+
+def test_the_document_keeps_what_is_around_its_figures() -> None:
+    document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    assert insert(document, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"

@@ -1,0 +1,113 @@
+"""The stack's config: what is wrong is told, together and without a secret."""
+
+import asyncio
+import contextvars
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import config as runtime
+from pulumi.runtime import mocks, settings
+
+from infra import config
+from infra.image import ROOT
+from infra.plan import stack_file
+from tests.infra.certificates import HOSTNAME, certificate
+
+KEY = "canary-canary-canary"
+
+
+def load(secrets: Mapping[str, object] | None = None, **given: object) -> config.StackConfig:
+    """The config of the dev stack, changed; `secrets` are as if encrypted in the stack's file."""
+    values, _ = stack_file.config(ROOT / "Pulumi.dev.yaml")
+    project = stack_file.project()
+    for key, value in {**given, **(secrets or {})}.items():
+        values[f"{project}:{key}"] = value if isinstance(value, str) else json.dumps(value)
+
+    async def read() -> config.StackConfig:
+        runtime.set_all_config(values, [f"{project}:{key}" for key in secrets or {}])
+        settings.configure(
+            mocks.MockSettings(  # type: ignore[no-untyped-call] # the SDK's own has no types
+                monitor=None, engine=mocks.MockEngine(None), project=project, stack="dev", dry_run=True
+            )
+        )
+        return config.load()
+
+    # The SDK keeps settings and open outputs in the context: they end with it.
+    return contextvars.copy_context().run(asyncio.run, read())
+
+
+def refused(secrets: Mapping[str, object] | None = None, **given: object) -> str:
+    with pytest.raises(pulumi.RunError) as error:
+        load(secrets, **given)
+    assert "canary" not in str(error.value)
+    assert "BEGIN" not in str(error.value)
+    return str(error.value)
+
+
+def test_every_described_key_is_read_and_no_other() -> None:
+    described = set(yaml.safe_load(Path(ROOT / "Pulumi.yaml").read_text())["config"])
+    told = refused(replica=2)
+    assert "replica is no key of this stack" in told
+    assert set(told.partition("there are ")[2].strip().split(", ")) == described
+
+
+def test_dev_is_open_and_unprotected() -> None:
+    dev = load()
+    assert (dev.key_auth, dev.consumers, dev.requests_per_minute, dev.plain_http) == (False, {}, None, "serve")
+    assert not dev.protect
+    assert not dev.adopt_record
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("plainHttp", "maybe", "plainHttp must be one of serve, redirect, refuse"),
+        ("keyAuth", "yes", "keyAuth must be one of true, false"),
+        ("requestsPerMinute", "0", "requestsPerMinute must be a whole number from 1"),
+        ("maxContextBytes", "4194305", "maxContextBytes must be a whole number from 1 to 4194304"),
+        ("databaseUrl", "postgresql://u:canary@h/d", "databaseUrl is in the clear"),
+        (
+            "consumers",
+            {"reader": KEY},
+            "consumers is in the clear: set it with `pulumi config set --secret --path",
+        ),
+        ("gatewayAddresses", ["192.0.2.1", "192.0.2.1"], "gatewayAddresses names an address twice"),
+    ],
+)
+def test_a_wrong_value_is_refused(key: str, value: object, says: str) -> None:
+    assert says in refused(None, **{key: value})
+
+
+@pytest.mark.parametrize(
+    ("secrets", "says"),
+    [
+        ({"databaseUrl": "mysql://u:canary@h/d"}, "databaseUrl must begin with"),
+        ({"consumers": {"reader": "canary"}}, "a key of 16 to 256 visible characters: see ['reader']"),
+        ({"consumers": {"one": KEY, "two": KEY}}, "consumers gives two consumers the same key"),
+        ({"consumers": {"a/b": KEY}}, "consumers must name consumers with letters"),
+        ({"consumers": [KEY]}, "consumers must be a map"),
+        ({"consumers": "canary"}, "consumers must be a map"),
+        ({"consumers": {"reader": KEY}}, "keyAuth is false, so the keys of consumers would guard nothing"),
+        ({"tlsKey": "canary"}, "tlsCertificate and tlsKey go together"),
+        ({"tlsKey": "canary", "tlsCertificate": "canary"}, "tlsCertificate must be one or more certificates"),
+    ],
+)
+def test_a_wrong_secret_is_refused_and_not_repeated(secrets: dict[str, object], says: str) -> None:
+    assert says in refused(secrets)
+
+
+def test_key_auth_needs_a_consumer() -> None:
+    assert "consumers is missing" in refused(keyAuth=True)
+    assert list(load({"consumers": {"reader": KEY}}, keyAuth=True).consumers) == ["reader"]
+
+
+def test_a_certificate_and_its_key_are_taken() -> None:
+    pem, key = certificate(HOSTNAME)
+    assert load({"tlsCertificate": pem, "tlsKey": key}).tls_key is not None
+    assert "is for other.example" in refused(
+        dict(zip(("tlsCertificate", "tlsKey"), certificate("other.example"), strict=True))
+    )
