@@ -6,7 +6,7 @@ export PROXY_PORT ADMIN_PORT DNS_PORT STACK
 .DEFAULT_GOAL := help
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## from a fresh clone to a running API behind its gateway; safe to repeat
 	@.venv/bin/python -m local up
@@ -39,8 +39,8 @@ faults: setup ## break every outside call of `up` in five ways, then converge: m
 bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
 
-bench-check: setup ## name what takes more instructions than it did; RECORD=record sets a new baseline
-	@.venv/bin/python -m bench.check $(RECORD)
+bench-check: setup ## name what takes more instructions than it did; RECORD=1 sets a new baseline
+	@.venv/bin/python -m bench.check $(if $(RECORD),record)
 
 openapi: setup ## write openapi.json anew from the service
 	@.venv/bin/python -m service.openapi > openapi.json
