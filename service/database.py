@@ -13,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from service.driver import cursor
 from service.tables import SCHEMA_VERSION, alembic_version, allotted, metadata, sessions
 
 # Where a sequencer gave the numbers until now, the service's own go on after them.
@@ -129,7 +130,8 @@ def _lock_writes(engine: Engine, statement: str) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(db: Connection) -> None:
         if db.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            db.exec_driver_sql(statement)
+            with cursor(db) as lock:
+                lock.execute(statement)
 
 
 def _write_ahead(engine: Engine) -> None:

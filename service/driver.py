@@ -26,27 +26,28 @@ def query(db: Connection, statement: Statement, many: Sequence[Values]) -> list[
     if not many:
         return []
     text = sql(statement, db.dialect)
-    with _cursor(db) as cursor:
+    with cursor(db) as one:
         if len(many) > 1 and db.dialect.name == "postgresql":
-            cursor.executemany(text, many, returning=True)
-            return [result.fetchall() for result in cursor.results()]
-        return [cursor.execute(text, values).fetchall() for values in many]
+            one.executemany(text, many, returning=True)
+            return [result.fetchall() for result in one.results()]
+        return [one.execute(text, values).fetchall() for values in many]
 
 
 def execute(db: Connection, statement: Statement, many: Sequence[Values]) -> None:
     """Run a statement with each set of values; with PostgreSQL in one round trip. Raises SQLAlchemy's errors."""
     if many:
-        with _cursor(db) as cursor:
-            cursor.executemany(sql(statement, db.dialect), many)
+        with cursor(db) as one:
+            one.executemany(sql(statement, db.dialect), many)
 
 
 @contextmanager
-def _cursor(db: Connection) -> Iterator[Any]:
-    cursor = db.connection.cursor()
+def cursor(db: Connection) -> Iterator[Any]:
+    """The driver's own cursor, with SQLAlchemy's errors."""
+    opened = db.connection.cursor()
     try:
-        yield cursor
+        yield opened
     except Exception as error:
         base = db.dialect.loaded_dbapi.Error
         raise DBAPIError.instance(None, None, error, base, dialect=db.dialect) from error
     finally:
-        cursor.close()
+        opened.close()
