@@ -25,6 +25,7 @@ test: setup ## lint, types and all tests; starts what it needs and stops it agai
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/bandit -q -r service
+	.venv/bin/zizmor -q --offline --no-progress .github
 	.venv/bin/python -m pytest --durations=5
 
 fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=20000
