@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK
 
-.PHONY: help up down preview smoke setup test fuzz endurance bench bench-check openapi plans lock
+.PHONY: help up down preview smoke setup test fuzz endurance faults bench bench-check openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -14,7 +14,7 @@ up: setup ## from a fresh clone to a running API behind its gateway; safe to rep
 down: setup ## remove all that `make up` made and stop all that it started
 	@.venv/bin/python -m local down
 
-preview: setup ## show what `make up` would change; starts the platform if need be
+preview: setup ## tell what `make up` would change, for you and for a reviewer; starts the platform if need be
 	@.venv/bin/python -m local preview
 
 smoke: setup ## make a session through the gateway and find it again
@@ -32,6 +32,9 @@ fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=2000
 
 endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
 	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)
+
+faults: setup ## break every outside call of `up` in five ways, then converge: make faults ONLY=dns JOBS=4
+	@JOBS=$(JOBS) .venv/bin/python -m tests.faults.run $(ONLY)
 
 bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
