@@ -63,7 +63,7 @@ def configure(machine: Machine, *, zone: str) -> None:
 
 
 def up(machine: Machine) -> None:
-    """Run `pulumi up` in front of the user, on what is really there (`--refresh`), and select the stack for more."""
+    """Run `pulumi up` in front of the user, on what is really there, and select the stack for more."""
     pulumi("stack", "select", machine.stack, log="stack-select")
     if show(["pulumi", "up", "--yes", *REFRESH, "--skip-preview", "--stack", machine.stack]):
         raise LocalError("`pulumi up` failed; what it says above is the reason. Then run `make up` again.")
