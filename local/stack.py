@@ -25,13 +25,12 @@ def pulumi(*arguments: str, log: str) -> str:
 
 
 def prepare(machine: Machine) -> None:
-    """Have the backend, and the stack in it selected."""
+    """Have the backend, and the stack in it."""
     if not _file(machine).is_file():
         raise LocalError(f"there is no {_file(machine).name}: begin with a copy of Pulumi.dev.yaml")
     (STATE / "state").mkdir(parents=True, exist_ok=True)
     if not exists(machine):
         pulumi("stack", "init", machine.stack, log="stack-init")
-    pulumi("stack", "select", machine.stack, log="stack-select")
 
 
 def _file(machine: Machine) -> Path:
@@ -64,7 +63,8 @@ def configure(machine: Machine, *, zone: str) -> None:
 
 
 def up(machine: Machine) -> None:
-    """Run `pulumi up` in front of the user, on what is really there (`--refresh`)."""
+    """Run `pulumi up` in front of the user, on what is really there, and select the stack for more."""
+    pulumi("stack", "select", machine.stack, log="stack-select")
     if show(["pulumi", "up", "--yes", *REFRESH, "--skip-preview", "--stack", machine.stack]):
         raise LocalError("`pulumi up` failed; what it says above is the reason. Then run `make up` again.")
 
