@@ -2,11 +2,11 @@
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK
 
-.PHONY: help up down preview smoke setup test fuzz endurance bench bench-check openapi plans lock
+.PHONY: help up down preview smoke setup test fuzz endurance faults bench bench-check openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## from a fresh clone to a running API behind its gateway; safe to repeat
 	@.venv/bin/python -m local up
@@ -14,7 +14,7 @@ up: setup ## from a fresh clone to a running API behind its gateway; safe to rep
 down: setup ## remove all that `make up` made and stop all that it started
 	@.venv/bin/python -m local down
 
-preview: setup ## show what `make up` would change; starts the platform if need be
+preview: setup ## tell what `make up` would change, for you and for a reviewer; starts the platform if need be
 	@.venv/bin/python -m local preview
 
 smoke: setup ## make a session through the gateway and find it again
@@ -25,6 +25,7 @@ test: setup ## lint, types and all tests; starts what it needs and stops it agai
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/bandit -q -r service
+	.venv/bin/zizmor -q --offline --no-progress .github
 	.venv/bin/python -m pytest --durations=5
 
 fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=20000
@@ -33,11 +34,14 @@ fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=2000
 endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
 	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)
 
+faults: setup ## break every outside call of `up` in five ways, then converge: make faults ONLY=dns JOBS=4
+	@JOBS=$(JOBS) .venv/bin/python -m tests.faults.run $(ONLY)
+
 bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
 
-bench-check: setup ## name what takes more instructions than it did; RECORD=record sets a new baseline
-	@.venv/bin/python -m bench.check $(RECORD)
+bench-check: setup ## name what takes more instructions than it did; RECORD=1 sets a new baseline
+	@.venv/bin/python -m bench.check $(if $(RECORD),record)
 
 openapi: setup ## write openapi.json anew from the service
 	@.venv/bin/python -m service.openapi > openapi.json

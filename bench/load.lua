@@ -23,16 +23,19 @@ local function create()
    return wrk.format("POST", "/sessions", json, body)
 end
 
-local function path()
-   return string.format("/sessions/%d", math.random(sessions))
+-- Updates keep to the upper half, so that the lower stays at its first version.
+local half = sessions / 2
+local function path(first, last)
+   return string.format("/sessions/%d", math.random(first, last))
 end
 
 local send = {
    create = create,
-   read = function() return wrk.format("GET", path() .. "/context") end,
-   ["not modified"] = function() return wrk.format("GET", path() .. "/context", known) end,
+   read = function() return wrk.format("GET", path(1, sessions) .. "/context") end,
+   ["not modified"] = function() return wrk.format("GET", path(1, half) .. "/context", known) end,
    update = function()
-      return wrk.format("PUT", path(), json, string.format('{"context":"%s%d"}', context, math.random(1000)))
+      local body = string.format('{"context":"%s%d"}', context, math.random(1000))
+      return wrk.format("PUT", path(half + 1, sessions), json, body)
    end,
    ["first page"] = function() return wrk.format("GET", "/sessions?limit=100") end,
    ["deep page"] = function() return wrk.format("GET", "/sessions?limit=100&after=" .. (sessions - 100)) end,

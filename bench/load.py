@@ -43,8 +43,10 @@ def _attack(row: Row, subject: Running, seconds: int) -> tuple[Sample, int]:
         env=environment,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if ran.returncode:
+        raise WrongAnswersError(ran.stderr.strip() or ran.stdout.strip())
     cpu, client_cpu = subject.cpu_seconds() - cpu, _children_cpu_seconds() - client_cpu
     told = json.loads(ran.stdout.splitlines()[-1])
     if told["errors"] or not told["requests"]:

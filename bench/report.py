@@ -2,14 +2,15 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.results import Results, Row, Sample
+from bench.results import LOAD, Results, Row, Sample
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE
 
+NAMES = {SERVICE: "service", PLAIN: "plain", ORIGINAL: "original", BARE: "bare server"}
 _MIB = 1 << 20
 BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
 
@@ -29,7 +30,7 @@ class Figures:
         if (row, subject) not in self.results:
             return "–"
         values = self._values(row, subject, "rate")
-        return f"{_short(median(values))} ({_short(min(values))}–{_short(max(values))})" if values else "failed"
+        return f"{short(median(values))} ({short(min(values))}–{short(max(values))})" if values else "failed"
 
     def ratio(self, row: Row, subject: str, other: str) -> float | None:
         mine, others = self.of(row, subject), self.of(row, other)
@@ -63,17 +64,18 @@ def targets(figures: Figures) -> Iterator[Target]:
         (Row(workload="read"), 8),
         (Row(workload="update"), 8),
     ):
-        yield at_least(
-            f"{_name(row)}, against the original shape", figures.ratio(row, SERVICE, ORIGINAL), aim, "×"
-        )
+        yield at_least(f"{name(row)}, against the original shape", figures.ratio(row, SERVICE, ORIGINAL), aim, "×")
     bare = figures.ratio(Row(workload="read"), SERVICE, BARE)
     yield at_least("read, of the bare server", bare and bare * 100, 40, " %")
-    first, deep = (figures.of(Row(workload=f"{page} page"), SERVICE) for page in ("first", "deep"))
-    yield at_most("page 10,000 against page 1", first and deep and max(first / deep, deep / first), 1.3, "×")
+    first, deep = (figures.of(Row(workload=f"{page} page"), SERVICE, "cpu_us") for page in ("first", "deep"))
+    yield at_most(
+        "CPU time of page 10,000 against page 1", first and deep and max(first / deep, deep / first), 1.3, "×"
+    )
     peak = figures.of(Row(workload="list", connections=1), SERVICE, "peak_bytes")
     yield at_most("memory of a list of 1,000,000 above idle", peak if peak is None else peak / _MIB, 64, " MiB")
     yield _tail(figures)
     yield _against_plain(figures)
+    yield _client(figures)
 
 
 def _tail(figures: Figures) -> Target:
@@ -83,13 +85,19 @@ def _tail(figures: Figures) -> Target:
         if row.connections > 1 and half and p99:
             tails.append((p99 / half, row))
     worst, slowest = max(tails, key=lambda one: one[0])
-    return at_most(f"p99 against median under load, worst row ({_name(slowest)})", worst or None, 4, "×")
+    return at_most(f"p99 against median under load, worst row ({name(slowest)})", worst or None, 4, "×")
 
 
 def _against_plain(figures: Figures) -> Target:
     ratios = [(ratio, row) for row in figures.rows() if (ratio := figures.ratio(row, SERVICE, PLAIN))]
     worst, row = min(ratios, key=lambda one: one[0], default=(None, None))
-    return at_least(f"against the plain good service, worst row ({_name(row)})", worst, 3, "×")
+    return at_least(f"against the plain good service, worst row ({name(row)})", worst, 3, "×")
+
+
+def _client(figures: Figures) -> Target:
+    costs = [[figures.of(row, BARE, field) for field in ("client_cpu_us", "cpu_us")] for row in figures.rows()]
+    shares = [client / server for client, server in costs if client and server]
+    return at_most("CPU time of wrk against the bare server's, worst row", max(shares, default=None), 1, "×")
 
 
 def at_least(name: str, figure: float | None, aim: float, unit: str) -> Target:
@@ -106,37 +114,38 @@ def _figure(figure: float | None, unit: str) -> str:
     return "none" if figure is None else f"{figure:.{1 if figure < 100 else 0}f}{unit}"
 
 
-def _name(row: Row | None) -> str:
+def name(row: Row | None) -> str:
+    """What a row is called in tables."""
     if row is None:
         return "none"
     words = [row.workload + (" with peer" if row.with_peer else "")]
-    words += [f"{row.connections} connection{'s' * (row.connections > 1)}"] * (row.connections != 32)
+    words += [f"{row.connections} connection{'s' * (row.connections > 1)}"] * (row.connections != LOAD)
     words += ["PostgreSQL"] * (row.database != "sqlite") + ["two processes"] * (row.replicas > 1)
     return ", ".join(words)
 
 
-def tables(figures: Figures, limits: dict[str, float]) -> str:
+def tables(figures: Figures, stack: Iterable[Target], limits: dict[str, float]) -> str:
     """All figures as Markdown."""
     lines = ["| target | aim | figure | met |", "|---|---|---|---|"]
-    for target in targets(figures):
+    for target in (*targets(figures), *stack):
         met = {True: "yes", False: "**no**", None: "–"}[target.is_met]
         lines.append(f"| {target.name} | {target.aim} | {target.figure} | {met} |")
     lines += ["", "Requests a second, or sessions of the list a second: median (lowest–highest).", ""]
     lines += ["| workload | service | plain | original | bare server | × plain | × original | % of bare |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
     for row in figures.rows():
-        rates = [figures.spread(row, subject) for subject in (SERVICE, PLAIN, ORIGINAL, BARE)]
+        rates = [figures.spread(row, subject) for subject in NAMES]
         ratios = [figures.ratio(row, SERVICE, other) for other in (PLAIN, ORIGINAL, BARE)]
         shown = [f"{ratio:.1f}" if ratio else "–" for ratio in ratios[:2]]
         shown.append(f"{ratios[2] * 100:.0f}" if ratios[2] else "–")
-        lines.append(f"| {' | '.join([_name(row), *rates, *shown])} |")
+        lines.append(f"| {' | '.join([name(row), *rates, *shown])} |")
     lines += ["", "CPU time of each request in µs, and median and p99 in ms.", ""]
     lines += ["| workload | service | plain | original | bare server |", "|---|---|---|---|---|"]
     for row in figures.rows():
-        costs = [_cost(figures, row, subject) for subject in (SERVICE, PLAIN, ORIGINAL, BARE)]
-        lines.append(f"| {' | '.join([_name(row), *costs])} |")
+        costs = [_cost(figures, row, subject) for subject in NAMES]
+        lines.append(f"| {' | '.join([name(row), *costs])} |")
     lines += ["", "SQLite alone, from Python, synced as the service syncs it:", ""]
-    lines += [f"- {name}: {_short(rate)} a second" for name, rate in limits.items()]
+    lines += [f"- {name}: {short(rate)} a second" for name, rate in limits.items()]
     return "\n".join(lines)
 
 
@@ -145,7 +154,8 @@ def _cost(figures: Figures, row: Row, subject: str) -> str:
     return "–" if cpu is None else f"{cpu:.{cpu < 100:d}f} · {half:.2f} / {p99:.2f}"
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
+    """A rate as it is shown."""
     return f"{number:,.0f}" if number < 100_000 else f"{number / 1000:,.0f}k"
 
 

@@ -1,7 +1,10 @@
-"""What is measured and what came of it, as a file."""
+"""What is measured, and what came of it."""
 
 import json
 from dataclasses import asdict, dataclass
+
+LOAD = 32
+"""Connections, where it is not their number that is looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -9,7 +12,7 @@ class Row:
     """What is done to each of several subjects in turn."""
 
     workload: str
-    connections: int = 32
+    connections: int = LOAD
     database: str = "sqlite"
     replicas: int = 1
     with_peer: bool = False
@@ -48,12 +51,3 @@ def write_results(results: Results) -> str:
         for (row, subject), samples in results.items()
     ]
     return json.dumps(kept, indent=1)
-
-
-def read_results(text: str) -> Results:
-    return {
-        (Row(**kept["row"]), kept["subject"]): [
-            sample if isinstance(sample, str) else Sample(**sample) for sample in kept["samples"]
-        ]
-        for kept in json.loads(text)
-    }

@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 from bench.limits import sqlite_limits
 from bench.load import measure
-from bench.report import Figures, insert, machine, tables
-from bench.results import Results, Row, Sample, write_results
+from bench.plot import plot
+from bench.report import Figures, Target, insert, machine, tables
+from bench.results import LOAD, Results, Row, Sample, write_results
+from bench.stack import stack_targets
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE, Database, Running, WrongAnswersError, record, start_peer
 from bench.tools import need
 from local.machine import ROOT, STATE, LocalError
@@ -21,6 +23,7 @@ from tests.service.postgresql import Postgresql
 
 FOLDER = STATE / "bench"
 DOCUMENT = ROOT / "docs" / "performance.md"
+PLOT = DOCUMENT.with_suffix(".svg")
 _SUBJECTS = (SERVICE, PLAIN, ORIGINAL, BARE)
 _WORKLOADS = ("create", "read", "not modified", "update", "first page", "deep page", "mix")
 PLAN = [
@@ -45,7 +48,7 @@ def does(subject: str, row: Row) -> bool:
     return subject != ORIGINAL or row.workload not in _NOT_OF_ORIGINAL
 
 
-class Target(NamedTuple):
+class Started(NamedTuple):
     running: Running
     database: Database | None
 
@@ -61,11 +64,11 @@ class Bench:
         self._postgresql: Postgresql | None = None
 
     @contextmanager
-    def targets(self, rows: list[Row]) -> Iterator[dict[tuple[str, bool], Target]]:
+    def targets(self, rows: list[Row]) -> Iterator[dict[tuple[str, bool], Started]]:
         """Whatever these rows need; all of them have the same database and number of replicas."""
         needed = dict.fromkeys((s, row.with_peer) for s in _SUBJECTS for row in rows if does(s, row))
         with ExitStack() as stack:
-            targets: dict[tuple[str, bool], Target] = {}
+            targets: dict[tuple[str, bool], Started] = {}
             for subject, with_peer in needed:
                 target = self._start(subject, rows[0], with_peer=with_peer)
                 stack.callback(target.running.kill)
@@ -74,9 +77,9 @@ class Bench:
                     record(target.running.ports[0], FOLDER / "answers.json")
             yield targets
 
-    def _start(self, subject: str, row: Row, *, with_peer: bool) -> Target:
+    def _start(self, subject: str, row: Row, *, with_peer: bool) -> Started:
         if subject == BARE:
-            return Target(Running(BARE, ANSWERS=str(FOLDER / "answers.json")), None)
+            return Started(Running(BARE, ANSWERS=str(FOLDER / "answers.json")), None)
         key = (subject, row.database, with_peer)
         environment = {"SEQUENCE_SERVICE_URL": self._peer.url} if with_peer else {}
         if key not in self._databases:
@@ -85,7 +88,7 @@ class Bench:
             if not with_peer:  # whose numbers begin at one
                 database.seed(subject)
         database = self._databases[key]
-        return Target(Running(subject, row.replicas, DATABASE_URL=database.url, **environment), database)
+        return Started(Running(subject, row.replicas, DATABASE_URL=database.url, **environment), database)
 
     def _url(self, kind: str, name: str) -> str:
         if kind == "sqlite":
@@ -97,7 +100,7 @@ class Bench:
 
 
 def main(rounds: int, seconds: int) -> int:
-    """The exit status: 0 when every row has its figures."""
+    """The exit status: 0 when the service has a figure in every row."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     need("wrk", "curl")
@@ -117,13 +120,23 @@ def main(rounds: int, seconds: int) -> int:
                         _tell(number, row, subject, sample)
     (FOLDER / "results.json").write_text(write_results(results))
     figures = Figures(results)
-    text = f"{machine()}.\n\n{tables(figures, sqlite_limits(FOLDER / 'limits.db', seconds))}"
+    limits = sqlite_limits(FOLDER / "limits.db", seconds)
+    text = f"{machine()}.\n\n{tables(figures, _stack(rounds), limits)}\n\n![Requests a second]({PLOT.name})"
     print(f"\n{text}")
     DOCUMENT.write_text(insert(DOCUMENT.read_text(), text))
-    return int(any(isinstance(sample, str) for samples in results.values() for sample in samples))
+    PLOT.write_text(plot(figures, [row for row in groups["sqlite", 1] if row.connections == LOAD]))
+    return int(any(figures.of(row, SERVICE) is None for row in PLAN))
 
 
-def _measure(row: Row, target: Target, seconds: int) -> Sample | str:
+def _stack(rounds: int) -> list[Target]:
+    try:
+        return list(stack_targets(rounds))
+    except AssertionError as error:
+        print(f"The stack can't be brought up, so it has no figures: {error}")
+        return []
+
+
+def _measure(row: Row, target: Started, seconds: int) -> Sample | str:
     try:
         return measure(row, target.running, target.database, seconds)
     except WrongAnswersError as error:

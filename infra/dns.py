@@ -6,6 +6,9 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+TIMEOUTS = pulumi.CustomTimeouts(create="5m", update="5m", delete="5m")
+"""Route 53 takes a minute to tell all its name servers; an API that hangs would hold a run for half an hour."""
+
 RecordSet = dict[str, Any]
 """One record set as Route 53 has it: type, ttl, values, and what makes it more than a plain one."""
 
@@ -108,6 +111,7 @@ class DnsRecord(pulumi.ComponentResource):
                 parent=self,
                 protect=protect,
                 hooks=hooks,
+                custom_timeouts=TIMEOUTS,
                 depends_on=[before, after],
                 # It counts on create only, and says another thing once the record is there.
                 ignore_changes=["allowOverwrite"],

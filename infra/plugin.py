@@ -14,7 +14,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import grpc
 from pulumi.provider.experimental import provider as pp
@@ -22,6 +23,8 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+
+_Answer = TypeVar("_Answer")
 
 Props = dict[str, Any]
 """JSON values by property name, with `UNKNOWN` for what a preview can't know yet."""
@@ -194,11 +197,10 @@ class Provider(pp.Provider):
         return pp.InvokeResponse(_wrap_map(await asyncio.to_thread(function, _plain_map(request.args))))
 
     async def create(self, request: pp.CreateRequest) -> pp.CreateResponse:
-        object_id, outputs = await asyncio.to_thread(
-            self._of(request.type).create,
-            request.urn,
-            _plain_map(request.properties),
-            preview=request.preview,
+        create = self._of(request.type).create
+        properties = _plain_map(request.properties)
+        object_id, outputs = await _within(
+            request.timeout, partial(create, request.urn, properties, preview=request.preview)
         )
         return pp.CreateResponse(resource_id=object_id, properties=_wrap_map(outputs))
 
@@ -212,17 +214,26 @@ class Provider(pp.Provider):
         return pp.ReadResponse(object_id, _wrap_map(outputs), _wrap_map(inputs))
 
     async def update(self, request: pp.UpdateRequest) -> pp.UpdateResponse:
-        outputs = await asyncio.to_thread(
-            self._of(request.type).update,
-            request.resource_id,
-            _plain_map(request.olds),
-            _plain_map(request.news),
-            preview=request.preview,
+        update = self._of(request.type).update
+        olds, news = _plain_map(request.olds), _plain_map(request.news)
+        outputs = await _within(
+            request.timeout, partial(update, request.resource_id, olds, news, preview=request.preview)
         )
         return pp.UpdateResponse(properties=_wrap_map(outputs))
 
     async def delete(self, request: pp.DeleteRequest) -> None:
-        await asyncio.to_thread(self._of(request.type).delete, request.resource_id, _plain_map(request.properties))
+        delete = self._of(request.type).delete
+        await _within(request.timeout, partial(delete, request.resource_id, _plain_map(request.properties)))
+
+
+async def _within(seconds: float, call: Callable[[], _Answer]) -> _Answer:
+    """What a call of its own thread returns, within the resource's `custom_timeouts`; 0 is without a limit."""
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(call), seconds or None)
+    except TimeoutError:
+        raise PluginError(
+            f"no answer within {seconds:.0f} s, which the resource's custom timeout allows"
+        ) from None
 
 
 def _details(

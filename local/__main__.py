@@ -5,7 +5,7 @@ import sys
 import docker
 from docker.errors import DockerException
 
-from local import engine, gateway, install, stack, zone
+from local import engine, gateway, install, recovery, stack, zone
 from local.machine import LocalError, Machine, forget, from_environment, remember
 from local.smoke import smoke
 from local.steps import say
@@ -26,7 +26,7 @@ def _ready_stack(machine: Machine) -> docker.DockerClient:
     client, zone_id = _start_platform(machine)
     stack.prepare(machine)
     stack.configure(machine, zone=zone_id)
-    stack.recover(client, machine, zone=zone_id)
+    recovery.recover(client, machine, zone=zone_id)
     return client
 
 

@@ -15,7 +15,6 @@ from service.api import router
 from service.payloads import exact_bounds
 from service.problems import ProblemMiddleware, problem_schemas
 from service.routing import LeanRoute, LeanRouter
-from service.sequencer import Sequencer
 from service.sessions import Sessions
 from service.settings import Settings, SettingsError, load_settings
 from service.store import Store
@@ -99,6 +98,8 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
     store = await Store.open(settings.database_url)
     sequencer = None
     if settings.sequence_service_url is not None:
+        from service.sequencer import Sequencer  # a start without the peer is faster, and 10 MB smaller
+
         sequencer = Sequencer(str(settings.sequence_service_url), settings.sequence_timeout_seconds)
     app.state.sessions = Sessions(store, sequencer, settings.sequence_timeout_seconds)
     gc.collect()

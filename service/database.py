@@ -8,12 +8,13 @@ import logging
 import time
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.tables import SCHEMA_VERSION, alembic_version, allotted, sessions
+from service.driver import cursor
+from service.tables import SCHEMA_VERSION, alembic_version, allotted, metadata, sessions
 
 # Where a sequencer gave the numbers until now, the service's own go on after them.
 _HIGHEST_NUMBER = select(func.max(sessions.c.sequence_number)).scalar_subquery()
@@ -54,7 +55,7 @@ def open_database(url: URL) -> Engine:
     try:
         engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
         with engine.begin() as db:
-            _migrate(db)
+            _bring_up_to_date(db)
             db.execute(_SKIP_NUMBERS_IN_USE)
     except (DBAPIError, OSError, SchemaError) as error:
         reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
@@ -73,7 +74,7 @@ def check_schema(db: Connection) -> None:
 
 def migrate(db: Connection, revision: str = "head") -> None:
     """Bring the schema to this revision; SchemaError when the database has one from a later release."""
-    from alembic.command import upgrade  # a start that migrates nothing does without
+    from alembic.command import upgrade  # most starts do without
     from alembic.config import Config
     from alembic.util import CommandError
 
@@ -86,10 +87,14 @@ def migrate(db: Connection, revision: str = "head") -> None:
         raise SchemaError(f"this release needs schema {SCHEMA_VERSION}: {error}") from None
 
 
-def _migrate(db: Connection) -> None:
+def _bring_up_to_date(db: Connection) -> None:
     # The write lock is held: who comes second finds the work done.
-    known = inspect(db).has_table(alembic_version.name)
-    if not known or db.scalar(select(alembic_version.c.version_num)) != SCHEMA_VERSION:
+    if not inspect(db).has_table(sessions.name):
+        # What all migrations together would make, without Alembic: it takes a fifth of the start, and 12 MB.
+        metadata.create_all(db)
+        db.execute(insert(allotted), {"only_row": 1, "last_session_id": 0, "last_sequence_number": 0})
+        db.execute(insert(alembic_version), {"version_num": SCHEMA_VERSION})
+    elif db.scalar(select(alembic_version.c.version_num)) != SCHEMA_VERSION:
         migrate(db)
 
 
@@ -125,7 +130,8 @@ def _lock_writes(engine: Engine, statement: str) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(db: Connection) -> None:
         if db.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            db.exec_driver_sql(statement)
+            with cursor(db) as lock:
+                lock.execute(statement)
 
 
 def _write_ahead(engine: Engine) -> None:

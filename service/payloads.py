@@ -8,7 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from service import records
 from service.problems import (
@@ -124,14 +125,17 @@ def session_context_json(session: records.Session) -> bytes:
     return f'{{"sessionId":{session.id},"context":{_quote(session.context)}}}'.encode()
 
 
-async def read_payload(request: Request, model: type[P], max_context_bytes: int) -> P:
+async def read_payload(scope: Scope, receive: Receive, model: type[P], max_context_bytes: int) -> P:
     """The request's body as the model says.
 
     Raises UnsupportedMediaTypeError, PayloadTooLargeError as soon as too much has come, InvalidRequestError.
     """
-    if not _is_json(request.headers.get("content-type", "")):
+    if not _is_json(read_header(scope, b"content-type") or ""):
         raise UnsupportedMediaTypeError
-    body = await _read_body(request, max_context_bytes * _SIX_BYTES_FOR_ONE + _REST_OF_BODY)
+    limit = max_context_bytes * _SIX_BYTES_FOR_ONE + _REST_OF_BODY
+    if int(read_header(scope, b"content-length") or 0) > limit:
+        raise PayloadTooLargeError
+    body = await _read_body(receive, limit)
     try:
         payload = model.model_validate_json(body)
     except ValidationError as error:
@@ -180,15 +184,24 @@ def _is_json(content_type: str) -> bool:
     ) and str(header.get_param("charset", "utf-8")).lower() == "utf-8"
 
 
-async def _read_body(request: Request, limit: int) -> bytes:
-    if int(request.headers.get("content-length", 0)) > limit:
-        raise PayloadTooLargeError
+async def _read_body(receive: Receive, limit: int) -> bytearray:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > limit:
             raise PayloadTooLargeError
-    return bytes(body)
+    return body
+
+
+def read_header(scope: Scope, name: bytes) -> str | None:
+    """A header as it was sent, several of one name as one; the name in small letters."""
+    values = [value for header, value in scope["headers"] if header == name]
+    return b", ".join(values).decode("latin-1") if values else None
 
 
 _LONGEST_ID = len(str(2**63 - 1))

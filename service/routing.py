@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from fastapi.routing import APIRoute
-from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.payloads import read_payload, read_query, read_session_id
+from service.payloads import read_header, read_payload, read_query, read_session_id
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -74,7 +73,7 @@ class LeanRoute(APIRoute):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["app"].state
-        arguments: dict[str, Any] = {name: _header(scope, header) for name, header in self._headers}
+        arguments: dict[str, Any] = {name: read_header(scope, header) for name, header in self._headers}
         if self._takes_id:
             arguments["session_id"] = read_session_id(scope["path_params"]["sessionId"])
         for name, model in self._query:
@@ -82,14 +81,9 @@ class LeanRoute(APIRoute):
         if self._payload:
             name, model = self._payload
             limit = state.settings.max_context_bytes
-            arguments[name] = await read_payload(Request(scope, receive), model, limit)
+            arguments[name] = await read_payload(scope, receive, model, limit)
         answer = await self.endpoint(state.sessions, **arguments)
         await answer(scope, receive, send)
-
-
-def _header(scope: Scope, name: bytes) -> str | None:
-    values = [value for header, value in scope["headers"] if header == name]
-    return b", ".join(values).decode("latin-1") if values else None
 
 
 class LeanRouter:

@@ -1,12 +1,15 @@
 """The rules: how a session comes to be, changes, is read, and goes."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from service.problems import PreconditionFailedError, UnavailableError
 from service.records import Change, Claim, NewSession, NumberedSession, Page, Query, Session
-from service.sequencer import Sequencer
 from service.store import Store
 from service.versions import Tags, names
+
+if TYPE_CHECKING:
+    from service.sequencer import Sequencer
 
 # What a create may take beside the peer's call: a write waits five for the lock. Longer, and its process is gone.
 _SECONDS_BESIDE_THE_PEER = 6.0
@@ -20,7 +23,7 @@ class Sessions:
     PreconditionFailedError when none is of its version.
     """
 
-    def __init__(self, store: Store, sequencer: Sequencer | None, sequencer_seconds: float) -> None:
+    def __init__(self, store: Store, sequencer: "Sequencer | None", sequencer_seconds: float) -> None:
         self._store = store
         self._sequencer = sequencer
         self._claim_seconds = sequencer_seconds + _SECONDS_BESIDE_THE_PEER

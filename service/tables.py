@@ -8,11 +8,10 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
-    column,
-    table,
     text,
 )
 
@@ -57,5 +56,10 @@ idempotency_keys = Table(
     Column("made_at", BigInteger),
 )
 
-# Alembic's own.
-alembic_version = table("alembic_version", column("version_num"))
+# Alembic's own, where it notes the schema.
+alembic_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from service.driver import execute, query
 from service.problems import (
     KeyInUseError,
     PreconditionFailedError,
@@ -25,6 +26,10 @@ _ALLOT = (
     )
     .returning(allotted.c.last_session_id, allotted.c.last_sequence_number)
 )
+_INSERT = insert(sessions)
+_VERSION = select(sessions.c.id, sessions.c.user_id, sessions.c.version).where(
+    sessions.c.id == bindparam("session_id")
+)
 _UPDATE = (
     update(sessions)
     .where(sessions.c.id == bindparam("session_id"))
@@ -34,11 +39,12 @@ _UPDATE = (
         modified_at=bindparam("new_modified_at"),
     )
 )
-_KEYS = idempotency_keys.c
-
-
-_CLAIM = update(idempotency_keys).where(_KEYS.key == bindparam("k")).values(claimed_until=bindparam("until"))
-_MADE = update(idempotency_keys).where(_KEYS.key == bindparam("k")).values(made_at=bindparam("now"))
+_DELETE = delete(sessions).where(sessions.c.id == bindparam("session_id"))
+_OF_KEY = idempotency_keys.c.key == bindparam("k")
+_KEY = select(idempotency_keys).where(_OF_KEY)
+_NEW_KEY = insert(idempotency_keys)
+_CLAIM = update(idempotency_keys).where(_OF_KEY).values(claimed_until=bindparam("until"))
+_MADE = update(idempotency_keys).where(_OF_KEY).values(made_at=bindparam("now"))
 
 
 class _Key(NamedTuple):
@@ -51,14 +57,14 @@ class _Key(NamedTuple):
 
 def create_sessions(db: Connection, items: Sequence[Claim]) -> list[Session | ServiceError]:
     """Sessions with the next ids and the next of this database's own numbers."""
-    claims = claim_sessions(db, items)
+    claims, numbers = _claim_sessions(db, items, numbers_for_each=1)
     to_make = [
         (claim.session, item.new.key)
         for claim, item in zip(claims, items, strict=True)
         if isinstance(claim, Claimed) and not claim.is_made
     ]
-    _, number = db.execute(_ALLOT, {"ids": 0, "numbers": len(to_make)}).one()
-    numbers = range(number - len(to_make) + 1, number + 1)
+    if lacking := len(to_make) - len(numbers):  # for keys whose first request ended before its session was made
+        numbers += _allot(db, 0, lacking)[1]
     numbered = [NumberedSession(*one, number) for one, number in zip(to_make, numbers, strict=True)]
     made = {session.id: session for session in insert_sessions(db, numbered)}
     return [
@@ -68,12 +74,19 @@ def create_sessions(db: Connection, items: Sequence[Claim]) -> list[Session | Se
 
 def claim_sessions(db: Connection, items: Sequence[Claim]) -> list[Claimed | ServiceError]:
     """Sessions to be, each with an id that no other had, has or will have; a known key has its own."""
+    return _claim_sessions(db, items, numbers_for_each=0)[0]
+
+
+def _claim_sessions(
+    db: Connection, items: Sequence[Claim], numbers_for_each: int
+) -> tuple[list[Claimed | ServiceError], list[int]]:
+    """What becomes of each, and so many numbers for each new id."""
     now = time.time()
     known = _find_keys(db, (item.new.key for item in items))
     fresh_keys = {item.new.key for item in items} - {None} - known.keys()
     count = sum(item.new.key is None for item in items) + len(fresh_keys)
-    last_id, _ = db.execute(_ALLOT, {"ids": count, "numbers": 0}).one()
-    ids = iter(range(last_id - count + 1, last_id + 1))
+    new_ids, numbers = _allot(db, count, count * numbers_for_each)
+    ids = iter(new_ids)
     claimed: dict[str, _Key] = {}
     outcomes: list[Claimed | ServiceError] = []
     for new, seconds in items:
@@ -89,10 +102,18 @@ def claim_sessions(db: Connection, items: Sequence[Claim]) -> list[Claimed | Ser
         outcomes.append(Claimed(Session(session_id, new.user_id, new.context, 1, made_at), made_at is not None))
         if new.key and made_at is None:
             claimed[new.key] = known[new.key] = _Key(new.key, new.fingerprint, session_id, now + seconds, None)
-    if inserted := [row._asdict() for key, row in claimed.items() if key in fresh_keys]:
-        db.execute(insert(idempotency_keys), inserted)
+    execute(db, _NEW_KEY, [row._asdict() for key, row in claimed.items() if key in fresh_keys])
     _claim_until(db, [(key, row.claimed_until) for key, row in claimed.items() if key not in fresh_keys])
-    return outcomes
+    return outcomes, numbers
+
+
+def _allot(db: Connection, ids: int, numbers: int) -> tuple[list[int], list[int]]:
+    """So many ids and so many numbers, each never allotted before."""
+    [[(last_id, last_number)]] = query(db, _ALLOT, [{"ids": ids, "numbers": numbers}])
+    return (
+        list(range(last_id - ids + 1, last_id + 1)),
+        list(range(last_number - numbers + 1, last_number + 1)),
+    )
 
 
 def release_keys(db: Connection, items: Sequence[str]) -> list[None]:
@@ -112,19 +133,20 @@ def insert_sessions(db: Connection, items: Sequence[NumberedSession]) -> list[Se
         if made_at is None:
             rows.append({**made[-1]._asdict(), "sequence_number": number})
             keys += [{"k": key, "now": now}] if key else []
-    if rows:
-        db.execute(insert(sessions), rows)
-    if keys:
-        db.execute(_MADE, keys)
+    execute(db, _INSERT, rows)
+    execute(db, _MADE, keys)
     return made
 
 
 def change_sessions(db: Connection, items: Sequence[Change]) -> list[Session | ServiceError]:
     """The sessions as they are after each change; a deleted one as it was, without its context."""
     now = int(time.time())
-    wanted = sessions.c.id.in_({change.session_id for change in items})
-    rows = db.execute(select(sessions.c.id, sessions.c.user_id, sessions.c.version).where(wanted))
-    found = {session_id: Session(session_id, user_id, "", version, None) for session_id, user_id, version in rows}
+    wanted = [{"session_id": session_id} for session_id in {change.session_id for change in items}]
+    found = {
+        session_id: Session(session_id, user_id, "", version, None)
+        for rows in query(db, _VERSION, wanted)
+        for session_id, user_id, version in rows
+    }
     changed: dict[int, Session] = {}
     deleted: set[int] = set()
     outcomes: list[Session | ServiceError] = []
@@ -142,10 +164,8 @@ def change_sessions(db: Connection, items: Sequence[Change]) -> list[Session | S
             session = Session(session_id, session.user_id, context, session.version + 1, now)
             found[session_id] = changed[session_id] = session
             outcomes.append(session)
-    if changed:
-        db.execute(_UPDATE, [_new_values(session) for session in changed.values()])
-    if deleted:
-        db.execute(delete(sessions).where(sessions.c.id.in_(deleted)))
+    execute(db, _UPDATE, [_new_values(session) for session in changed.values()])
+    execute(db, _DELETE, [{"session_id": session_id} for session_id in deleted])
     return outcomes
 
 
@@ -159,13 +179,10 @@ def _new_values(session: Session) -> dict[str, object]:
 
 
 def _find_keys(db: Connection, keys: Iterable[str | None]) -> dict[str | None, _Key]:
-    wanted = {key for key in keys if key is not None}
-    if not wanted:
-        return {}
-    rows = db.execute(select(idempotency_keys).where(_KEYS.key.in_(wanted)))
-    return {row.key: _Key._make(row) for row in rows}
+    wanted = [{"k": key} for key in {key for key in keys if key is not None}]
+    rows = [_Key._make(row) for found in query(db, _KEY, wanted) for row in found]
+    return {row.key: row for row in rows}
 
 
 def _claim_until(db: Connection, claims: Sequence[tuple[str, float]]) -> None:
-    if claims:
-        db.execute(_CLAIM, [{"k": key, "until": until} for key, until in claims])
+    execute(db, _CLAIM, [{"k": key, "until": until} for key, until in claims])

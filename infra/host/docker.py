@@ -15,6 +15,8 @@ MEMORY_MB = 512
 PROCESSES = 256
 STOP_SECONDS = 30  # longer than uvicorn waits for the requests that are under way
 HEALTHY_SECONDS = 60
+TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="3m")
+"""An engine that takes a call and never answers would hold a run for 20 minutes."""
 HEALTH_CHECK = ["CMD", "python3", "-m", "service.health"]
 
 # The plugin calls these "updated" without touching the running container, or makes them real only for a new one.
@@ -73,7 +75,9 @@ class SecretFiles(pulumi.ComponentResource):
             ],
             labels=container_labels(),
             network_mode="none",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[image.built], delete_before_replace=False),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[image.built], custom_timeouts=TIMEOUTS, delete_before_replace=False
+            ),
         )
         # By its name: other secrets make another holder, whose new name replaces the containers that mount it.
         self.mount = docker.ContainerVolumeArgs(from_container=holder.name, read_only=True)
@@ -103,7 +107,7 @@ class DockerHost(pulumi.ComponentResource):
         data = docker.Volume(
             f"{name}-data",
             labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in labels().items()],
-            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, custom_timeouts=TIMEOUTS),
         )
         volumes = [docker.ContainerVolumeArgs(volume_name=data.name, container_path=DATA)]
         if environment.database_url:
@@ -143,6 +147,7 @@ class DockerHost(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     depends_on=[image.built],
+                    custom_timeouts=TIMEOUTS,
                     # The new generation is healthy and in the gateway before the old one goes.
                     delete_before_replace=False,
                     replace_on_changes=ONLY_REAL_WHEN_NEW,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.report import BEGIN, END, Figures, insert, tables, targets
-from bench.results import Results, Row, Sample, read_results, write_results
+from bench.report import BEGIN, END, Figures, at_most, insert, tables, targets
+from bench.results import Results, Row, Sample
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE
 
 READ = Row(workload="read")
@@ -69,7 +69,10 @@ def test_every_row_is_in_the_tables() -> None:
         Row(workload="create", with_peer=True, replicas=2),
         Row(workload="update", database="postgresql"),
     ]
-    told = tables(Figures({(row, SERVICE): [sample(5)] for row in rows}), {"reads": 7.0})
+    told = tables(
+        Figures({(row, SERVICE): [sample(5)] for row in rows}), [at_most("an up", 3, 2, "×")], {"reads": 7.0}
+    )
+    assert "| an up | ≤ 2× | 3.0× | **no** |" in told
     for name in (
         "| read |",
         "| create with peer, two processes |",
@@ -79,11 +82,16 @@ def test_every_row_is_in_the_tables() -> None:
         assert name in told
 
 
-def test_results_are_read_as_they_were_written() -> None:
-    written = results() | {(Row(workload="mix"), PLAIN): ["failed"]}
-    assert read_results(write_results(written)) == written
-
-
 def test_the_document_keeps_what_is_around_its_figures() -> None:
     document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     assert insert(document, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+
+
+@pytest.mark.parametrize(("cpu_us", "is_met"), [(13, True), (14, False), (7, False)])
+def test_pages_are_held_against_each_other_by_their_cost(cpu_us: float, is_met: bool) -> None:
+    first = Sample(rate=1, median_ms=1, p99_ms=1, cpu_us=10)
+    deep = Sample(rate=9, median_ms=1, p99_ms=1, cpu_us=cpu_us)
+    figures = Figures(
+        {(Row(workload="first page"), SERVICE): [first], (Row(workload="deep page"), SERVICE): [deep]}
+    )
+    assert met(figures, "page 10,000") is is_met

@@ -2,11 +2,12 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, insert, make_url, update
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_url, select, update
 
 from service import database
 from service.database import open_database
@@ -23,14 +24,38 @@ KEPT = [
 ]
 
 
-def test_migrations_make_what_the_tables_say(tmp_path: Path, new_database: NewDatabase) -> None:
-    settings = Settings.model_validate({"database_url": new_database(tmp_path)})
-    engine = open_database(settings.database_url)
-    with engine.connect() as db:
-        assert (
-            compare_metadata(MigrationContext.configure(db, opts={"compare_server_default": True}), metadata) == []
-        )
-    engine.dispose()
+def test_a_new_database_is_as_the_migrations_make_it(tmp_path: Path, new_database: NewDatabase) -> None:
+    made = _opened(new_database(tmp_path / "made"))
+    migrated = _engine(new_database(tmp_path / "migrated"))
+    with migrated.begin() as db:
+        database.migrate(db)
+    with made.connect() as here, migrated.connect() as there:
+        for table in metadata.sorted_tables:
+            assert _described(here, table.name) == _described(there, table.name)
+            assert here.execute(select(table)).all() == there.execute(select(table)).all()
+        for db in (here, there):
+            context = MigrationContext.configure(db, opts={"compare_server_default": True})
+            assert compare_metadata(context, metadata) == []
+    made.dispose()
+    migrated.dispose()
+
+
+def _described(db: Connection, table: str) -> list[Any]:
+    about = inspect(db)
+    columns = {column["name"]: {**column, "type": repr(column["type"])} for column in about.get_columns(table)}
+    constraints = [about.get_unique_constraints(table), about.get_check_constraints(table)]
+    return [columns, about.get_pk_constraint(table), about.get_indexes(table), *constraints]
+
+
+def _engine(url: str) -> Engine:
+    made = make_url(url)
+    if made.database and made.drivername == "sqlite":
+        Path(made.database).parent.mkdir(parents=True, exist_ok=True)
+    return create_engine(made if made.drivername == "sqlite" else made.set(drivername="postgresql+psycopg"))
+
+
+def _opened(url: str) -> Engine:
+    return open_database(Settings.model_validate({"database_url": url}).database_url)
 
 
 def test_the_newest_migration_is_the_schema_of_this_release() -> None:
@@ -47,7 +72,7 @@ def test_a_database_of_the_first_release_keeps_its_sessions(tmp_path: Path) -> N
 
 def test_a_schema_of_the_first_release_is_migrated_on_postgresql(tmp_path: Path, postgresql: Postgresql) -> None:
     url = postgresql.new_database()
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    engine = _engine(url)
     with engine.begin() as db:
         database.migrate(db, "0001")
         for number, one in enumerate(KEPT, 1):

@@ -1,0 +1,216 @@
+"""A clone whose runs reach Docker, Kong and Route 53 through fault proxies, and what there is of it in them."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from local.stack import PROJECT
+from tests.faults.proxy import FaultProxy
+from tests.stack.clone import Clone, docker_client
+
+UP = "up --yes --refresh --run-program --skip-preview"
+DESTROY = "destroy --yes --refresh --run-program --skip-preview"
+PATIENCE_SECONDS = 200
+"""After so long an engineer presses Ctrl-C."""
+
+PLUGINS = {
+    "docker": r"pulumi-resource-docker|offline\.docker_plugin",
+    "kong": r"pulumi-resource-kong|infra\.kong",
+    "dns": r"pulumi-resource-aws|offline\.aws_plugin",
+}
+COLLECTIONS = (
+    "services", "routes", "upstreams", "plugins", "consumers", "key-auths", "certificates", "snis",
+)  # fmt: skip
+
+
+class Deployment(Clone):
+    """Its platform runs from the first `make up` until `close`."""
+
+    def __init__(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="faults-"))  # short: a socket's path may have 107 characters
+        super().__init__(self.home / "clone")
+        docker = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+        self.socket = self.home / "docker.sock"
+        self.proxies = {
+            "docker": FaultProxy(self.socket, Path(docker)),
+            "kong": FaultProxy(("127.0.0.1", 0), ("127.0.0.1", self.ports["ADMIN_PORT"])),
+            "dns": FaultProxy(("127.0.0.1", 0), ("127.0.0.1", self.ports["DNS_PORT"])),
+        }
+        self.running: subprocess.Popen[str] | None = None
+
+    @classmethod
+    def empty(cls) -> "Deployment":
+        """One whose platform runs, and nothing of the stack yet."""
+        deployment = cls()
+        deployment.make("up")
+        deployment.pulumi(f"{DESTROY} --stack {deployment.stack}")
+        return deployment
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"DOCKER_HOST": f"unix://{self.socket}"}
+
+    def lead_through_proxies(self) -> None:
+        """Let the next run reach Kong and Route 53 through the proxies; `make up` leads past them again."""
+        content = yaml.safe_load(self.file.read_text())
+        content["config"] |= {
+            f"{PROJECT}:kongAdminUrl": f"http://127.0.0.1:{self.proxies['kong'].port}",
+            "aws:endpoints": [{"route53": f"http://127.0.0.1:{self.proxies['dns'].port}"}],
+        }
+        self.file.write_text(yaml.safe_dump(content))
+
+    def broken_up(self) -> str:
+        """`make up`'s own `pulumi up`, which may fail or be killed; what it said."""
+        command = f". ./activate && exec pulumi --non-interactive {UP} --stack {self.stack}"
+        with (self.home / "broken-up.log").open("w+") as log:
+            self.running = subprocess.Popen(
+                ["bash", "-c", command], cwd=self.folder, env=self.environment(), stdout=log, stderr=log, text=True
+            )
+            try:
+                self.running.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.running.send_signal(signal.SIGINT)
+                self.running.wait(PATIENCE_SECONDS)
+            log.seek(0)
+            return log.read()
+
+    def kill_engine(self) -> None:
+        """kill -9 the engine of the run that is under way."""
+        assert self.running is not None
+        self.running.kill()
+
+    def kill_plugin(self, party: str) -> None:
+        """kill -9 the plugin of the run that is under way which speaks to an outside party."""
+        assert self.running is not None
+        listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+        processes = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+        ours = {str(self.running.pid)}
+        while more := {pid for pid, parent, *_ in processes if parent in ours} - ours:
+            ours |= more
+        found = [int(pid) for pid, _, args in processes if pid in ours and re.search(PLUGINS[party], args)]
+        assert found, f"no plugin for {party} is among the run's processes"
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def take_state(self, seconds: float | None = None) -> None:
+        """Let every write of the state fail from now on, or for a while."""
+        self._states.rename(self._states_aside)
+        self._states.write_text("no folder, so nothing can be written into it")
+        if seconds is not None:
+            threading.Timer(seconds, self.give_state_back).start()
+
+    def give_state_back(self) -> None:
+        """Let the state be written again."""
+        with contextlib.suppress(FileNotFoundError):
+            self._states_aside.rename(self._states.with_name("back"))
+            self._states.unlink()
+            self._states.with_name("back").rename(self._states)
+
+    @property
+    def _states(self) -> Path:
+        return self.folder / ".local" / "state" / ".pulumi" / "stacks" / PROJECT
+
+    @property
+    def _states_aside(self) -> Path:
+        return self._states.with_name("aside")
+
+    def at_next_write(self, deed: Callable[[], None]) -> None:
+        """Do something as soon as the next write of the state begins."""
+        before = self._states.stat().st_mtime_ns
+
+        def watch() -> None:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while self._states.stat().st_mtime_ns == before and time.monotonic() < deadline:
+                pass  # a sleep would miss it
+            deed()
+
+        threading.Thread(target=watch, daemon=True).start()
+
+    def state(self) -> dict[str, Any]:
+        """The deployment as the state has it."""
+        exported: dict[str, Any] = json.loads(self.pulumi(f"stack export --stack {self.stack}"))["deployment"]
+        return exported
+
+    def differences(self) -> list[str]:
+        """Where the state and what is really there differ, each in words."""
+        state = self.state()
+        resources = state.get("resources", [])
+        wrong = [f"still begun: {begun['resource']['urn']}" for begun in state.get("pending_operations") or []]
+        wrong += [f"still to be deleted: {found['urn']}" for found in resources if found.get("delete")]
+        recorded = {
+            party: sorted(found["id"] for found in resources if re.match(kinds, found["type"]))
+            for party, kinds in (
+                ("containers", "docker:index/container:"),
+                ("volumes", "docker:index/volume:"),
+                ("kong", "kong:index:"),
+                ("records", "aws:route53/record:"),
+            )
+        }
+        live = self.live()
+        wrong += [
+            f"{party}: there are {live[party]}, and the state has {recorded[party]}"
+            for party in recorded
+            if live[party] != recorded[party]
+        ]
+        return wrong
+
+    def live(self) -> dict[str, list[str]]:
+        """Ids of all that there is of this stack outside, asked for without any proxy."""
+        wanted: dict[str, str | list[str] | bool] = {"label": f"session-context.stack={self.stack}"}
+        with docker_client() as client:
+            containers = client.containers.list(all=True, filters=wanted, ignore_removed=True)
+            volumes = client.volumes.list(filters=wanted)
+        zone = self.route53().list_hosted_zones()["HostedZones"][0]["Id"].rpartition("/")[2]
+        return {
+            "containers": sorted(str(container.id) for container in containers),
+            "volumes": sorted(str(volume.name) for volume in volumes),
+            "kong": sorted(self._in_kong()),
+            "records": sorted(
+                f"{zone}_{record['Name'].rstrip('.')}_{record['Type']}" for record in self.records()
+            ),
+        }
+
+    def _in_kong(self) -> Iterator[str]:
+        """The gateway is this deployment's own, so all that is in it is of this stack, or of nobody."""
+        for collection in COLLECTIONS:
+            answer = requests.get(f"{self.admin}/{collection}?size=1000", timeout=10)
+            for entity in answer.json().get("data", []):
+                yield entity["id"]
+                if collection == "upstreams":
+                    yield from (row["id"] for row in self.kong(f"/upstreams/{entity['id']}/targets")["data"])
+
+    def abandon(self) -> None:
+        """Remove by force what didn't come out as it should, so that it is in nobody's way."""
+        with docker_client() as client:
+            for container in client.containers.list(all=True, ignore_removed=True):
+                if self.stack in json.dumps(container.attrs):
+                    container.remove(force=True, v=True)
+            for kind in (client.volumes, client.networks):
+                for found in kind.list():
+                    if self.stack in json.dumps(found.attrs):
+                        found.remove()
+        shutil.rmtree(self.folder / ".local" / "state")
+        self.close()
+
+    def close(self) -> list[str]:
+        """`make down`, and no proxies; what is left behind."""
+        try:
+            self.make("down")
+            return self.left_behind()
+        finally:
+            for proxy in self.proxies.values():
+                proxy.close()
+            shutil.rmtree(self.home)
