@@ -16,7 +16,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.plugin import UNKNOWN, PluginError, Props, Provider, Resource, serve
+from infra.plugin import PluginError, Provider, Resource, serve
+from infra.props import UNKNOWN, Props
 
 if TYPE_CHECKING:
     from mypy_boto3_route53.client import Route53Client

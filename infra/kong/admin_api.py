@@ -10,8 +10,8 @@ from urllib3.util import Retry
 
 Json = dict[str, Any]
 
-TIMEOUT_SECONDS = (5.0, 30.0)  # to connect, and between two bytes of an answer
-RETRIES = 4
+TIMEOUT_SECONDS = (3.0, 8.0)  # to connect, and between two bytes of an answer
+RETRIES = 3  # with these times and pauses a call ends within 46 s, whatever Kong does
 BACKOFF_SECONDS = 0.3
 ASK_AGAIN = (500, 502, 503, 504)
 
@@ -46,13 +46,17 @@ class NameTakenError(AdminApiError):
 class InvalidEntityError(AdminApiError):
     """Kong refuses a field, a reference, or the removal of something that others refer to."""
 
-    def __init__(self, message: str, code: int) -> None:
+    def __init__(self, message: str, code: int, fields: Json) -> None:
         super().__init__(message)
         self.code = code
+        self.fields = fields
+
+    def mistakes(self) -> list[tuple[str, str]]:
+        """Each field that is wrong, as a path, with Kong's reason."""
+        return list(_mistakes(self.fields, "")) or [("", str(self))]
 
 
 REFERENCED = 4  # kong/db/errors.lua: foreign key violation
-DUPLICATE_ID = 3  # kong/db/errors.lua: primary key violation
 DBLESS = 12  # kong/db/errors.lua: operation unsupported
 
 
@@ -61,6 +65,7 @@ class AdminApi:
 
     def __init__(self, url: str, *, token: str | None = None, token_header: str = "Kong-Admin-Token") -> None:  # noqa: S107
         self._url = url.rstrip("/")
+        self._has_database: bool | None = None
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy for the outside world has no business here
         retry = Retry(
@@ -100,6 +105,20 @@ class AdminApi:
                 return
             page = self._call("GET", path, query=f"?size=1000&offset={quote(page['offset'], safe='')}")
 
+    def require_database(self) -> None:
+        """Raises ReadOnlyKongError when nothing can be changed in this Kong."""
+        if self._has_database is None:
+            about = self._call("GET", ()) or {}
+            self._has_database = (about.get("configuration") or {}).get("database") != "off"
+        if not self._has_database:
+            raise self._read_only("it says so itself")
+
+    def _read_only(self, message: str) -> ReadOnlyKongError:
+        return ReadOnlyKongError(
+            f"Kong at {self._url} runs without a database, so nothing can be changed in it ({message}). "
+            "Point kongAdminUrl at a Kong with PostgreSQL."
+        )
+
     def _call(self, method: str, path: tuple[str, ...], body: Json | None = None, query: str = "") -> Json | None:
         where = "/" + "/".join(quote(part, safe=":") for part in path)
         try:
@@ -137,15 +156,23 @@ class AdminApi:
                 "Set its token with: pulumi config set --secret kongAdminToken"
             )
         if code == DBLESS:
-            return ReadOnlyKongError(
-                f"Kong at {self._url} runs without a database, so nothing can be changed in it ({message}). "
-                "Point kongAdminUrl at a Kong with PostgreSQL."
-            )
+            return self._read_only(message)
         if status == requests.codes.conflict:
             return NameTakenError(f"{call}: {message}")
         if status == requests.codes.bad_request:
-            return InvalidEntityError(f"{call}: {message}", code)
+            return InvalidEntityError(f"{call}: {message}", code, content.get("fields") or {})
         return AdminApiError(f"{call}: Kong answered {status}: {message}")
+
+
+def _mistakes(told: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(told, dict):
+        for name, more in told.items():  # what is wrong with fields beside each other goes by the name @entity
+            yield from _mistakes(more, path if name == "@entity" else f"{path}.{name}".lstrip("."))
+    elif isinstance(told, list):
+        for index, more in enumerate(told):
+            yield from _mistakes(more, f"{path}[{index}]" if path else "")
+    elif told is not None:
+        yield path, str(told)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,21 +1,21 @@
 """What Kong's entities are made of: every managed field with its default, its rule, and its type.
 
-Field names and defaults are Kong's own: Kong 3.x, `kong/db/schema/entities/*.lua`.
+Field names and defaults are Kong's own: Kong 3.x, `kong/db/schema/entities/*.lua`. What guards a service is in
+guards.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
-from functools import cached_property
-from typing import Annotated, Any, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from pulumi import Input
 
+from infra.kong.fields import Entity, Flag, Number, Tags, Text, Texts
 from infra.kong.rules import (
     METHOD,
     PROTOCOLS,
     ROUTE_HOST,
     WITHOUT_PATH,
-    Rule,
     algorithms,
     between,
     boolean,
@@ -23,7 +23,6 @@ from infra.kong.rules import (
     hash_inputs,
     is_name,
     is_path,
-    is_tag,
     is_target,
     mapping,
     matching,
@@ -34,82 +33,8 @@ from infra.kong.rules import (
     text,
     upstream_name,
 )
-from infra.plugin import UNKNOWN, Failure, Props
-
-HEALTHCHECKS: Props = {
-    "active": {
-        "type": "http",
-        "timeout": 1,
-        "concurrency": 10,
-        "http_path": "/",
-        "https_verify_certificate": True,
-        "https_sni": None,
-        "headers": None,
-        "healthy": {"interval": 0, "http_statuses": [200, 302], "successes": 0},
-        "unhealthy": {
-            "interval": 0,
-            "http_statuses": [429, 404, 500, 501, 502, 503, 504, 505],
-            "tcp_failures": 0,
-            "timeouts": 0,
-            "http_failures": 0,
-        },
-    },
-    "passive": {
-        "type": "http",
-        "healthy": {"http_statuses": [*range(200, 209), 226, *range(300, 309)], "successes": 0},
-        "unhealthy": {
-            "http_statuses": [429, 500, 503],
-            "tcp_failures": 0,
-            "timeouts": 0,
-            "http_failures": 0,
-        },
-    },
-    "threshold": 0,
-}
-"""Kong's defaults; a given record is laid over them."""
-
-
-def is_healthchecks(value: object) -> str | None:
-    """A record of the shape of `HEALTHCHECKS`."""
-    return _unlike(HEALTHCHECKS, value, "")
-
-
-def _unlike(shape: object, value: object, where: str) -> str | None:
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return f"{where or 'it'} must be an object"
-        for key, item in value.items():
-            if key not in shape:
-                return f"{where}{key}: there is no such field; there are {', '.join(shape)}"
-            if wrong := _unlike(shape[key], item, f"{where}{key}."):
-                return wrong
-        return None
-    if shape is None or value == UNKNOWN or isinstance(value, type(shape)):
-        return None
-    if isinstance(shape, int) and isinstance(value, int | float) and not isinstance(shape, bool):
-        return None
-    return f"{where.rstrip('.')} must be {'a list' if isinstance(shape, list) else f'like {shape!r}'}"
-
-
-def of_shape(shape: object, value: object) -> Any:  # noqa: ANN401 - JSON
-    """A live record with the fields of a shape alone: other versions of Kong have more, or fewer."""
-    if isinstance(shape, dict) and isinstance(value, dict):
-        return {key: of_shape(default, value.get(key, default)) for key, default in shape.items()}
-    return value
-
-
-def laid_over(shape: object, value: object) -> Any:  # noqa: ANN401 - JSON
-    """A record with the defaults of its shape where it says nothing."""
-    if isinstance(shape, dict) and isinstance(value, dict):
-        return shape | {key: laid_over(shape.get(key), item) for key, item in value.items()}
-    return value
-
-
-Text = Input[str] | None
-Number = Input[int] | None
-Flag = Input[bool] | None
-Texts = Input[Sequence[Input[str]]] | None
-Tags = Annotated[Texts, each(is_tag)]
+from infra.kong.shapes import HEALTHCHECKS, is_healthchecks, laid_over
+from infra.props import UNKNOWN, Failure, Props
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,65 +120,50 @@ class KongTargetArgs:
     tags: Tags = None
 
 
-def _need_a_matcher(route: Props) -> list[Failure]:
+def _need_a_matcher(route: Props) -> tuple[Props, list[Failure]]:
     matchers = ["methods", "hosts", "headers", "paths"]
     if "https" in (route["protocols"] or []):
         matchers.append("snis")
     if any(route[matcher] for matcher in matchers):
-        return []
-    return [Failure("hosts", f"a route must set one of {', '.join(matchers)}: without any it would match all")]
+        return route, []
+    return route, [
+        Failure("hosts", f"a route must set one of {', '.join(matchers)}: without any it would match all")
+    ]
 
 
-def _path_needs_http(service: Props) -> list[Failure]:
+def _path_needs_http(service: Props) -> tuple[Props, list[Failure]]:
     if service["path"] and service["protocol"] in WITHOUT_PATH:
-        return [Failure("path", f"must not be set with protocol {service['protocol']}")]
-    return []
+        return service, [Failure("path", f"must not be set with protocol {service['protocol']}")]
+    return service, []
 
 
-@dataclass(frozen=True)
-class Entity:
-    """One of Kong's entities: where it lives in the Admin API and what it is made of."""
-
-    collection: str
-    args: type
-    references: Mapping[str, str] | None = None  # field -> collection it points into
-    local: frozenset[str] = frozenset()  # fields that Kong doesn't know
-    rule: Callable[[Props], list[Failure]] = lambda _: []
-
-    @cached_property
-    def fields(self) -> dict[str, tuple[Any, Rule]]:
-        """Default and rule of each field, by name; `MISSING` is the default of what must be given."""
-        return {
-            field.name: (
-                list(field.default) if isinstance(field.default, tuple) else field.default,
-                get_args(field.type)[1],  # what `Annotated` adds to the type
-            )
-            for field in fields(self.args)
-        }
-
-    def complete(self, inputs: Props) -> tuple[Props, list[Failure]]:
-        """The inputs with every default filled in, and all that is wrong with them."""
-        known = self.fields
-        failures = [
-            Failure(key, f"{self.collection} have no such field; there are {', '.join(known)}")
-            for key in sorted(inputs.keys() - known)
-        ]
-        filled: Props = {}
-        for key, (default, rule) in known.items():
-            value = inputs.get(key)
-            if value is None:
-                if default is MISSING:
-                    failures.append(Failure(key, "is missing"))
-                value = None if default is MISSING else default
-            elif value != UNKNOWN and (reason := rule(value)):
-                failures.append(Failure(key, reason))
-            filled[key] = value
-        if "healthchecks" in filled and filled["healthchecks"] != UNKNOWN:
-            filled["healthchecks"] = laid_over(HEALTHCHECKS, filled["healthchecks"] or {})
-        return filled, failures or self.rule(filled)
+def _with_healthchecks(upstream: Props) -> tuple[Props, list[Failure]]:
+    given = upstream["healthchecks"]
+    return upstream | {"healthchecks": given if given == UNKNOWN else laid_over(HEALTHCHECKS, given or {})}, []
 
 
-SERVICE = Entity("services", KongServiceArgs, {"client_certificate": "certificates"}, rule=_path_needs_http)
-ROUTE = Entity("routes", KongRouteArgs, {"service": "services"}, rule=_need_a_matcher)
-UPSTREAM = Entity("upstreams", KongUpstreamArgs, {"client_certificate": "certificates"})
-TARGET = Entity("targets", KongTargetArgs, {"upstream": "upstreams"}, local=frozenset({"drain_seconds"}))
+_CLIENT_CERTIFICATE = {"client_certificate": "certificates"}
+SERVICE = Entity(
+    "services", KongServiceArgs, _CLIENT_CERTIFICATE, unique="name", schema="services", finish=_path_needs_http
+)
+ROUTE = Entity(
+    "routes", KongRouteArgs, {"service": "services"}, unique="name", schema="routes", finish=_need_a_matcher
+)
+UPSTREAM = Entity(
+    "upstreams",
+    KongUpstreamArgs,
+    _CLIENT_CERTIFICATE,
+    unique="name",
+    schema="upstreams",
+    finish=_with_healthchecks,
+)
+TARGET = Entity(
+    "targets",
+    KongTargetArgs,
+    {"upstream": "upstreams"},
+    below="upstream",
+    # A target that takes another's place is there before the old one goes, so its address is part of its id.
+    identity=("upstream", "target"),
+    local=frozenset({"drain_seconds"}),
+    unique="target",
+)

@@ -10,20 +10,22 @@ from typing import Annotated, Any
 
 from pulumi import Input
 
-from infra.kong.entities import Entity, Flag, Number, Tags, Text, Texts
-from infra.kong.rules import PROTOCOLS, between, boolean, each, is_name, mapping, one_of, text
-from infra.plugin import Failure, Props
+from infra.kong.fields import Entity, Flag, Tags, Text, Texts, complete, fields_of
+from infra.kong.plugins import CONFIGS, PluginConfig
+from infra.kong.rules import PROTOCOLS, boolean, each, is_name, mapping, one_of, text
+from infra.props import UNKNOWN, Failure, Props
 
 
 @dataclass(frozen=True, kw_only=True)
 class KongPluginArgs:
     """A plugin with its config, for the requests of a service, a route or a consumer, each given by its id.
 
-    Of the config only what is given is managed; the rest is as the plugin has it.
+    The config is one of plugins.py's, which says all there is and names its plugin; or, for every other plugin, a
+    mapping, of which only what is given is managed.
     """
 
-    name: Annotated[Input[str], text]
-    config: Annotated[Input[Mapping[str, Any]] | None, mapping] = None
+    name: Annotated[Text, text] = None
+    config: Annotated[Input[Mapping[str, Any]] | PluginConfig | None, mapping] = None
     instance_name: Annotated[Text, is_name] = None
     enabled: Annotated[Flag, boolean] = True
     protocols: Annotated[Texts, each(one_of(*PROTOCOLS))] = ("grpc", "grpcs", "http", "https")
@@ -48,7 +50,6 @@ class KongKeyArgs:
 
     consumer: Annotated[Input[str], text]
     key: Annotated[Input[str], text]
-    ttl: Annotated[Number, between(0, 100_000_000)] = None
     tags: Tags = None
 
 
@@ -70,15 +71,37 @@ class KongSniArgs:
     tags: Tags = None
 
 
-def _need_a_name(consumer: Props) -> list[Failure]:
+def _need_a_name(consumer: Props) -> tuple[Props, list[Failure]]:
     if consumer["username"] or consumer["custom_id"]:
-        return []
-    return [Failure("username", "a consumer must have a username or a custom_id")]
+        return consumer, []
+    return consumer, [Failure("username", "a consumer must have a username or a custom_id")]
 
 
-_SCOPES: Mapping[str, str] = {"service": "services", "route": "routes", "consumer": "consumers"}
-PLUGIN = Entity("plugins", KongPluginArgs, _SCOPES)
-CONSUMER = Entity("consumers", KongConsumerArgs, rule=_need_a_name)
-KEY = Entity("key-auth", KongKeyArgs, {"consumer": "consumers"})
-CERTIFICATE = Entity("certificates", KongCertificateArgs)
-SNI = Entity("snis", KongSniArgs, {"certificate": "certificates"})
+def _with_config(plugin: Props) -> tuple[Props, list[Failure]]:
+    if not plugin["name"]:
+        return plugin, [Failure("name", "is missing: a config that is a mapping does not say of which plugin")]
+    given = plugin["config"]
+    if given == UNKNOWN or plugin["name"] not in CONFIGS:
+        return plugin | {"config": given or {}}, []
+    known = CONFIGS[plugin["name"]]
+    filled, failures = complete(fields_of(known), given or {}, "config.")
+    # Another version of Kong may have fields that plugins.py doesn't; Kong is asked about those.
+    config = (given or {}) | filled
+    if not failures and (reason := known.mistake(config)):
+        failures = [Failure("config", reason)]
+    return plugin | {"config": config}, failures
+
+
+SCOPES: Mapping[str, str] = {"service": "services", "route": "routes", "consumer": "consumers"}
+PLUGIN = Entity("plugins", KongPluginArgs, SCOPES, schema="plugins", finish=_with_config)
+CONSUMER = Entity("consumers", KongConsumerArgs, unique="username", schema="consumers", finish=_need_a_name)
+KEY = Entity(
+    "key-auth",
+    KongKeyArgs,
+    {"consumer": "consumers"},
+    below="consumer",
+    identity=("consumer",),
+    secrets=frozenset({"key"}),
+)
+CERTIFICATE = Entity("certificates", KongCertificateArgs, secrets=frozenset({"key"}), schema="certificates")
+SNI = Entity("snis", KongSniArgs, {"certificate": "certificates"}, unique="name", schema="snis")

@@ -1,16 +1,33 @@
 """Kong's entities as resources of a Pulumi program."""
 
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, replace
+from typing import Generic, TypeVar
 
 import pulumi
 
 from infra.kong.entities import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
 from infra.kong.guards import KongCertificateArgs, KongConsumerArgs, KongKeyArgs, KongPluginArgs, KongSniArgs
+from infra.kong.plugins import PluginConfig
+
+_Args = TypeVar(
+    "_Args",
+    KongServiceArgs,
+    KongRouteArgs,
+    KongUpstreamArgs,
+    KongTargetArgs,
+    KongPluginArgs,
+    KongConsumerArgs,
+    KongKeyArgs,
+    KongCertificateArgs,
+    KongSniArgs,
+)
 
 
 class KongProvider(pulumi.ProviderResource):
-    """The Kong whose Admin API is at `admin_url`, with a token in `token_header` where it wants one."""
+    """The Kong whose Admin API is at `admin_url`, with a token in `token_header` where it wants one.
+
+    With `adopt` an entity that is in the place of a new one, and that no other stack owns, is taken over.
+    """
 
     def __init__(
         self,
@@ -19,90 +36,58 @@ class KongProvider(pulumi.ProviderResource):
         admin_url: pulumi.Input[str],
         token: pulumi.Input[str] | None = None,
         token_header: pulumi.Input[str] | None = None,
+        adopt: pulumi.Input[bool] = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        props = {"adminUrl": admin_url, "token": token, "tokenHeader": token_header}
+        props = {"adminUrl": admin_url, "token": token, "tokenHeader": token_header, "adopt": adopt}
         super().__init__("kong", resource_name, props, opts)
 
 
-class _KongResource(pulumi.CustomResource):
-    def __init__(self, resource_name: str, args: Any, opts: pulumi.ResourceOptions | None) -> None:  # noqa: ANN401
+class _KongResource(pulumi.CustomResource, Generic[_Args]):
+    def __init__(self, resource_name: str, args: _Args, opts: pulumi.ResourceOptions | None = None) -> None:
         given = {field.name: getattr(args, field.name) for field in fields(args)}
         super().__init__(f"kong:index:{type(self).__name__}", resource_name, given, opts)
 
 
-class KongService(_KongResource):
+class KongService(_KongResource[KongServiceArgs]):
     """Where requests go."""
 
-    def __init__(
-        self, resource_name: str, args: KongServiceArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__(resource_name, args, opts)
 
-
-class KongRoute(_KongResource):
+class KongRoute(_KongResource[KongRouteArgs]):
     """Which requests go to a service."""
 
-    def __init__(
-        self, resource_name: str, args: KongRouteArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__(resource_name, args, opts)
 
-
-class KongUpstream(_KongResource):
+class KongUpstream(_KongResource[KongUpstreamArgs]):
     """A name that is balanced over targets."""
 
-    def __init__(
-        self, resource_name: str, args: KongUpstreamArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__(resource_name, args, opts)
 
-
-class KongTarget(_KongResource):
+class KongTarget(_KongResource[KongTargetArgs]):
     """One address of an upstream."""
 
-    def __init__(
-        self, resource_name: str, args: KongTargetArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__(resource_name, args, opts)
 
-
-class KongPlugin(_KongResource):
+class KongPlugin(_KongResource[KongPluginArgs]):
     """What Kong does with the requests of a service, a route or a consumer."""
 
     def __init__(
         self, resource_name: str, args: KongPluginArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        if isinstance(args.config, PluginConfig):
+            given = {field.name: getattr(args.config, field.name) for field in fields(args.config)}
+            args = replace(args, name=args.config.plugin, config=given)
         super().__init__(resource_name, args, opts)
 
 
-class KongConsumer(_KongResource):
+class KongConsumer(_KongResource[KongConsumerArgs]):
     """Who calls."""
 
-    def __init__(
-        self, resource_name: str, args: KongConsumerArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__(resource_name, args, opts)
 
-
-class KongKey(_KongResource):
+class KongKey(_KongResource[KongKeyArgs]):
     """A secret by which a consumer is known."""
 
-    def __init__(self, resource_name: str, args: KongKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(resource_name, args, opts)
 
-
-class KongCertificate(_KongResource):
+class KongCertificate(_KongResource[KongCertificateArgs]):
     """A certificate with its private key."""
 
-    def __init__(
-        self, resource_name: str, args: KongCertificateArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__(resource_name, args, opts)
 
-
-class KongSni(_KongResource):
+class KongSni(_KongResource[KongSniArgs]):
     """A host name for which Kong shows a certificate."""
-
-    def __init__(self, resource_name: str, args: KongSniArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(resource_name, args, opts)

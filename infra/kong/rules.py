@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from infra.plugin import UNKNOWN
+from infra.props import UNKNOWN
 
 Rule = Callable[[Any], str | None]
 """Says what is wrong with a value that is neither null nor unknown, or None."""
@@ -31,6 +31,17 @@ def between(low: int, high: int) -> Rule:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return None
         return f"must be a whole number from {low} to {high}"
+
+    return rule
+
+
+def number(above: float | None = None) -> Rule:
+    """A number, perhaps above another."""
+
+    def rule(value: object) -> str | None:
+        if isinstance(value, int | float) and not isinstance(value, bool) and (above is None or value > above):
+            return None
+        return "must be a number" if above is None else f"must be a number above {above:g}"
 
     return rule
 

@@ -10,7 +10,7 @@ import yaml
 from infra.image import REPOSITORY, ROOT
 from infra.plan.recorder import Resource, declared
 from infra.plan.stack_file import stack_files, stack_of
-from infra.plugin import UNKNOWN
+from infra.props import UNKNOWN
 
 PLANS = ROOT / "plans"
 IMAGE = re.compile(rf"\b{REPOSITORY}:[0-9a-f]+")

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from infra.plugin import UNKNOWN
 from infra.policy.declared import Declared
+from infra.props import UNKNOWN
 
 PINNED = re.compile(r"(.+@)?sha256:[0-9a-f]{64}|.+:[0-9a-f]{16,64}")
 

@@ -3,8 +3,8 @@
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from infra.plugin import UNKNOWN
 from infra.policy.declared import Declared
+from infra.props import UNKNOWN
 
 ROUTE = "kong:index:KongRoute"
 SERVICE = "kong:index:KongService"

@@ -15,9 +15,9 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from infra.plugin import UNKNOWN
 from infra.policy.declared import Declared, Rule, StackRule
 from infra.policy.rules import RULES, STACK_RULES
+from infra.props import UNKNOWN
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON

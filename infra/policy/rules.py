@@ -6,9 +6,9 @@ may be secret.
 
 from collections.abc import Iterator
 
-from infra.plugin import UNKNOWN
 from infra.policy import containers, gateway
 from infra.policy.declared import Declared, Rule, StackRule
+from infra.props import UNKNOWN
 
 CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"

@@ -9,7 +9,8 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container as LiveContainer
 from docker.types import LogConfig, Ulimit
 
-from infra.plugin import Failure, InitFailedError, PluginError, Props
+from infra.plugin import InitFailedError, PluginError
+from infra.props import Failure, Props
 from offline.docker_plugin.engine import DockerResource, labels_of, until
 
 IN_PLACE = frozenset({

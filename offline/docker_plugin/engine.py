@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import docker
 from docker.errors import DockerException
 
-from infra.plugin import PluginError, Props, Resource
+from infra.plugin import PluginError, Resource
+from infra.props import Props
 from offline.docker_plugin.tunnel import opened
 
 POLL_SECONDS = 0.1

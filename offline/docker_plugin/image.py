@@ -4,7 +4,8 @@ from pathlib import Path
 
 from docker.errors import APIError, BuildError
 
-from infra.plugin import UNKNOWN, Failure, PluginError, Props
+from infra.plugin import PluginError
+from infra.props import UNKNOWN, Failure, Props
 from offline.docker_plugin.engine import DockerResource
 
 

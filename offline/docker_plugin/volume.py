@@ -2,7 +2,8 @@
 
 from docker.errors import APIError, NotFound
 
-from infra.plugin import Failure, PluginError, Props
+from infra.plugin import PluginError
+from infra.props import Failure, Props
 from offline.docker_plugin.engine import DockerResource, labels_of, until
 
 IN_USE_SECONDS = 30.0

@@ -4,6 +4,7 @@ from . import rules
 from .fields import Field, Row, flag, integer, text
 
 PERIODS = ("second", "minute", "hour", "day", "month", "year")
+_METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _REDIS: dict[str, Field] = {
     "host": text(),
     "port": integer(0, 65535, 6379),
@@ -57,6 +58,24 @@ CONFIGS: dict[str, dict[str, Field]] = {
         "header_name": text(rules.header_name, required=True, default="Kong-Request-ID"),
         "generator": text(rules.one_of("uuid", "uuid#counter", "tracker"), required=True, default="uuid#counter"),
         "echo_downstream": flag(default=False),
+    },
+}
+
+
+CONFIGS |= {
+    "cors": {
+        **{name: Field(kind="array", elements=text()) for name in ("origins", "headers", "exposed_headers")},
+        "methods": Field(kind="array", elements=text(rules.one_of(*_METHODS)), default=list(_METHODS)),
+        "max_age": Field(kind="number"),
+        "credentials": flag(default=False),
+        "private_network": flag(default=False),
+        "preflight_continue": flag(default=False),
+    },
+    "ip-restriction": {
+        "allow": Field(kind="array", elements=text()),
+        "deny": Field(kind="array", elements=text()),
+        "status": Field(kind="number"),
+        "message": text(),
     },
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.kong.provider import Kong
+from infra.kong.connection import Kong
 from tests.offline.peers import Gateway
 
 

@@ -9,107 +9,16 @@ from uuid import uuid4
 import pytest
 
 from infra.kong import admin_api
-from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM, Entity
-from infra.kong.provider import Kong, KongEntity, KongTarget, entity_id
-from infra.plugin import UNKNOWN, PluginError, Props
+from infra.kong.connection import Kong
+from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
+from infra.kong.fields import Entity
+from infra.kong.managed import KongEntity
+from infra.kong.ownership import entity_id
+from infra.kong.provider import KongTarget
+from infra.plugin import PluginError
+from infra.props import UNKNOWN, Props
+from tests.infra.kong_entities import checked, live, made, urn
 from tests.offline.peers import Gateway
-
-# One other valid value for every field of every entity; a field without one fails the test below.
-OTHER_VALUES: dict[str, Props] = {
-    "services": {
-        "host": "b.example", "protocol": "https", "port": 81, "path": "/b", "retries": 6,
-        "connect_timeout": 1, "write_timeout": 2, "read_timeout": 3, "enabled": False, "tags": ["t"],
-    },
-    "routes": {
-        "protocols": ["http"], "methods": ["GET"], "hosts": ["b.example"], "paths": ["/b"],
-        "headers": {"x-b": ["1"]}, "snis": ["b.example"], "https_redirect_status_code": 301, "regex_priority": 1,
-        "strip_path": False, "path_handling": "v1", "preserve_host": True, "request_buffering": False,
-        "response_buffering": False, "tags": ["t"],
-    },
-    "upstreams": {
-        "algorithm": "least-connections", "slots": 100, "host_header": "b.example",
-        "healthchecks": {"active": {"http_path": "/b"}, "threshold": 1}, "tags": ["t"],
-    },
-}  # fmt: skip
-# They need another entity, another field, or a plugin of TCP routes beside them.
-NEED_COMPANY = {
-    "services": {"client_certificate", "tls_verify", "tls_verify_depth", "ca_certificates"},
-    "routes": {"service", "sources", "destinations"},
-    "upstreams": {
-        "hash_on", "hash_on_header", "hash_on_cookie", "hash_on_cookie_path", "hash_on_query_arg",
-        "hash_on_uri_capture", "hash_fallback", "hash_fallback_header", "hash_fallback_query_arg",
-        "hash_fallback_uri_capture", "client_certificate", "use_srv_name",
-    },
-}  # fmt: skip
-
-
-def urn(kind: str, name: str, stack: str = "test") -> str:
-    return f"urn:pulumi:{stack}::session-context::session-context:index:Gateway$kong:index:{kind}::{name}"
-
-
-def least(entity: Entity, name: str) -> Props:
-    """The fewest inputs an entity needs."""
-    needed: dict[str, Props] = {
-        "services": {"host": "a.example", "name": name},
-        "routes": {"hosts": ["a.example"], "paths": ["/a"], "name": name},
-        "upstreams": {"name": name},
-    }
-    return needed[entity.collection]
-
-
-def checked(resource: KongEntity, inputs: Props) -> Props:
-    filled, failures = resource.check("", inputs, {})
-    assert failures == []
-    return filled
-
-
-def made(resource: KongEntity, kind: str, inputs: Props) -> tuple[str, Props]:
-    return resource.create(urn(kind, uuid4().hex), checked(resource, inputs), preview=False)
-
-
-def live(resource: KongEntity, object_id: str, state: Props) -> Props:
-    found = resource.read(object_id, state)
-    assert found is not None
-    return found[2]
-
-
-@pytest.mark.parametrize(
-    ("entity", "field"),
-    [
-        (entity, field)
-        for entity in (SERVICE, ROUTE, UPSTREAM)
-        for field in entity.fields
-        if field not in NEED_COMPANY[entity.collection]
-    ],
-    ids=lambda value: value.collection if isinstance(value, Entity) else value,
-)
-def test_each_field_is_set_changed_cleared_and_its_drift_seen(
-    kong: Kong, gateway: Gateway, entity: Entity, field: str
-) -> None:
-    resource = KongEntity(kong, entity)
-    name = f"a-{uuid4().hex}"
-    object_id, state = made(resource, "KongService", least(entity, name))
-    value = f"b-{uuid4().hex}" if field == "name" else OTHER_VALUES[entity.collection][field]
-
-    changed = checked(resource, least(entity, name) | {field: value})
-    assert resource.diff(state, changed) == {field}
-    changed_state = resource.update(object_id, state, changed, preview=False)
-    assert live(resource, object_id, changed_state)[field] == changed[field]
-
-    plain = checked(resource, least(entity, name))
-    assert resource.diff(changed_state, plain) == {field}
-    state = resource.update(object_id, changed_state, plain, preview=False)
-    assert resource.diff(live(resource, object_id, state), plain) == set()
-
-    gateway.made("PATCH", f"/{entity.collection}/{object_id}", {field: value})
-    assert resource.diff(live(resource, object_id, state), plain) == {field}
-
-
-def test_drift_to_null_is_seen(kong: Kong, gateway: Gateway) -> None:
-    service = KongEntity(kong, SERVICE)
-    object_id, state = made(service, "KongService", {"host": "a.example", "retries": 3})
-    gateway.made("PATCH", f"/services/{object_id}", {"retries": None})
-    assert service.diff(live(service, object_id, state), state) == {"retries"}
 
 
 def test_what_kong_fills_in_is_no_drift(kong: Kong) -> None:
@@ -146,14 +55,6 @@ def test_a_preview_knows_the_id_and_writes_nothing(kong: Kong, gateway: Gateway)
     object_id, _ = service.create(urn("KongService", inputs["name"]), inputs, preview=True)
     assert gateway.call("GET", f"/services/{object_id}").status_code == 404
     assert service.create(urn("KongService", inputs["name"]), inputs, preview=False)[0] == object_id
-
-
-def test_a_name_that_is_taken_says_by_whom(kong: Kong, gateway: Gateway) -> None:
-    name = uuid4().hex
-    other = gateway.made("POST", "/services", {"name": name, "host": "other.example", "tags": ["stack:other"]})
-    with pytest.raises(PluginError, match=rf"{name}.*did not make.*{other['id']}.*stack:other"):
-        made(KongEntity(kong, SERVICE), "KongService", {"host": "a.example", "name": name})
-    assert gateway.call("GET", f"/services/{name}").json()["host"] == "other.example"
 
 
 def test_a_service_that_a_route_holds_names_the_route(kong: Kong, gateway: Gateway) -> None:
@@ -198,15 +99,6 @@ def test_a_target_is_made_once_changed_in_place_and_moved_by_another(kong: Kong,
     target.delete(object_id, state)
     rows = gateway.call("GET", f"/upstreams/{upstream_id}/targets").json()["data"]
     assert [row["target"] for row in rows] == ["b.example:8080"]
-
-
-def test_a_target_that_somebody_else_made_is_not_taken_over(kong: Kong, gateway: Gateway) -> None:
-    upstream_id, _ = made(KongEntity(kong, UPSTREAM), "KongUpstream", {"name": uuid4().hex})
-    gateway.made("POST", f"/upstreams/{upstream_id}/targets", {"target": "a.example:8080"})
-    target = KongTarget(kong, TARGET)
-    inputs = checked(target, {"upstream": upstream_id, "target": "a.example:8080"})
-    with pytest.raises(PluginError, match="did not make"):
-        target.create(urn("KongTarget", "mine"), inputs, preview=False)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""The Kong that the provider is configured for, and what to do when it doesn't answer."""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import TypeVar
+
+from infra.kong.admin_api import AdminApi, AdminApiError, AdminApiUnreachableError
+from infra.plugin import PluginError, warn
+from infra.props import UNKNOWN, Props
+
+_Answer = TypeVar("_Answer")
+
+
+class Kong:
+    """Its Admin API, asked by many resources at once."""
+
+    def __init__(self, warn: Callable[[str], None] = warn) -> None:
+        self._api: AdminApi | None = None
+        self._warn = warn
+        self._told = False
+        self._lock = Lock()
+        self.adopt = False
+
+    def configure(self, config: Props) -> None:
+        """Take in the provider's inputs; PluginError when they can't be used."""
+        url = config.get("adminUrl")
+        if url != UNKNOWN and not str(url).startswith(("http://", "https://")):
+            raise PluginError(f"the Kong provider's adminUrl must be a http:// or https:// URL, not {url!r}")
+        header = config.get("tokenHeader") or "Kong-Admin-Token"
+        self._api = AdminApi(str(url), token=config.get("token"), token_header=header)
+        self.adopt = config.get("adopt") in (True, "true")  # the SDK writes a provider's inputs as strings
+
+    def do(self, call: Callable[[AdminApi], _Answer]) -> _Answer:
+        """What the Admin API answers; PluginError with its reason."""
+        if self._api is None:
+            raise PluginError("the Kong provider was used before it was configured")
+        try:
+            return call(self._api)
+        except AdminApiUnreachableError as error:
+            # Many resources fail at once; one long message is enough.
+            raise PluginError(str(error) if self._first() else "Kong's Admin API does not answer") from error
+        except AdminApiError as error:
+            raise PluginError(str(error)) from error
+
+    def ask(self, call: Callable[[AdminApi], _Answer]) -> _Answer | None:
+        """What the Admin API says in a preview. When it does not answer, None: a warning is enough there."""
+        if self._api is None or self._told:
+            return None
+        try:
+            return call(self._api)
+        except AdminApiUnreachableError as error:
+            if self._first():
+                self._warn(f"{error} This preview goes on without what Kong itself would say.")
+            return None
+
+    def _first(self) -> bool:
+        with self._lock:
+            first, self._told = not self._told, True
+        return first

@@ -1,0 +1,186 @@
+"""Pulumi's verbs for Kong's entities, through the Admin API."""
+
+from typing import Any
+
+from infra.kong.admin_api import REFERENCED, AdminApi, InvalidEntityError, Json, NameTakenError
+from infra.kong.connection import Kong
+from infra.kong.fields import Entity
+from infra.kong.ownership import entity_id, in_the_way, owner_of, owner_of_urn
+from infra.kong.shapes import HEALTHCHECKS, of_shape
+from infra.plugin import PluginError, Resource
+from infra.props import Failure, Props, is_known
+
+
+class KongEntity(Resource):
+    """An entity, made and replaced whole by `PUT` at an id of its own."""
+
+    def __init__(self, kong: Kong, entity: Entity, *, deleted_first: bool = False) -> None:
+        self._kong = kong
+        self._entity = entity
+        self.inputs = frozenset(entity.fields)
+        self.replaced_on = frozenset(entity.identity)
+        self.secrets = entity.secrets
+        self.deleted_first = deleted_first
+
+    def check(self, urn: str, inputs: Props, _old: Props) -> tuple[Props, list[Failure]]:
+        """Our rules first, then Kong's own where it can be asked."""
+        filled, failures = self._entity.complete(inputs)
+        if failures:
+            return filled, failures
+        if urn and is_known(filled["tags"]):
+            tags = filled["tags"] or []
+            filled["tags"] = tags + [tag for tag in owner_of_urn(urn).tags if tag not in tags]
+        schema = self._entity.schema
+        if schema is None or not is_known(filled):
+            return filled, []
+        try:
+            self._kong.ask(lambda api: api.post("schemas", schema, "validate", body=self._document(filled)))
+        except InvalidEntityError as error:
+            return filled, [Failure(field, reason) for field, reason in error.mistakes()]
+        return filled, []
+
+    def create(self, urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
+        identity = [inputs[name] for name in self._entity.identity]
+        if not is_known(identity):
+            return "", inputs
+        object_id = entity_id(urn, *map(str, identity))
+        if preview:
+            return self._kong.ask(lambda api: self._place(api, urn, object_id, inputs)) or object_id, inputs
+        object_id = self._kong.do(lambda api: self._place(api, urn, object_id, inputs))
+        self._put(object_id, inputs)
+        return object_id, inputs
+
+    def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
+        """The live entity. On import `object_id` may also be Kong's name for it, PARENT/NAME below another."""
+        parent, _, name = object_id.rpartition("/")
+        if self._entity.below and not (parent := parent or state.get(self._entity.below, "")):
+            above = self._entity.below.upper()
+            raise PluginError(
+                f"to import one of the {self._entity.collection}, give {above}/ID, not {object_id!r}"
+            )
+        found = self._kong.do(lambda api: api.get(*self._collection(parent), name))
+        if found is None:
+            return None
+        inputs = self._managed(found, state)
+        return found["id"], inputs, inputs
+
+    def update(self, object_id: str, state: Props, inputs: Props, *, preview: bool) -> Props:
+        unique = self._entity.unique
+        if preview and unique and state.get(unique) != inputs[unique] and is_known(inputs):
+            self._kong.ask(lambda api: self._stay_clear(api, object_id, inputs))
+        elif not preview:
+            self._put(object_id, inputs)
+        return inputs
+
+    def delete(self, object_id: str, state: Props) -> None:
+        path = self._path(state)
+
+        def delete(api: AdminApi) -> None:
+            try:
+                api.delete(*path, object_id)
+            except InvalidEntityError as error:
+                if error.code != REFERENCED:
+                    raise
+                raise PluginError(self._held(api, object_id, state, error)) from error
+
+        self._kong.do(delete)
+
+    def _held(self, api: AdminApi, object_id: str, state: Props, error: InvalidEntityError) -> str:
+        holders = str(error.fields.get("@referenced_by", "routes"))
+        held_by = ", ".join(
+            f"{one.get('name') or 'unnamed'} (id {one['id']})"
+            for one in api.list(self._entity.collection, object_id, holders)
+        )
+        return (
+            f"{state.get('name') or object_id} can't be removed: it is in use by {holders.removesuffix('s')} "
+            f"{held_by}. Remove that {holders.removesuffix('s')}, or point it elsewhere, and run again."
+        )
+
+    def _collection(self, parent: str) -> tuple[str, ...]:
+        below = self._entity.below
+        if below is None:
+            return (self._entity.collection,)
+        return ((self._entity.references or {})[below], parent, self._entity.collection)
+
+    def _path(self, inputs: Props) -> tuple[str, ...]:
+        return self._collection(str(inputs[self._entity.below]) if self._entity.below else "")
+
+    def _place(self, api: AdminApi, urn: str, object_id: str, inputs: Props) -> str:
+        """The id to make it at: its own, or that of what is taken over. PluginError when that is not wished."""
+        api.require_database()
+        # What is there under its own id is of a run whose state was lost: the same create again.
+        if not is_known(inputs) or api.get(*self._path(inputs), object_id) is not None:
+            return object_id
+        found = self._same(api, inputs)
+        if found is None:
+            return object_id
+        me, owner = owner_of_urn(urn), owner_of(found)
+        if self._kong.adopt and owner in (None, me):
+            return str(found["id"])
+        raise PluginError(in_the_way(self._called(inputs), found, me))
+
+    def _stay_clear(self, api: AdminApi, object_id: str, inputs: Props) -> None:
+        found = self._same(api, inputs)
+        if found is not None and found["id"] != object_id:
+            raise PluginError(f"Kong already has {self._called(inputs)} (id {found['id']}): choose another name")
+
+    def _same(self, api: AdminApi, inputs: Props) -> Json | None:
+        """What has the place that is wanted: the same name, most often."""
+        unique = self._entity.unique
+        if unique is None or not inputs[unique]:
+            return None
+        return api.get(*self._path(inputs), inputs[unique])
+
+    def _called(self, inputs: Props) -> str:
+        return f"a {self._entity.collection.removesuffix('s')} {inputs[self._entity.unique or 'name']!r}"
+
+    def _put(self, object_id: str, inputs: Props) -> None:
+        path = self._path(inputs)
+
+        def put(api: AdminApi) -> Json | None:
+            try:
+                return self._write(api, path, object_id, self._document(inputs))
+            except NameTakenError as error:
+                found = self._same(api, inputs) or {}
+                more = f": id {found['id']}, tags {found.get('tags') or 'none'}" if found else ""
+                raise PluginError(
+                    f"{error}{more}. Remove or rename what has its place, then run again."
+                ) from error
+
+        try:
+            made = self._kong.do(put)
+        except PluginError as error:
+            raise PluginError(self._without_secrets(str(error), inputs)) from None
+        if made is None:
+            raise PluginError(f"there is no {'/'.join(path[:2])} in Kong any more: run pulumi up --refresh")
+
+    def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
+        return api.put(*path, object_id, body=document)
+
+    def _without_secrets(self, text: str, inputs: Props) -> str:
+        for name in self._entity.secrets:  # Kong repeats a key that is taken
+            if inputs.get(name):
+                text = text.replace(str(inputs[name]), "[secret]")
+        return text
+
+    def _document(self, inputs: Props) -> Json:
+        """The whole entity as Kong wants it. Nulls are sent too: that is how a field is cleared."""
+        references = self._entity.references or {}
+        return {
+            name: {"id": value} if name in references and value else value
+            for name, value in inputs.items()
+            if name not in self._entity.local
+        }
+
+    def _managed(self, found: Json, state: Props) -> Props:
+        """The fields we manage of a live entity; what else Kong fills in is no drift."""
+        return {name: self._live(name, found, state) for name in self._entity.fields}
+
+    def _live(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
+        default = self._entity.fields[name][0]
+        if name in self._entity.local:
+            return state.get(name, default)
+        value = found.get(name, default)
+        if name == "healthchecks":
+            return of_shape(HEALTHCHECKS, value)
+        return value["id"] if value and name in (self._entity.references or {}) else value

@@ -1,0 +1,136 @@
+"""The configs of the plugins that stacks use most: every field with its default, its rule, and its type.
+
+Field names and defaults are Kong's own: Kong 3.9, `kong/plugins/*/schema.lua`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from pulumi import Input
+
+from infra.kong.fields import Flag, Number, Text, Texts
+from infra.kong.rules import between, boolean, each, mapping, number, one_of, text
+from infra.props import Props
+
+PERIODS = ("second", "minute", "hour", "day", "month", "year")
+_Limit = Annotated[Input[float] | None, number(above=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginConfig:
+    """The config of one plugin."""
+
+    plugin: ClassVar[str]
+
+    @staticmethod
+    def mistake(_config: Props) -> str | None:
+        """What is wrong with its fields beside each other."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyAuthConfig(PluginConfig):
+    """Lets through who has the key of a consumer."""
+
+    plugin: ClassVar[str] = "key-auth"
+
+    key_names: Annotated[Texts, each(text)] = ("apikey",)
+    hide_credentials: Annotated[Flag, boolean] = False
+    anonymous: Annotated[Text, text] = None
+    key_in_header: Annotated[Flag, boolean] = True
+    key_in_query: Annotated[Flag, boolean] = True
+    key_in_body: Annotated[Flag, boolean] = False
+    run_on_preflight: Annotated[Flag, boolean] = True
+    realm: Annotated[Text, text] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimitingConfig(PluginConfig):
+    """Lets so many requests through in each period."""
+
+    plugin: ClassVar[str] = "rate-limiting"
+
+    second: _Limit = None
+    minute: _Limit = None
+    hour: _Limit = None
+    day: _Limit = None
+    month: _Limit = None
+    year: _Limit = None
+    limit_by: Annotated[
+        Text, one_of("consumer", "credential", "ip", "service", "header", "path", "consumer-group")
+    ] = "consumer"
+    header_name: Annotated[Text, text] = None
+    path: Annotated[Text, text] = None
+    policy: Annotated[Text, one_of("local", "cluster", "redis")] = "local"
+    fault_tolerant: Annotated[Flag, boolean] = True
+    hide_client_headers: Annotated[Flag, boolean] = False
+    error_code: Annotated[Number, between(100, 599)] = 429
+    error_message: Annotated[Text, text] = "API rate limit exceeded"
+    sync_rate: Annotated[Input[float] | None, number()] = -1
+    redis: Annotated[Input[Mapping[str, Any]] | None, mapping] = None
+
+    @staticmethod
+    def mistake(config: Props) -> str | None:
+        if any(config[period] is not None for period in PERIODS):
+            return None
+        return f"must set a limit for one of {', '.join(PERIODS)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestSizeLimitingConfig(PluginConfig):
+    """Keeps out bodies over a size."""
+
+    plugin: ClassVar[str] = "request-size-limiting"
+
+    allowed_payload_size: Annotated[Number, between(0, 2**31 - 1)] = 128
+    size_unit: Annotated[Text, one_of("megabytes", "kilobytes", "bytes")] = "megabytes"
+    require_content_length: Annotated[Flag, boolean] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrelationIdConfig(PluginConfig):
+    """Gives each request an id."""
+
+    plugin: ClassVar[str] = "correlation-id"
+
+    header_name: Annotated[Text, text] = "Kong-Request-ID"
+    generator: Annotated[Text, one_of("uuid", "uuid#counter", "tracker")] = "uuid#counter"
+    echo_downstream: Annotated[Flag, boolean] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorsConfig(PluginConfig):
+    """Tells browsers which other sites may call."""
+
+    plugin: ClassVar[str] = "cors"
+
+    origins: Annotated[Texts, each(text)] = None
+    headers: Annotated[Texts, each(text)] = None
+    exposed_headers: Annotated[Texts, each(text)] = None
+    methods: Annotated[
+        Texts, each(one_of("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
+    ] = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+    max_age: Annotated[Input[float] | None, number()] = None
+    credentials: Annotated[Flag, boolean] = False
+    private_network: Annotated[Flag, boolean] = False
+    preflight_continue: Annotated[Flag, boolean] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class IpRestrictionConfig(PluginConfig):
+    """Lets through, or keeps out, addresses and networks."""
+
+    plugin: ClassVar[str] = "ip-restriction"
+
+    allow: Annotated[Texts, each(text)] = None
+    deny: Annotated[Texts, each(text)] = None
+    status: Annotated[Number, between(100, 599)] = None
+    message: Annotated[Text, text] = None
+
+    @staticmethod
+    def mistake(config: Props) -> str | None:
+        return None if config["allow"] or config["deny"] else "must set allow or deny"
+
+
+CONFIGS: dict[str, type[PluginConfig]] = {config.plugin: config for config in PluginConfig.__subclasses__()}
