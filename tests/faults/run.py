@@ -85,7 +85,7 @@ def main() -> int:
     words = " ".join(sys.argv[1:]).lower()
     LOGS.mkdir(parents=True, exist_ok=True)
     matrix = Matrix(KEPT)
-    wanted = [cell for cell in CELLS if words in cell.name.lower()]
+    wanted = [cell for cell in CELLS.values() if words in cell.name.lower()]
     cells: queue.SimpleQueue[Cell] = queue.SimpleQueue()
     for cell in wanted:
         if words or matrix.found.get(cell.name) != "":
