@@ -14,7 +14,7 @@ up: setup ## from a fresh clone to a running API behind its gateway; safe to rep
 down: setup ## remove all that `make up` made and stop all that it started
 	@.venv/bin/python -m local down
 
-preview: setup ## show what `make up` would change; starts the platform if need be
+preview: setup ## tell what `make up` would change, for you and for a reviewer; starts the platform if need be
 	@.venv/bin/python -m local preview
 
 smoke: setup ## make a session through the gateway and find it again
@@ -25,6 +25,7 @@ test: setup ## lint, types and all tests; starts what it needs and stops it agai
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/bandit -q -r service
+	.venv/bin/zizmor -q --offline --no-progress .github
 	.venv/bin/python -m pytest --durations=5
 
 fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=20000

@@ -76,7 +76,7 @@ class Database:
 class Running:
     """A subject that answers on its ports until it is killed: a replica on each."""
 
-    def __init__(self, module: str, replicas: int = 1, **environment: str) -> None:
+    def __init__(self, module: str, replicas: int = 1, /, **environment: str) -> None:
         self._processes = [_start(["-m", module], environment) for _ in range(replicas)]
         self.ports = [int(process.url.rpartition(":")[2]) for process in self._processes]
 

@@ -1,15 +1,20 @@
 """The Pulumi stack of this machine: its config, `up`, `preview` and `destroy`."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from local.machine import ROOT, STATE, LocalError, Machine
-from local.steps import run, say, show
+from local.machine import ROOT, STATE, LocalError, Machine, environment
+from local.report.digest import NoPreviewError, read
+from local.report.markdown import failed, plain, report
+from local.steps import run, say, show, step
 
 PROJECT = "session-context"
+REPORT = STATE / "preview.md"
+RAW = STATE / "preview.json"
 REFRESH = ("--refresh", "--run-program")
 """Look at what is really there, through the providers as the config has them now, not as the state has them."""
 
@@ -20,13 +25,12 @@ def pulumi(*arguments: str, log: str) -> str:
 
 
 def prepare(machine: Machine) -> None:
-    """Have the backend, and the stack in it selected."""
+    """Have the backend, and the stack in it."""
     if not _file(machine).is_file():
         raise LocalError(f"there is no {_file(machine).name}: begin with a copy of Pulumi.dev.yaml")
     (STATE / "state").mkdir(parents=True, exist_ok=True)
     if not exists(machine):
         pulumi("stack", "init", machine.stack, log="stack-init")
-    pulumi("stack", "select", machine.stack, log="stack-select")
 
 
 def _file(machine: Machine) -> Path:
@@ -59,14 +63,35 @@ def configure(machine: Machine, *, zone: str) -> None:
 
 
 def up(machine: Machine) -> None:
-    """Run `pulumi up` in front of the user, on what is really there (`--refresh`)."""
+    """Run `pulumi up` in front of the user, on what is really there, and select the stack for more."""
+    pulumi("stack", "select", machine.stack, log="stack-select")
     if show(["pulumi", "up", "--yes", *REFRESH, "--skip-preview", "--stack", machine.stack]):
         raise LocalError("`pulumi up` failed; what it says above is the reason. Then run `make up` again.")
 
 
 def preview(machine: Machine) -> None:
-    """Run `pulumi preview` in front of the user: what `make up` would change."""
-    if show(["pulumi", "preview", "--diff", *REFRESH, "--stack", machine.stack]):
+    """Tell what `make up` would change, and write it down for a reviewer."""
+    command = [
+        "pulumi",
+        "--non-interactive",
+        "preview",
+        "--json",
+        "--show-sames",
+        *REFRESH,
+        "--stack",
+        machine.stack,
+    ]
+    with step("Previewing"):
+        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    try:
+        told = report(read(done.stdout))
+    except NoPreviewError:
+        told = failed(done.stderr)
+    RAW.write_text(done.stdout)
+    REPORT.write_text(told)
+    print(f"\n{plain(told)}\n")
+    say(f"With the graph, to paste into a pull request: {REPORT.relative_to(ROOT)}")
+    if done.returncode:
         raise LocalError("`pulumi preview` failed; what it says above is the reason.")
 
 

@@ -85,3 +85,13 @@ def test_every_row_is_in_the_tables() -> None:
 def test_the_document_keeps_what_is_around_its_figures() -> None:
     document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     assert insert(document, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+
+
+@pytest.mark.parametrize(("cpu_us", "is_met"), [(13, True), (14, False), (7, False)])
+def test_pages_are_held_against_each_other_by_their_cost(cpu_us: float, is_met: bool) -> None:
+    first = Sample(rate=1, median_ms=1, p99_ms=1, cpu_us=10)
+    deep = Sample(rate=9, median_ms=1, p99_ms=1, cpu_us=cpu_us)
+    figures = Figures(
+        {(Row(workload="first page"), SERVICE): [first], (Row(workload="deep page"), SERVICE): [deep]}
+    )
+    assert met(figures, "page 10,000") is is_met

@@ -1,11 +1,13 @@
 """The image's name: it changes with what goes into the image, and with nothing else."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from docker.utils import exclude_paths
 
-from infra.image import content_hash
+from infra.image import ROOT, build_files, content_hash
 
 
 @pytest.fixture
@@ -56,3 +58,20 @@ def test_what_goes_in_counts(project: Path, change: str) -> None:
         case _:
             base = "other"
     assert content_hash(project, base) != before
+
+
+def test_docker_takes_in_the_same(project: Path) -> None:
+    shutil.copy(ROOT / ".dockerignore", project)
+    for name in ("README.md", ".env", "infra/stack.py", "service/.env", "service/a/b.py", "service/a/x.pyc"):
+        file = project / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    for cache in ("service/__pycache__", "service/a/__pycache__", "service/.ruff_cache", "service/a/.x_cache"):
+        (project / cache).mkdir(parents=True)
+        (project / cache / "file").touch()
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    taken = {project / name for name in exclude_paths(str(project), patterns)}
+    # Docker sends its own two files always; of them the Dockerfile alone is part of the image.
+    expected = {file for file in taken if file.is_file()} - {project / ".dockerignore"}
+    assert set(build_files(project)) == expected
