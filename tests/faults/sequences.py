@@ -24,9 +24,9 @@ class Sequence(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """From nothing, or from what the sequence before has declared: both happen."""
-        self.there = bool(self.deployment.live()["records"])
+        """What there is to drift; nothing is there to begin with only after a `destroy`."""
         self.steps: list[str] = []
+        self.up()
 
     def _did(self, what: str) -> None:
         self.steps.append(what)
@@ -124,4 +124,5 @@ def run(deployment: Deployment, *, sequences: int, steps: int, derandomize: bool
             phases=[Phase.generate],  # to shrink a sequence would take an hour
             suppress_health_check=list(HealthCheck),
         ),
+        _min_steps=steps,  # without it, many a sequence is empty
     )
