@@ -20,6 +20,7 @@ import yaml
 from local.recovery import PLUGIN
 from local.stack import PROJECT
 from tests.faults.proxy import FaultProxy
+from tests.infra.certificates import certificate
 from tests.stack.clone import Clone, docker_client
 
 UP = "up --yes --refresh --run-program --skip-preview"
@@ -57,6 +58,10 @@ class Deployment(Clone):
         """One whose platform runs, and nothing of the stack yet."""
         deployment = cls()
         deployment.make("preview")
+        for key, value in zip(("tlsCertificate", "tlsKey"), certificate("*.fountain.coach"), strict=True):
+            file = deployment.home / f"{key}.pem"
+            file.write_text(value)
+            deployment.pulumi(f"config set --secret --stack {deployment.stack} {key} < {file}")
         return deployment
 
     def environment(self) -> dict[str, str]:
