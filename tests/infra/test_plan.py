@@ -38,13 +38,14 @@ def test_a_plan_is_the_same_from_any_folder_and_on_any_port(tmp_path: Path) -> N
 
 def test_secrets_and_the_content_hash_are_masked(tmp_path: Path) -> None:
     stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-    stack["config"]["session-context:databaseUrl"] = {"secure": "v1:canary"}
-    stack["config"]["session-context:kongAdminToken"] = {"secure": "v1:canary"}
+    for key in ("databaseUrl", "kongAdminToken", "tlsCertificate", "tlsKey"):
+        stack["config"][f"session-context:{key}"] = {"secure": "v1:canary"}
     file = tmp_path / "Pulumi.sealed.yaml"
     file.write_text(yaml.safe_dump(stack))
     told = text(file)
     assert "canary" not in told
     assert "placeholder" not in told
+    assert "BEGIN" not in told
     resources = yaml.safe_load(told)["resources"]
     container = resources["docker:index/container:Container::session-context-1"]["inputs"]
     assert container["envs"] == ["MAX_CONTEXT_BYTES=1048576"]
