@@ -1,9 +1,23 @@
 """The stack's own entities in the platform's Kong: an upstream over the containers, a service, and a route."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import pulumi
 
 from infra.kong.entities import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
-from infra.kong.resources import KongRoute, KongService, KongTarget, KongUpstream
+from infra.kong.guards import KongCertificateArgs, KongConsumerArgs, KongKeyArgs, KongPluginArgs, KongSniArgs
+from infra.kong.resources import (
+    KongCertificate,
+    KongConsumer,
+    KongKey,
+    KongPlugin,
+    KongRoute,
+    KongService,
+    KongSni,
+    KongTarget,
+    KongUpstream,
+)
 
 SERVICE_NAME = "session-context-management-service"
 ROUTE_NAME = "session-context-management-route"
@@ -36,6 +50,52 @@ HEALTHCHECKS = {
 }
 
 
+BODY_BYTES = 4096
+"""What the service takes in a body besides the context: `service/payloads.py`."""
+
+ESCAPED = 6
+"""A byte of a context may come as six of JSON, such as `\\u0041`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who may send what through the gateway."""
+
+    hostname: str
+    plain_http: str
+    max_context_bytes: int
+    requests_per_minute: int | None
+    key_auth: bool
+    consumers: dict[str, pulumi.Output[str]]
+    certificate: pulumi.Output[str] | None
+    certificate_key: pulumi.Output[str] | None
+
+    def plugins(self) -> dict[str, dict[str, Any]]:
+        """The config of each plugin by its name."""
+        # The service itself refuses a context that is too large, in its own words; this keeps all else from it.
+        largest = self.max_context_bytes * ESCAPED + BODY_BYTES
+        plugins: dict[str, dict[str, Any]] = {
+            "correlation-id": {"header_name": "X-Request-ID", "generator": "uuid", "echo_downstream": True},
+            "request-size-limiting": {"allowed_payload_size": largest, "size_unit": "bytes"},
+        }
+        if self.requests_per_minute:
+            plugins["rate-limiting"] = {
+                "minute": self.requests_per_minute,
+                "limit_by": "consumer" if self.key_auth else "ip",
+                "policy": "local",
+            }
+        if self.key_auth:
+            # In the header alone: what is in a URL ends in logs. The service has no use for the key.
+            plugins["key-auth"] = {
+                "key_names": ["apikey"],
+                "key_in_header": True,
+                "key_in_query": False,
+                "key_in_body": False,
+                "hide_credentials": True,
+            }
+        return plugins
+
+
 class Gateway(pulumi.ComponentResource):
     """What routes a host name's requests to the containers."""
 
@@ -45,8 +105,7 @@ class Gateway(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        hostname: str,
-        plain_http: str,
+        access: Access,
         containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]],
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -70,20 +129,53 @@ class Gateway(pulumi.ComponentResource):
             # A route that leads nowhere yet would answer 503: it comes when there is somebody to answer.
             pulumi.ResourceOptions(parent=self, depends_on=[upstream, *targets]),
         )
-        protocols, refusal = PLAIN_HTTP[plain_http]
+        guards = self._guards(name, access, service, tags)
+        protocols, refusal = PLAIN_HTTP[access.plain_http]
         route = KongRoute(
             name,
             KongRouteArgs(
                 name=ROUTE_NAME,
                 service=service.id,
-                hosts=[hostname],
+                hosts=[access.hostname],
                 paths=PATHS,
                 strip_path=False,
                 protocols=protocols,
                 https_redirect_status_code=refusal,
                 tags=tags,
             ),
-            child,
+            # Nothing is let in before all that guards it is there, and all of it outlives the route.
+            pulumi.ResourceOptions(parent=self, depends_on=guards),
         )
         self.ids = {"upstream": upstream.id, "service": service.id, "route": route.id}
         self.register_outputs({"ids": self.ids})
+
+    def _guards(self, name: str, access: Access, service: KongService, tags: list[str]) -> list[pulumi.Resource]:
+        """Consumers with their keys, the plugins of the service, and the certificate of the hostname."""
+        child = pulumi.ResourceOptions(parent=self)
+        keys: list[pulumi.Resource] = []
+        for username, key in access.consumers.items():
+            consumer = KongConsumer(
+                f"{name}-{username}", KongConsumerArgs(username=f"{name}-{username}", tags=tags), child
+            )
+            keys.append(
+                KongKey(f"{name}-{username}", KongKeyArgs(consumer=consumer.id, key=key, tags=tags), child)
+            )
+        plugins = [
+            KongPlugin(
+                f"{name}-{plugin}",
+                KongPluginArgs(name=plugin, service=service.id, config=config, tags=tags),
+                pulumi.ResourceOptions(parent=self, depends_on=keys),
+            )
+            for plugin, config in access.plugins().items()
+        ]
+        return [*plugins, *keys, *self._certificate(name, access, tags)]
+
+    def _certificate(self, name: str, access: Access, tags: list[str]) -> list[pulumi.Resource]:
+        if access.certificate is None or access.certificate_key is None:
+            return []
+        child = pulumi.ResourceOptions(parent=self)
+        certificate = KongCertificate(
+            name, KongCertificateArgs(cert=access.certificate, key=access.certificate_key, tags=tags), child
+        )
+        sni = KongSni(name, KongSniArgs(name=access.hostname, certificate=certificate.id, tags=tags), child)
+        return [certificate, sni]

@@ -5,7 +5,7 @@ import pulumi_docker as docker
 
 from infra import config
 from infra.dns import DnsRecord, look_up
-from infra.gateway import Gateway
+from infra.gateway import Access, Gateway
 from infra.host.docker import DockerHost, ServiceEnvironment
 from infra.image import Image
 from infra.kong.resources import KongProvider
@@ -44,7 +44,19 @@ def deploy() -> None:
         opts=on_docker,
     )
     gateway = Gateway(
-        NAME, hostname=stack.hostname, plain_http=stack.plain_http, containers=host.addresses, opts=in_kong
+        NAME,
+        access=Access(
+            hostname=stack.hostname,
+            plain_http=stack.plain_http,
+            max_context_bytes=stack.max_context_bytes,
+            requests_per_minute=stack.requests_per_minute,
+            key_auth=stack.key_auth,
+            consumers=stack.consumers,
+            certificate=stack.tls_certificate,
+            certificate_key=stack.tls_key,
+        ),
+        containers=host.addresses,
+        opts=in_kong,
     )
     dns = DnsRecord(
         NAME,

@@ -14,6 +14,7 @@ from infra.kong.admin_api import (
     NameTakenError,
 )
 from infra.kong.entities import HEALTHCHECKS, ROUTE, SERVICE, TARGET, UPSTREAM, Entity, of_shape
+from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, PLUGIN, SNI
 from infra.plugin import UNKNOWN, Failure, PluginError, Props, Provider, Resource, serve
 
 VERSION = "2.0.0"
@@ -108,12 +109,13 @@ class KongEntity(Resource):
         try:
             self._kong.api.put(collection, object_id, body=self._document(inputs))
         except NameTakenError as error:
-            raise PluginError(self._taken(inputs["name"], error)) from error
+            raise PluginError(self._taken(inputs, error)) from error
         except AdminApiError as error:
             raise PluginError(str(error)) from error
 
-    def _taken(self, name: str, error: NameTakenError) -> str:
-        other = self._asked(name) or {}
+    def _taken(self, inputs: Props, error: NameTakenError) -> str:
+        name = inputs.get("name") or inputs.get("username")
+        other = self._asked(str(name)) or {}
         return (
             f"Kong already has an entity named {name!r} in {self._entity.collection}, which this stack did not "
             f"make (id {other.get('id')}, tags {other.get('tags')}): {error}. Remove or rename it, then run again."
@@ -138,6 +140,8 @@ class KongEntity(Resource):
             value = found.get(name, default)
             if name == "healthchecks":
                 return of_shape(HEALTHCHECKS, value)
+            if name == "config" and state:
+                return of_shape(state.get(name), value)
             return value["id"] if name in references and value else value
 
         return {name: live(name, default) for name, (default, _) in self._entity.fields.items()}
@@ -217,6 +221,54 @@ class KongTarget(KongEntity):
         time.sleep(state.get("drain_seconds") or 0)
 
 
+class KongKey(KongEntity):
+    """A key lives below its consumer, where it has a PUT that creates (kong/plugins/key-auth/api.lua)."""
+
+    replaced_on = frozenset({"consumer"})
+
+    def create(self, urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
+        object_id = entity_id(urn, str(inputs["consumer"]))
+        if not preview:
+            self._put_below(object_id, inputs)
+        return object_id, inputs
+
+    def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
+        """The live key. On import `object_id` is CONSUMER/ID, each a name or an id."""
+        consumer, _, key = object_id.rpartition("/")
+        try:
+            found = self._kong.api.get("consumers", consumer or str(state.get("consumer")), "key-auth", key)
+        except AdminApiError as error:
+            raise PluginError(str(error)) from error
+        if found is None:
+            return None
+        inputs = self._managed(found, state)
+        return found["id"], inputs, inputs
+
+    def update(self, object_id: str, state: Props, inputs: Props, *, preview: bool) -> Props:  # noqa: ARG002
+        if not preview:
+            self._put_below(object_id, inputs)
+        return inputs
+
+    def delete(self, object_id: str, state: Props) -> None:
+        try:
+            self._kong.api.delete("consumers", state["consumer"], "key-auth", object_id)
+        except AdminApiError as error:
+            raise PluginError(str(error)) from error
+
+    def _put_below(self, object_id: str, inputs: Props) -> None:
+        path = ("consumers", inputs["consumer"], "key-auth", object_id)
+        try:
+            made = self._kong.api.put(*path, body=self._document(inputs))
+        except NameTakenError as error:  # Kong's own words would repeat the key
+            raise PluginError(
+                f"another consumer in Kong has the key that consumer {inputs['consumer']} is given"
+            ) from error
+        except AdminApiError as error:
+            raise PluginError(str(error)) from error
+        if made is None:
+            raise PluginError(f"there is no consumer {inputs['consumer']}: run pulumi up --refresh")
+
+
 def main() -> None:
     """Serve the provider to the Pulumi engine."""
     kong = Kong()
@@ -227,6 +279,11 @@ def main() -> None:
                 "kong:index:KongRoute": KongEntity(kong, ROUTE),
                 "kong:index:KongUpstream": KongEntity(kong, UPSTREAM),
                 "kong:index:KongTarget": KongTarget(kong, TARGET),
+                "kong:index:KongPlugin": KongEntity(kong, PLUGIN),
+                "kong:index:KongConsumer": KongEntity(kong, CONSUMER),
+                "kong:index:KongKey": KongKey(kong, KEY),
+                "kong:index:KongCertificate": KongEntity(kong, CERTIFICATE),
+                "kong:index:KongSni": KongEntity(kong, SNI),
             },
             kong.configure,
         ),

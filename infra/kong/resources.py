@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 
 from infra.kong.entities import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
+from infra.kong.guards import KongCertificateArgs, KongConsumerArgs, KongKeyArgs, KongPluginArgs, KongSniArgs
 
 
 class KongProvider(pulumi.ProviderResource):
@@ -63,4 +64,45 @@ class KongTarget(_KongResource):
     def __init__(
         self, resource_name: str, args: KongTargetArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        super().__init__(resource_name, args, opts)
+
+
+class KongPlugin(_KongResource):
+    """What Kong does with the requests of a service, a route or a consumer."""
+
+    def __init__(
+        self, resource_name: str, args: KongPluginArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(resource_name, args, opts)
+
+
+class KongConsumer(_KongResource):
+    """Who calls."""
+
+    def __init__(
+        self, resource_name: str, args: KongConsumerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(resource_name, args, opts)
+
+
+class KongKey(_KongResource):
+    """A secret by which a consumer is known."""
+
+    def __init__(self, resource_name: str, args: KongKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(resource_name, args, opts)
+
+
+class KongCertificate(_KongResource):
+    """A certificate with its private key."""
+
+    def __init__(
+        self, resource_name: str, args: KongCertificateArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(resource_name, args, opts)
+
+
+class KongSni(_KongResource):
+    """A host name for which Kong shows a certificate."""
+
+    def __init__(self, resource_name: str, args: KongSniArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(resource_name, args, opts)

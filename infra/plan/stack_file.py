@@ -1,6 +1,7 @@
 """A stack's file, read as the engine reads it, but without its passphrase."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from infra.image import ROOT
 from infra.plan.placeholders import placeholders
 
 PROJECT = ROOT / "Pulumi.yaml"
+TO_BE_SET = re.compile(r"^#.*pulumi config set --secret (?:--path )?(\w+)(?:\.([\w.-]+))?$", re.MULTILINE)
+"""A secret that the file doesn't hold yet, with the command that sets it."""
 
 
 def project() -> str:
@@ -35,12 +38,21 @@ def config(file: Path) -> tuple[dict[str, str], list[str]]:
     """
     described = yaml.safe_load(PROJECT.read_text())["config"]
     defaults = {f"{project()}:{key}": entry["default"] for key, entry in described.items() if "default" in entry}
-    values = defaults | (yaml.safe_load(file.read_text()).get("config") or {})
+    values = defaults | _to_be_set(file) | (yaml.safe_load(file.read_text()).get("config") or {})
     secrets = [key for key, value in values.items() if _holds_secret(value)]
     known = {
         f"{project()}:{key}": value for key, value in placeholders(str(values[f"{project()}:hostname"])).items()
     }
     return {key: _text(_without_secrets(value, key, known)) for key, value in values.items()}, secrets
+
+
+def _to_be_set(file: Path) -> dict[str, Any]:
+    """The secrets that an example's comments say to set, as the stack's file would hold them."""
+    secret = {"secure": "v1:"}
+    return {
+        f"{project()}:{key}": {name: secret} if name else secret
+        for key, name in TO_BE_SET.findall(file.read_text())
+    }
 
 
 def _holds_secret(value: Any) -> bool:  # noqa: ANN401 - YAML

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import docker
 from docker.errors import DockerException
 
 from infra.plugin import PluginError, Props, Resource
+from offline.docker_plugin.tunnel import opened
 
 POLL_SECONDS = 0.1
 
@@ -19,6 +21,7 @@ class Engine:
     def __init__(self) -> None:
         self._host: str | None = None
         self._client: docker.DockerClient | None = None
+        self._connecting = threading.Lock()
 
     def configure(self, config: Props) -> None:
         self._host = config.get("host") or os.environ.get("DOCKER_HOST")
@@ -26,16 +29,19 @@ class Engine:
     @property
     def client(self) -> docker.DockerClient:
         if self._client is None:
-            where = self._host or "the default socket"
-            try:
-                client = docker.DockerClient(
-                    base_url=self._host, use_ssh_client=(self._host or "").startswith("ssh://"), timeout=600
-                )
-                client.ping()
-            except DockerException as error:
-                raise PluginError(f"no Docker engine answers at {where}: {error}") from error
-            self._client = client
+            with self._connecting:
+                self._client = self._client or self._connected()
         return self._client
+
+    def _connected(self) -> docker.DockerClient:
+        where = self._host or "the default socket"
+        url = opened(where) if where.startswith("ssh://") else self._host
+        try:
+            client = docker.DockerClient(base_url=url, timeout=600)
+            client.ping()
+        except DockerException as error:
+            raise PluginError(f"no Docker engine answers at {where}: {error}") from error
+        return client
 
 
 class DockerResource(Resource):

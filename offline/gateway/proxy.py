@@ -212,6 +212,8 @@ async def _stream(
 ) -> web.StreamResponse:
     headers = _end_to_end(upstream.headers)
     headers.add("Via", _VIA)
+    for name in down:  # plugins set a header, and add none beside the upstream's
+        headers.popall(name, None)
     headers.extend(down)
     answer = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)
     answer["absent"] = [name for name in ("Content-Type", "Date", "Server") if name not in headers]

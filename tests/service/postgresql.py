@@ -21,7 +21,9 @@ _START_SECONDS = 20
 class Postgresql:
     """Can be stopped and started again; empty databases are made on demand."""
 
-    def __init__(self, fsync: str = "off") -> None:
+    def __init__(self, fsync: str = "off", *, also_on: str | None = None) -> None:
+        """`also_on` is an address in a Docker network, whose containers then reach the server too."""
+        self._addresses = f"127.0.0.1,{also_on}" if also_on else "127.0.0.1"
         # The server outlives the kills of these tests, and never a power cut: nothing has to be synced.
         self._fsync = fsync
         self._bin = _binaries()
@@ -34,10 +36,13 @@ class Postgresql:
         self._run(
             "initdb", "-D", str(self._folder / "data"), "-U", "test", "-E", "UTF8", "--no-sync", "-A", "trust"
         )
+        if also_on:
+            with (self._folder / "data" / "pg_hba.conf").open("a") as access:
+                access.write("host all all samenet trust\n")
         self.start()
 
     def start(self) -> None:
-        addresses = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._folder)}
+        addresses = {"listen_addresses": self._addresses, "unix_socket_directories": str(self._folder)}
         settings = {**addresses, "fsync": self._fsync}
         self._server = subprocess.Popen(
             [f"{self._bin}/postgres", "-D", f"{self._folder}/data", "-p", str(self._port)]
@@ -69,8 +74,8 @@ class Postgresql:
         self.execute("postgres", f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def url(self, name: str) -> str:
-        return f"postgresql://test@127.0.0.1:{self._port}/{name}"
+    def url(self, name: str, *, host: str = "127.0.0.1", user: str = "test") -> str:
+        return f"postgresql://{user}@{host}:{self._port}/{name}"
 
     def execute(self, name: str, statement: str) -> None:
         with psycopg.connect(self.url(name), autocommit=True) as connection:

@@ -156,9 +156,13 @@ class Clone:
 
     def change_record(self, action: str, **fields: object) -> None:
         """Change the A record by hand, behind the stack's back."""
+        self.in_zone(action, {**self.records()[0], **fields})
+
+    def in_zone(self, action: str, record_set: object) -> None:
+        """Make one change in the zone."""
         route53 = self.route53()
         zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-        change = {"Action": action, "ResourceRecordSet": {**self.records()[0], **fields}}
+        change = {"Action": action, "ResourceRecordSet": record_set}
         route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
 
 

@@ -16,3 +16,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
         yield clone
     finally:
         clone.make("down")
+
+
+@pytest.fixture
+def empty(clone: Clone) -> Iterator[Clone]:
+    """The clone's platform without its stack. What a test makes in the zone or the stack's file goes again."""
+    clone.pulumi("destroy --yes")
+    good = clone.file.read_text()
+    yield clone
+    clone.file.write_text(good)
+    clone.pulumi("destroy --yes")
+    for record in clone.records():
+        clone.in_zone("DELETE", record)
+    clone.make("up")

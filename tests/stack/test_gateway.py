@@ -43,3 +43,10 @@ def ask(clone: Clone, target: str) -> tuple[int, str]:
         connection.sendall(head.encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace")
     return int(answer.split(" ", 2)[1]), answer.partition("\r\n\r\n")[2]
+
+
+def test_a_request_keeps_its_id_through_the_gateway_and_has_one_without(clone: Clone) -> None:
+    answer = clone.request("GET", "/sessions", headers={"X-Request-ID": "mine-1"})
+    assert answer.headers["X-Request-ID"] == "mine-1"
+    assert len(clone.request("GET", "/sessions").headers["X-Request-ID"]) == 36
+    assert clone.request("POST", "/sessions", data=b"x" * 6_400_000).status_code in (413, 417)

@@ -1,0 +1,114 @@
+"""A stack made as Pulumi.prod.yaml says, with its engine behind a real sshd and canaries for secrets."""
+
+import os
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+from docker.models.containers import Container
+
+from tests.infra.certificates import HOSTNAME, certificate
+from tests.service.postgresql import Postgresql
+from tests.stack.clone import Clone, docker_client
+from tests.stack.sshd import Sshd
+
+
+class Prod(Clone):
+    """The clone's platform is that of `make up`; its stack is prod, with a passphrase of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._platform = self.stack
+        self.passphrase, self.token, self.key, self._password = (f"canary{uuid4().hex}" for _ in range(4))
+        self.certificate, self._tls_key = certificate(HOSTNAME)
+        self.canaries = [
+            self.passphrase,
+            self.token,
+            self.key,
+            self._password,
+            *self._tls_key.splitlines()[1:-1],
+        ]
+        self._ending = ExitStack()
+
+    def prepare(self) -> None:
+        """Have all that prod needs around it, and its config."""
+        self._ending.callback(self.make, "down")
+        self.make("preview")  # starts the platform, and makes nothing in it
+        platform: dict[str, Any] = yaml.safe_load(self.file.read_text())["config"]
+        self._sshd = Sshd(Path(tempfile.mkdtemp(prefix="sshd-")))
+        self._ending.callback(self._sshd.stop)
+        with docker_client() as client:
+            network = client.networks.get(platform["session-context:network"]).attrs
+        address = network["IPAM"]["Config"][0]["Gateway"]
+        database = Postgresql(also_on=address)
+        self._ending.callback(database.remove)
+        name = database.new_database().rpartition("/")[2]
+        self.database_url = database.url(name, host=address, user=f"test:{self._password}")
+        self.stack = f"prod-{self._platform}"
+        self.file = self.folder / f"Pulumi.{self.stack}.yaml"
+        self._configure(platform)
+
+    def _configure(self, platform: dict[str, Any]) -> None:
+        content = yaml.safe_load((self.folder / "Pulumi.prod.yaml").read_text())
+        taken = (
+            "aws:",
+            *(f"session-context:{key}" for key in ("hostedZoneId", "network", "kongAdminUrl", "baseIm")),
+        )
+        content["config"] |= {key: value for key, value in platform.items() if key.startswith(taken)}
+        self.file.write_text(yaml.safe_dump(content))
+        self.set("dockerHost", self._sshd.url)
+        self.pulumi(f"stack init {self.stack}")
+        self._ending.callback(self._destroy)
+        for name, value in {
+            "kongAdminToken": self.token,
+            "databaseUrl": self.database_url,
+            "--path consumers.mobile-app": self.key,
+            "tlsCertificate": self.certificate,
+            "tlsKey": self._tls_key,
+        }.items():
+            self.pulumi(f"config set --secret {name}", given=value)
+
+    def _destroy(self) -> None:
+        try:
+            self.pulumi("config set protect false")
+            self.pulumi("up --yes --skip-preview")
+            self.pulumi("destroy --yes --skip-preview")
+        finally:
+            self.stack = self._platform
+
+    def remove(self) -> None:
+        """Undo what was done, the last first, whatever fails."""
+        self._ending.close()
+
+    def deploy(self) -> None:
+        """Look at it in every way there is, then make it; all that was said is kept."""
+        commands = ("preview", "preview --diff", "preview --json", "up --yes")
+        self.said = [self.pulumi(command) for command in commands]
+
+    def pulumi(self, command: str, *, fails: bool = False, given: str | None = None) -> str:
+        """Run a pulumi command with the passphrase, and `given` on its standard input."""
+        if self.stack == self._platform:
+            return super().pulumi(command, fails=fails)
+        script = f". ./activate && export PULUMI_CONFIG_PASSPHRASE={self.passphrase} && pulumi --non-interactive "
+        done = subprocess.run(
+            ["bash", "-c", script + command],
+            cwd=self.folder,
+            env=self.environment() | {"PATH": os.pathsep.join([self._sshd.bin, self.environment()["PATH"]])},
+            input=given or "",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+    def inspected(self) -> list[Container]:
+        """This stack's containers, those that never run too."""
+        with docker_client() as client:
+            return client.containers.list(all=True, filters={"label": f"session-context.stack={self.stack}"})

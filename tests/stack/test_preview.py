@@ -1,0 +1,66 @@
+"""The first preview, on an empty stack: it knows what a reviewer asks for, and touches nothing."""
+
+import json
+import resource
+from collections.abc import Iterator
+from typing import Any
+
+from pulumi.runtime.rpc import UNKNOWN
+
+from tests.stack.clone import HOSTNAME, Clone, docker_client
+
+SECONDS = 3
+CORES = 2
+
+
+def test_the_first_preview_knows_image_ids_and_names_and_writes_nothing(empty: Clone) -> None:
+    clone = empty
+    clone.change_service()
+    before = world(clone)
+    clone.pulumi("preview --json")  # Python's compiled files are there from now on
+    spent = cpu_seconds()
+    told = clone.pulumi("preview --json 2>/dev/null")
+    spent = cpu_seconds() - spent
+    steps = {f"{step['newState']['type']}::{name(step)}": step["newState"] for step in json.loads(told)["steps"]}
+
+    assert list(unknown({name: state.get("inputs") for name, state in steps.items()})) == []
+    tag = steps["docker:index/image:Image::session-context"]["inputs"]["imageName"]
+    assert steps["docker:index/container:Container::session-context-1"]["inputs"]["image"] == tag
+    service = steps["kong:index:KongRoute::session-context"]["inputs"]["service"]
+    assert steps["aws:route53/record:Record::session-context"]["inputs"]["name"] == HOSTNAME
+    outputs = clone.pulumi("preview --diff")
+    for known in (tag, service, f'"https://{HOSTNAME}"', "127.0.0.1"):
+        assert known in outputs.partition("--outputs:--")[2]
+
+    assert world(clone) == before
+    with docker_client() as client:
+        assert client.images.list(name=tag) == []
+    # On a machine that does nothing else the time is less than this: the plugins start side by side.
+    assert spent < SECONDS * CORES, f"a preview takes {spent:.1f} s of CPU"
+
+
+def name(step: dict[str, Any]) -> str:
+    return str(step["urn"]).rpartition("::")[2]
+
+
+def unknown(value: object, path: str = "") -> Iterator[str]:
+    """Where a value is not known yet."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from unknown(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from unknown(item, f"{path}[{number}]")
+    elif isinstance(value, str) and UNKNOWN in value:
+        yield path
+
+
+def world(clone: Clone) -> list[object]:
+    """All that a preview could write to."""
+    kong = [clone.kong(f"/{kind}")["data"] for kind in ("services", "routes", "upstreams", "plugins")]
+    return [kong, clone.records(), clone.left_behind(), clone.pulumi("stack export")]
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
