@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from infra.image import ROOT
+from infra.kong.provider import entity_id
 from infra.plan.golden import PLANS, text
+from infra.plan.recorder import declared
 from infra.plan.stack_file import stack_files, stack_of
 
 FILES = stack_files()
@@ -23,6 +25,15 @@ def test_the_plan_in_git_is_what_the_program_declares(file: Path) -> None:
 
 def test_every_plan_has_its_stack() -> None:
     assert {golden.stem for golden in PLANS.glob("*.yaml")} <= set(map(stack_of, FILES))
+
+
+@pytest.mark.parametrize("file", FILES, ids=stack_of)
+def test_ids_are_those_that_the_provider_will_give(file: Path) -> None:
+    gateway = f"urn:pulumi:{stack_of(file)}::session-context::session-context:index:Gateway"
+    resources, outputs = declared(file)
+    service = next(resource for resource in resources if resource.type == "kong:index:KongService")
+    assert service.urn == f"{gateway}$kong:index:KongService::session-context"
+    assert service.id == outputs["kong"]["service"] == entity_id(service.urn)
 
 
 def test_a_plan_is_the_same_from_any_folder_and_on_any_port(tmp_path: Path) -> None:
