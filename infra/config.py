@@ -45,6 +45,7 @@ class StackConfig:
     kong_admin_url: str
     kong_admin_token: pulumi.Output[str] | None
     kong_admin_token_header: str
+    adopt_in_kong: bool
     container_host: str
     docker_host: str | None
     network: str
@@ -200,6 +201,8 @@ def _gateway(read: _Reader) -> dict[str, Any]:
             "kongAdminUrl", url("http", "https"), missing="set where Kong's Admin API answers"
         ),
         "kong_admin_token": _hidden(read.secret("kongAdminToken")),
+        # The provider's own namespace: it says nothing of the stack, and is unset after a run.
+        "adopt_in_kong": pulumi.Config("kong").get_bool("adopt") or False,
         "kong_admin_token_header": read.text("kongAdminTokenHeader", header, missing="set it"),
         "key_auth": key_auth,
         "consumers": {name: pulumi.Output.secret(key) for name, key in consumers.items()},

@@ -1,12 +1,18 @@
 """The stack's own entities in the platform's Kong: an upstream over the containers, a service, and a route."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 
 from infra.kong.entities import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
 from infra.kong.guards import KongCertificateArgs, KongConsumerArgs, KongKeyArgs, KongPluginArgs, KongSniArgs
+from infra.kong.plugins import (
+    CorrelationIdConfig,
+    KeyAuthConfig,
+    PluginConfig,
+    RateLimitingConfig,
+    RequestSizeLimitingConfig,
+)
 from infra.kong.resources import (
     KongCertificate,
     KongConsumer,
@@ -70,29 +76,20 @@ class Access:
     certificate: pulumi.Output[str] | None
     certificate_key: pulumi.Output[str] | None
 
-    def plugins(self) -> dict[str, dict[str, Any]]:
-        """The config of each plugin by its name."""
+    def plugins(self) -> list[PluginConfig]:
+        """The config of each plugin."""
         # The service itself refuses a context that is too large, in its own words; this keeps all else from it.
         largest = self.max_context_bytes * ESCAPED + BODY_BYTES
-        plugins: dict[str, dict[str, Any]] = {
-            "correlation-id": {"header_name": "X-Request-ID", "generator": "uuid", "echo_downstream": True},
-            "request-size-limiting": {"allowed_payload_size": largest, "size_unit": "bytes"},
-        }
+        plugins: list[PluginConfig] = [
+            CorrelationIdConfig(header_name="X-Request-ID", generator="uuid", echo_downstream=True),
+            RequestSizeLimitingConfig(allowed_payload_size=largest, size_unit="bytes"),
+        ]
         if self.requests_per_minute:
-            plugins["rate-limiting"] = {
-                "minute": self.requests_per_minute,
-                "limit_by": "consumer" if self.key_auth else "ip",
-                "policy": "local",
-            }
+            limit_by = "consumer" if self.key_auth else "ip"
+            plugins.append(RateLimitingConfig(minute=self.requests_per_minute, limit_by=limit_by))
         if self.key_auth:
             # In the header alone: what is in a URL ends in logs. The service has no use for the key.
-            plugins["key-auth"] = {
-                "key_names": ["apikey"],
-                "key_in_header": True,
-                "key_in_query": False,
-                "key_in_body": False,
-                "hide_credentials": True,
-            }
+            plugins.append(KeyAuthConfig(key_in_query=False, hide_credentials=True))
         return plugins
 
 
@@ -162,11 +159,11 @@ class Gateway(pulumi.ComponentResource):
             )
         plugins = [
             KongPlugin(
-                f"{name}-{plugin}",
-                KongPluginArgs(name=plugin, service=service.id, config=config, tags=tags),
+                f"{name}-{config.plugin}",
+                KongPluginArgs(service=service.id, config=config, tags=tags),
                 pulumi.ResourceOptions(parent=self, depends_on=keys),
             )
-            for plugin, config in access.plugins().items()
+            for config in access.plugins()
         ]
         return [*plugins, *keys, *self._certificate(name, access, tags)]
 

@@ -25,6 +25,7 @@ def deploy() -> None:
                 admin_url=stack.kong_admin_url,
                 token=stack.kong_admin_token,
                 token_header=stack.kong_admin_token_header,
+                adopt=stack.adopt_in_kong,
             )
         ]
     )

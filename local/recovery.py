@@ -1,17 +1,23 @@
 """What a run left that failed, was killed or was cut off: its lock, and what it made without noting it."""
 
+import contextlib
 import json
+import re
 import socket
+import subprocess
 from typing import Any
 
 import docker
 
 from local import stack
-from local.engine import is_process
+from local.engine import end_process, is_process
 from local.machine import STATE, Machine
 from local.stack import PROJECT, pulumi
 from local.steps import say, step
 from local.zone import remove_record
+
+PLUGIN = re.compile(r"(pulumi-resource-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P<engine>\d+)$")
+"""A plugin's command line: its only argument is where its engine listens."""
 
 
 def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None:
@@ -24,6 +30,7 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
     """
     if not stack.exists(machine):
         return
+    _end_plugins()
     _unlock(machine)
     state = stack.exported(machine)
     deployment = state["deployment"]
@@ -39,6 +46,26 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
                 remove_record(machine, zone, resource.get("inputs", {}))
         deployment["pending_operations"] = []
         _import(state)
+
+
+def _end_plugins() -> None:
+    """End plugins whose engine was killed: they would go on for minutes with what they were making."""
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
+    for line in listed.stdout.splitlines():
+        pid, _, arguments = line.strip().partition(" ")
+        plugin = PLUGIN.search(arguments)
+        if plugin and not _listens(int(plugin["engine"])):
+            say(f"Ending a plugin of a run that was killed (process {pid})")
+            with contextlib.suppress(ProcessLookupError):
+                end_process(int(pid))
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def _unlock(machine: Machine) -> None:

@@ -88,6 +88,10 @@ class AdminApi:
         """Make an entity or replace it whole; None when its parent isn't there."""
         return self._call("PUT", path, body)
 
+    def patch(self, *path: str, body: Json) -> Json | None:
+        """Change the given fields of an entity; None when it isn't there."""
+        return self._call("PATCH", path, body)
+
     def post(self, *path: str, body: Json) -> Json | None:
         """Make an entity; None when its parent isn't there."""
         return self._call("POST", path, body)

@@ -27,6 +27,14 @@ class KongTarget(KongEntity):
         pause(state.get("drain_seconds") or 0)
 
 
+class KongCertificate(KongEntity):
+    """A certificate that is put without its host names loses them, so one that is there is patched."""
+
+    def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
+        patched = api.patch(*path, object_id, body=document)
+        return patched or super()._write(api, path, object_id, document)
+
+
 class KongPlugin(KongEntity):
     """A plugin has no name: there is one of its kind for each service, route and consumer that it is for."""
 
@@ -79,7 +87,7 @@ def main() -> None:
                 "kong:index:KongPlugin": KongPlugin(kong, PLUGIN),
                 "kong:index:KongConsumer": KongEntity(kong, CONSUMER),
                 "kong:index:KongKey": KongEntity(kong, KEY, deleted_first=True),
-                "kong:index:KongCertificate": KongEntity(kong, CERTIFICATE),
+                "kong:index:KongCertificate": KongCertificate(kong, CERTIFICATE),
                 "kong:index:KongSni": KongEntity(kong, SNI),
             },
             kong.configure,

@@ -45,7 +45,8 @@ class Resource:
 class _Recorder(mocks.MockMonitor):
     """Takes the engine's place: writes down each registration and answers as the provider would in a preview."""
 
-    def __init__(self, hostname: str) -> None:
+    def __init__(self, stack: str, hostname: str) -> None:
+        self._stack = stack
         self._hostname = hostname
         self.recorded: list[Resource] = []
         self.outputs: dict[str, Any] = {}
@@ -54,7 +55,7 @@ class _Recorder(mocks.MockMonitor):
         """The URN as the engine makes it: with the types of all parents but the stack."""
         above = parent.split("::")[2] if parent else STACK_TYPE
         qualified = type_ if above == STACK_TYPE else f"{above}${type_}"
-        return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{qualified}::{name}"
+        return f"urn:pulumi:{self._stack}::{stack_file.project()}::{qualified}::{name}"
 
     def Invoke(  # noqa: N802 - gRPC's name
         self, request: resource_pb2.ResourceInvokeRequest
@@ -159,7 +160,7 @@ def declared(file: Path) -> tuple[list[Resource], dict[str, Any]]:
 
 async def _recorded(file: Path) -> tuple[list[Resource], dict[str, Any]]:
     config, secrets = stack_file.config(file)
-    recorder = _Recorder(config.get(f"{stack_file.project()}:hostname", ""))
+    recorder = _Recorder(stack_file.stack_of(file), config.get(f"{stack_file.project()}:hostname", ""))
     runtime.set_all_config(config, secrets)
     settings.configure(
         mocks.MockSettings(  # type: ignore[no-untyped-call] # the SDK's own has no types

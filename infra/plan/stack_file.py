@@ -9,10 +9,9 @@ from typing import Any
 import yaml
 
 from infra.image import ROOT
+from infra.plan.placeholders import placeholders
 
 PROJECT = ROOT / "Pulumi.yaml"
-PLACEHOLDERS = {"databaseUrl": "postgresql://placeholder"}
-"""What stands for secrets that the config looks into; any text does for the others."""
 TO_BE_SET = re.compile(r"^#.*pulumi config set --secret (?:--path )?(\w+)(?:\.([\w.-]+))?$", re.MULTILINE)
 """A secret that the file doesn't hold yet, with the command that sets it."""
 
@@ -41,7 +40,10 @@ def config(file: Path) -> tuple[dict[str, str], list[str]]:
     defaults = {f"{project()}:{key}": entry["default"] for key, entry in described.items() if "default" in entry}
     values = defaults | _to_be_set(file) | (yaml.safe_load(file.read_text()).get("config") or {})
     secrets = [key for key, value in values.items() if _holds_secret(value)]
-    return {key: _text(_without_secrets(value, key)) for key, value in values.items()}, secrets
+    known = {
+        f"{project()}:{key}": value for key, value in placeholders(str(values[f"{project()}:hostname"])).items()
+    }
+    return {key: _text(_without_secrets(value, key, known)) for key, value in values.items()}, secrets
 
 
 def _to_be_set(file: Path) -> dict[str, Any]:
@@ -59,13 +61,13 @@ def _holds_secret(value: Any) -> bool:  # noqa: ANN401 - YAML
     return isinstance(value, list) and any(_holds_secret(item) for item in value)
 
 
-def _without_secrets(value: Any, path: str) -> Any:  # noqa: ANN401 - YAML
+def _without_secrets(value: Any, path: str, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - YAML
     if isinstance(value, Mapping):
         if "secure" in value:
-            return PLACEHOLDERS.get(path.partition(":")[2], f"placeholder-for-{path}")
-        return {key: _without_secrets(item, f"{path}.{key}") for key, item in value.items()}
+            return known.get(path, f"placeholder-for-{path}")
+        return {key: _without_secrets(item, f"{path}.{key}", known) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_secrets(item, f"{path}.{number}") for number, item in enumerate(value)]
+        return [_without_secrets(item, f"{path}.{number}", known) for number, item in enumerate(value)]
     return value
 
 

@@ -124,9 +124,14 @@ def _target(change: Change) -> Iterator[str]:
         yield "gets no more requests"
 
 
-def _credential(change: Change) -> Iterator[str]:
-    if change.action in ("update", "replace"):
+def _key(change: Change) -> Iterator[str]:
+    if change.changes("key") or change.changes("consumer"):
         yield "is another: what clients hold until now stops working"
+
+
+def _certificate(change: Change) -> Iterator[str]:
+    if any(map(change.changes, ("cert", "key", "name", "certificate"))):
+        yield "shows clients another certificate"
 
 
 def _kong(change: Change) -> Iterator[str]:
@@ -139,7 +144,9 @@ TRAFFIC: dict[str, Callable[[Change], Iterator[str]]] = {
     "kong:index:KongService": _service,
     "kong:index:KongPlugin": _plugin,
     "kong:index:KongTarget": _target,
-    "kong:index:KongKey": _credential,
+    "kong:index:KongKey": _key,
+    "kong:index:KongCertificate": _certificate,
+    "kong:index:KongSni": _certificate,
     "pulumi:providers:kong": _kong,
 }
 """By type: in what way a change of it could keep requests from being answered."""

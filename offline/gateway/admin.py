@@ -221,7 +221,8 @@ class Admin:
         field = place.entity.fields.get(place.entity.key)
         if not is_uuid(place.key) and field and (fault := field.fault(place.key)):
             raise errors.coded(10, f"invalid unique {place.entity.key}", fault)
-        return self._store.find(place.entity, place.key)
+        # kong/api/routes/upstreams.lua: a target's address is looked for in its upstream alone.
+        return self._store.find(place.entity, place.key, place.of if place.entity.name == "targets" else None)
 
     def _at(self, place: Place) -> Row | None:
         """The row at a place; one that belongs to another parent is not there."""

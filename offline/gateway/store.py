@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import errors
@@ -34,8 +34,11 @@ class Store:
     def get(self, entity: str, row_id: str) -> Row | None:
         return self._rows[entity].get(row_id)
 
-    def find(self, entity: Entity, key: str) -> Row | None:
-        """A row by id or by the field that stands for it; what looks like a UUID is always an id."""
+    def find(self, entity: Entity, key: str, of: Mapping[str, str] | None = None) -> Row | None:
+        """A row by id or by the field that stands for it; what looks like a UUID is always an id.
+
+        Where that field is no name for the whole gateway, as with targets, it is looked for below a parent.
+        """
         if is_uuid(key):
             return self._rows[entity.name].get(key.lower())
         for field in entity.fields.values():
@@ -43,7 +46,7 @@ class Store:
                 child, reference = field.names
                 named = next((row for row in self._rows[child].values() if row["name"] == key), None)
                 return self._rows[entity.name].get(named[reference]["id"]) if named else None
-        return next((row for row in self._rows[entity.name].values() if row.get(entity.key) == key), None)
+        return next((row for row in self.rows(entity.name, **(of or {})) if row.get(entity.key) == key), None)
 
     def shown(self, entity: Entity, row: Row) -> Row:
         """A row as the Admin API shows it."""

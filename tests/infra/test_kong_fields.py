@@ -11,7 +11,7 @@ from infra.kong.fields import Entity, fields_of
 from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, PLUGIN, SNI
 from infra.kong.managed import KongEntity
 from infra.kong.plugins import CONFIGS
-from infra.kong.provider import KongPlugin, KongTarget
+from infra.kong.provider import KongCertificate, KongPlugin, KongTarget
 from infra.props import Props
 from tests.infra.certificates import certificate
 from tests.infra.kong_entities import checked, live, urn
@@ -97,7 +97,7 @@ LEFT_OUT = {
     "services": {"ca_certificates"},
     "routes": {"sources", "destinations"},
 }
-KINDS = {"targets": KongTarget, "plugins": KongPlugin}
+KINDS = {"targets": KongTarget, "plugins": KongPlugin, "certificates": KongCertificate}
 
 
 class Peers:

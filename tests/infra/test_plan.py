@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from infra.image import ROOT
+from infra.kong.ownership import entity_id
 from infra.plan.golden import PLANS, text
+from infra.plan.recorder import declared
 from infra.plan.stack_file import stack_files, stack_of
 
 FILES = stack_files()
@@ -25,6 +27,15 @@ def test_every_plan_has_its_stack() -> None:
     assert {golden.stem for golden in PLANS.glob("*.yaml")} <= set(map(stack_of, FILES))
 
 
+@pytest.mark.parametrize("file", FILES, ids=stack_of)
+def test_ids_are_those_that_the_provider_will_give(file: Path) -> None:
+    gateway = f"urn:pulumi:{stack_of(file)}::session-context::session-context:index:Gateway"
+    resources, outputs = declared(file)
+    service = next(resource for resource in resources if resource.type == "kong:index:KongService")
+    assert service.urn == f"{gateway}$kong:index:KongService::session-context"
+    assert service.id == outputs["kong"]["service"] == entity_id(service.urn)
+
+
 def test_a_plan_is_the_same_from_any_folder_and_on_any_port(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text((ROOT / "Pulumi.dev.yaml").read_text().replace("127.0.0.1:8001", "127.0.0.1:18001"))
@@ -38,13 +49,14 @@ def test_a_plan_is_the_same_from_any_folder_and_on_any_port(tmp_path: Path) -> N
 
 def test_secrets_and_the_content_hash_are_masked(tmp_path: Path) -> None:
     stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-    stack["config"]["session-context:databaseUrl"] = {"secure": "v1:canary"}
-    stack["config"]["session-context:kongAdminToken"] = {"secure": "v1:canary"}
+    for key in ("databaseUrl", "kongAdminToken", "tlsCertificate", "tlsKey"):
+        stack["config"][f"session-context:{key}"] = {"secure": "v1:canary"}
     file = tmp_path / "Pulumi.sealed.yaml"
     file.write_text(yaml.safe_dump(stack))
     told = text(file)
     assert "canary" not in told
     assert "placeholder" not in told
+    assert "BEGIN" not in told
     resources = yaml.safe_load(told)["resources"]
     container = resources["docker:index/container:Container::session-context-1"]["inputs"]
     assert container["envs"] == ["MAX_CONTEXT_BYTES=1048576"]

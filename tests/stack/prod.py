@@ -3,7 +3,7 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,20 +32,20 @@ class Prod(Clone):
             self._password,
             *self._tls_key.splitlines()[1:-1],
         ]
-        self._ended: list[Callable[[], object]] = []
+        self._ending = ExitStack()
 
     def prepare(self) -> None:
         """Have all that prod needs around it, and its config."""
-        self._ended.append(lambda: self.make("down"))
+        self._ending.callback(self.make, "down")
         self.make("preview")  # starts the platform, and makes nothing in it
         platform: dict[str, Any] = yaml.safe_load(self.file.read_text())["config"]
         self._sshd = Sshd(Path(tempfile.mkdtemp(prefix="sshd-")))
-        self._ended.append(self._sshd.stop)
+        self._ending.callback(self._sshd.stop)
         with docker_client() as client:
             network = client.networks.get(platform["session-context:network"]).attrs
         address = network["IPAM"]["Config"][0]["Gateway"]
         database = Postgresql(also_on=address)
-        self._ended.append(database.remove)
+        self._ending.callback(database.remove)
         name = database.new_database().rpartition("/")[2]
         self.database_url = database.url(name, host=address, user=f"test:{self._password}")
         self.stack = f"prod-{self._platform}"
@@ -62,7 +62,7 @@ class Prod(Clone):
         self.file.write_text(yaml.safe_dump(content))
         self.set("dockerHost", self._sshd.url)
         self.pulumi(f"stack init {self.stack}")
-        self._ended.append(self._destroy)
+        self._ending.callback(self._destroy)
         for name, value in {
             "kongAdminToken": self.token,
             "databaseUrl": self.database_url,
@@ -73,15 +73,16 @@ class Prod(Clone):
             self.pulumi(f"config set --secret {name}", given=value)
 
     def _destroy(self) -> None:
-        self.pulumi("config set protect false")
-        self.pulumi("up --yes --skip-preview")
-        self.pulumi("destroy --yes --skip-preview")
-        self.stack = self._platform
+        try:
+            self.pulumi("config set protect false")
+            self.pulumi("up --yes --skip-preview")
+            self.pulumi("destroy --yes --skip-preview")
+        finally:
+            self.stack = self._platform
 
     def remove(self) -> None:
-        """Undo what was done, the last first."""
-        for end in reversed(self._ended):
-            end()
+        """Undo what was done, the last first, whatever fails."""
+        self._ending.close()
 
     def deploy(self) -> None:
         """Look at it in every way there is, then make it; all that was said is kept."""

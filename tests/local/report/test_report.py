@@ -138,7 +138,8 @@ def test_the_graph_has_parents_dependencies_and_colours() -> None:
         ("kong:index:KongService", {"enabled": True}, {"enabled": False}, "is switched off"),
         ("kong:index:KongService", {"host": "a"}, {"host": "b"}, "sends requests elsewhere: host `a` becomes `b`"),
         ("kong:index:KongTarget", {"weight": 100}, {"weight": 0}, "gets no more requests"),
-        ("kong:index:KongKey", {"key": "[secret]"}, {"key": "[secret]", "tags": []}, "stops working"),
+        ("kong:index:KongKey", {"consumer": "a"}, {"consumer": "b"}, "stops working"),
+        ("kong:index:KongSni", {"certificate": "a"}, {"certificate": "b"}, "shows clients another certificate"),
         (
             "kong:index:KongPlugin",
             {"name": "key-auth", "enabled": False},
@@ -173,6 +174,18 @@ def test_what_could_not_is_not(kind: str, old: dict[str, Any], new: dict[str, An
     text = updated(kind, old, new)
     assert first_lines(text) == []
     assert "🟢 **1 to update; none of it is risky.**" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"), [("KongKey", "stops working"), ("KongCertificate", "another certificate")]
+)
+def test_a_secret_that_changes_is_seen_though_it_is_not_shown(kind: str, line: str) -> None:
+    sealed = {"key": "[secret]"}
+    text = told(
+        step("update", f"kong:index:{kind}", old=sealed, new=sealed, detailedDiff={"key": {"kind": "update"}})
+    )
+    assert line in "\n".join(first_lines(text))
+    assert "! key: [secret], which changes" in text
 
 
 def test_a_plugin_that_begins_to_refuse_is_to_be_looked_at() -> None:

@@ -1,0 +1,26 @@
+"""What stands for the secrets that the config looks into; any text does for the others."""
+
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+
+def placeholders(hostname: str) -> dict[str, str]:
+    """By the config's key. The certificate is for the hostname and of today, and nothing keeps it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now, day = datetime.now(UTC), timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder(x509.Name([]), x509.Name([]), key.public_key(), 1, now - day, now + day)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(hostname if hostname.isascii() else "")]), critical=True
+        )
+        .sign(key, SHA256())
+    )
+    return {
+        "databaseUrl": "postgresql://placeholder",
+        "tlsCertificate": certificate.public_bytes(Encoding.PEM).decode(),
+        "tlsKey": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    }
