@@ -19,11 +19,11 @@ from infra.plugin import Failure, Props
 class KongPluginArgs:
     """A plugin with its config, for the requests of a service, a route or a consumer, each given by its id.
 
-    Of the config only what is given is managed; the rest is as the plugin has it.
+    Of the config only what is given is managed, `{}` for nothing; the rest is as the plugin has it.
     """
 
     name: Annotated[Input[str], text]
-    config: Annotated[Input[Mapping[str, Any]] | None, mapping] = None
+    config: Annotated[Input[Mapping[str, Any]], mapping]
     instance_name: Annotated[Text, is_name] = None
     enabled: Annotated[Flag, boolean] = True
     protocols: Annotated[Texts, each(one_of(*PROTOCOLS))] = ("grpc", "grpcs", "http", "https")

@@ -63,7 +63,11 @@ class Store:
         return self._put(entity, row)
 
     def upsert(self, entity: Entity, body: Row) -> Row:
-        return self._put(entity, self.checked(entity, body))
+        row = self.checked(entity, body)
+        for name, field in entity.fields.items():
+            if field.names[0] and name not in body:
+                row[name] = None  # names that a body leaves out are kept (kong/db/dao/certificates.lua)
+        return self._put(entity, row)
 
     def update(self, entity: Entity, old: Row, body: Row) -> Row:
         fields = fields_of(entity, old | body)
