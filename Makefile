@@ -35,7 +35,7 @@ endurance: setup ## kill the service and cut its power under load: make enduranc
 	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)
 
 faults: setup ## break every outside call of `up` in five ways, then converge: make faults ONLY=dns JOBS=4
-	@JOBS=$(JOBS) .venv/bin/python -m tests.faults.run $(ONLY)
+	@JOBS=$(JOBS) SEQUENCES=$(SEQUENCES) .venv/bin/python -m tests.faults.run $(ONLY)
 
 bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)

@@ -297,20 +297,20 @@ class _PlainErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc has
         )
 
 
-def end_with_engine() -> None:
-    """Let this process end at once when the engine says so, and soon when the engine was killed."""
+def end_with_engine(look_every: float = 0.5) -> None:
+    """Let this process end at once when the engine says so, and when a look finds that the engine was killed."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(0.5)
+            time.sleep(look_every)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def serve(provider: Provider, version: str) -> None:
+def serve(provider: Provider, version: str, *, look_every: float = 0.5) -> None:
     """Answer the engine until it ends; what Pulumi starts as a `pulumi-resource-…` process."""
 
     async def run() -> None:
@@ -327,5 +327,5 @@ def serve(provider: Provider, version: str) -> None:
         sys.stdout.flush()
         await server.wait_for_termination()
 
-    end_with_engine()
+    end_with_engine(look_every)
     asyncio.run(run())

@@ -26,4 +26,5 @@ serve(
         engine.configure,
     ),
     version("pulumi-docker"),
+    look_every=300,  # Pulumi's own plugins ask every five minutes whether the engine is there
 )

@@ -35,6 +35,9 @@ STEPS = (
     Step("Kong upstream", "kong", r"PUT /upstreams/"),
     Step("Kong target", "kong", r"POST /upstreams/[^/]+/targets"),
     Step("Kong service", "kong", r"PUT /services/"),
+    Step("Kong plugin", "kong", r"PUT /plugins/"),
+    Step("Kong certificate", "kong", r"PUT /certificates/"),
+    Step("Kong SNI", "kong", r"PUT /snis/"),
     Step("Kong route", "kong", r"PUT /routes/"),
     Step("DNS change", "dns", r"POST .*/rrset"),
     Step("DNS in sync", "dns", r"GET .*/change/"),
@@ -130,17 +133,14 @@ class Cell:
             deployment.make("up")
             deployment.set("hostname", f"x{uuid4().hex[:6]}.fountain.coach")
             deployment.change_service()
-        deployment.lead_through_proxies()
-        said = self._with_fault(deployment)
-        deployment.make("up")
-        again = deployment.pulumi(f"{UP} --expect-no-changes --stack {deployment.stack}")
-        if wrong := deployment.differences():
-            raise CellError(f"after the next up: {'; '.join(wrong)}\n{said}\n{again}")
+        said = self.break_up(deployment)
+        converge(deployment, said)
         deployment.pulumi(f"{DESTROY} --stack {deployment.stack}")
         if any(left := deployment.live().values()):
             raise CellError(f"after destroy there is still {list(left)}\n{said}")
 
-    def _with_fault(self, deployment: Deployment) -> str:
+    def break_up(self, deployment: Deployment) -> str:
+        """Run an `up` that meets with the fault; what it said."""
         proxy = deployment.proxies[self.step.party]
         proxy.arm(self.step.call, _faults(self.step, deployment)[self.way], after=self.step.after)
         try:
@@ -153,4 +153,12 @@ class Cell:
         return said
 
 
-CELLS = [Cell(step, way) for step in STEPS for way in WAYS]
+def converge(deployment: Deployment, said: str = "") -> None:
+    """`make up`, then an `up` that changes nothing; then the state is what there is. Raises `CellError`."""
+    deployment.make("up")
+    again = deployment.pulumi(f"{UP} --expect-no-changes --stack {deployment.stack}")
+    if wrong := deployment.differences():
+        raise CellError(f"after the next up: {'; '.join(wrong)}\n{said}\n{again}")
+
+
+CELLS = {cell.name: cell for cell in (Cell(step, way) for step in STEPS for way in WAYS)}

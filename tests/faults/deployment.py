@@ -17,8 +17,10 @@ from typing import Any
 import requests
 import yaml
 
+from local.recovery import PLUGIN
 from local.stack import PROJECT
 from tests.faults.proxy import FaultProxy
+from tests.infra.certificates import certificate
 from tests.stack.clone import Clone, docker_client
 
 UP = "up --yes --refresh --run-program --skip-preview"
@@ -55,14 +57,17 @@ class Deployment(Clone):
     def empty(cls) -> "Deployment":
         """One whose platform runs, and nothing of the stack yet."""
         deployment = cls()
-        deployment.make("up")
-        deployment.pulumi(f"{DESTROY} --stack {deployment.stack}")
+        deployment.make("preview")
+        for key, value in zip(("tlsCertificate", "tlsKey"), certificate("*.fountain.coach"), strict=True):
+            file = deployment.home / f"{key}.pem"
+            file.write_text(value)
+            deployment.pulumi(f"config set --secret --stack {deployment.stack} {key} < {file}")
         return deployment
 
     def environment(self) -> dict[str, str]:
         return super().environment() | {"DOCKER_HOST": f"unix://{self.socket}"}
 
-    def lead_through_proxies(self) -> None:
+    def _lead_through_proxies(self) -> None:
         """Let the next run reach Kong and Route 53 through the proxies; `make up` leads past them again."""
         content = yaml.safe_load(self.file.read_text())
         content["config"] |= {
@@ -71,8 +76,15 @@ class Deployment(Clone):
         }
         self.file.write_text(yaml.safe_dump(content))
 
+    def config(self) -> dict[str, Any]:
+        """The project's own values in the stack's file."""
+        content = yaml.safe_load(self.file.read_text())["config"]
+        prefix = f"{PROJECT}:"
+        return {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}
+
     def broken_up(self) -> str:
         """`make up`'s own `pulumi up`, which may fail or be killed; what it said."""
+        self._lead_through_proxies()
         command = f". ./activate && exec pulumi --non-interactive {UP} --stack {self.stack}"
         with (self.home / "broken-up.log").open("w+") as log:
             self.running = subprocess.Popen(
@@ -90,6 +102,11 @@ class Deployment(Clone):
         """kill -9 the engine of the run that is under way."""
         assert self.running is not None
         self.running.kill()
+
+    def plugins(self) -> list[str]:
+        """Command lines of the plugins that serve this clone's runs."""
+        listed = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True)
+        return [line for line in listed.stdout.splitlines() if str(self.folder) in line and PLUGIN.search(line)]
 
     def kill_plugin(self, party: str) -> None:
         """kill -9 the plugin of the run that is under way which speaks to an outside party."""

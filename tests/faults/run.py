@@ -1,18 +1,26 @@
-"""The full matrix: every cell of `tests/faults/cells.py`, then random sequences; a table is its result.
+"""The full matrix: every cell of `tests/faults/cells.py`, and random sequences; a table is its result.
 
-`python -m tests.faults.run [WORDS]` runs the cells whose name has the words. An interrupted run is gone on with:
-what it found is kept until every cell has been run.
+`python -m tests.faults.run [WORDS]` runs those whose name has the words. An interrupted run is gone on with: what
+it found is kept until all have been run.
 """
 
+import contextlib
 import json
 import os
 import queue
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import requests
+from hypothesis.errors import HypothesisException
+
 from local.machine import ROOT
+from tests.faults import sequences
 from tests.faults.cells import CELLS, STEPS, WAYS, Cell, CellError
 from tests.faults.deployment import Deployment
 
@@ -20,6 +28,17 @@ KEPT = ROOT / ".local" / "faults.json"
 TABLE = ROOT / ".local" / "faults.md"
 LOGS = ROOT / ".local" / "log"
 LANES = int(os.environ.get("JOBS") or 2)
+SEQUENCES = int(os.environ.get("SEQUENCES") or 12)
+STEPS_OF_ONE = 8
+FAILURES = (CellError, AssertionError, subprocess.SubprocessError, requests.RequestException, HypothesisException)
+
+
+def _sequences(deployment: Deployment) -> None:
+    sequences.run(deployment, sequences=SEQUENCES, steps=STEPS_OF_ONE, derandomize=False)
+
+
+JOBS: dict[str, Callable[[Deployment], None]] = {name: cell.run for name, cell in CELLS.items()}
+JOBS["random sequences"] = _sequences
 
 
 class Matrix:
@@ -30,54 +49,50 @@ class Matrix:
         self._lock = threading.Lock()
         self.found: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
 
-    def note(self, cell: Cell, wrong: str, seconds: float) -> None:
+    def note(self, job: str, wrong: str, seconds: float) -> None:
         with self._lock:
-            self.found[cell.name] = wrong.partition("\n")[0]
+            self.found[job] = wrong.partition("\n")[0]
             self._kept.write_text(json.dumps(self.found, indent=1))
-            print(f"{'FAILED' if wrong else 'passed'}  {cell.name}  ({seconds:.0f} s)", flush=True)
+            print(f"{'FAILED' if wrong else 'passed'}  {job}  ({seconds:.0f} s)", flush=True)
             if wrong:
-                (LOGS / f"fault {cell.name}.log".replace(" ", "-")).write_text(wrong)
-
-    def note_end(self, left: list[str]) -> None:
-        """What `make down` leaves of a lane."""
-        if left:
-            self.found["make down"] = f"leaves {', '.join(left)}"
+                (LOGS / f"fault {job}.log".replace(" ", "-")).write_text(wrong)
 
     def table(self) -> str:
-        """A Markdown table: a row for each call, a column for each way."""
+        """In Markdown: a row for each call, a column for each way."""
         lines = [f"| call | {' | '.join(WAYS)} |", f"|---{'|---' * len(WAYS)}|"]
-        for step in STEPS:
-            words = [self._word(Cell(step, way)) for way in WAYS]
-            lines.append(f"| {step.name} | {' | '.join(words)} |")
-        failed = {name: wrong for name, wrong in self.found.items() if wrong}
-        lines.append(f"\n{len(self.found)} of {len(CELLS)} cells run, {len(failed)} failed.")
-        lines += [f"- {name}: {wrong}" for name, wrong in failed.items()]
+        rows = {step.name: [self._word(Cell(step, way).name) for way in WAYS] for step in STEPS}
+        lines += [f"| {name} | {' | '.join(words)} |" for name, words in rows.items()]
+        lines.append(
+            f"\nRandom sequences of up, edit, drift, refresh and destroy: {self._word('random sequences')}"
+        )
+        failed = {job: wrong for job, wrong in self.found.items() if wrong}
+        lines.append(f"\n{len(self.found.keys() & CELLS)} of {len(CELLS)} cells run, {len(failed)} failed.")
+        lines += [f"- {job}: {wrong}" for job, wrong in failed.items()]
         return "\n".join(lines)
 
-    def _word(self, cell: Cell) -> str:
-        if cell.name not in self.found:
-            return ""
-        return "FAILED" if self.found[cell.name] else "converged"
+    def _word(self, job: str) -> str:
+        if job not in self.found:
+            return "not run"
+        return "FAILED" if self.found[job] else "converged"
 
 
-def _lane(cells: "queue.SimpleQueue[Cell]", matrix: Matrix) -> None:
+def _lane(jobs: "queue.SimpleQueue[str]", matrix: Matrix) -> None:
     deployment: Deployment | None = None
-    while not cells.empty():
-        cell = cells.get()
-        begun = time.monotonic()
-        wrong = ""
-        try:
-            if deployment is None:
-                deployment = Deployment.empty()
-            cell.run(deployment)
-        except (CellError, AssertionError) as error:
-            wrong = str(error) or repr(error)
-        matrix.note(cell, wrong, time.monotonic() - begun)
-        if wrong and deployment is not None:
-            deployment.abandon()
-            deployment = None
+    with contextlib.suppress(queue.Empty):
+        while job := jobs.get_nowait():
+            begun = time.monotonic()
+            wrong = ""
+            try:
+                deployment = deployment or Deployment.empty()
+                JOBS[job](deployment)
+            except FAILURES as error:
+                wrong = str(error) or repr(error)
+            matrix.note(job, wrong, time.monotonic() - begun)
+            if wrong and deployment is not None:
+                deployment.abandon()
+                deployment = None
     if deployment is not None:
-        matrix.note_end(deployment.close())
+        assert deployment.close() == []
 
 
 def main() -> int:
@@ -85,21 +100,19 @@ def main() -> int:
     words = " ".join(sys.argv[1:]).lower()
     LOGS.mkdir(parents=True, exist_ok=True)
     matrix = Matrix(KEPT)
-    wanted = [cell for cell in CELLS if words in cell.name.lower()]
-    cells: queue.SimpleQueue[Cell] = queue.SimpleQueue()
-    for cell in wanted:
-        if words or matrix.found.get(cell.name) != "":
-            cells.put(cell)
-    lanes = [threading.Thread(target=_lane, args=(cells, matrix)) for _ in range(LANES)]
-    for lane in lanes:
-        lane.start()
-    for lane in lanes:
-        lane.join()
+    wanted = [job for job in JOBS if words in job.lower() and (words or matrix.found.get(job) != "")]
+    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for job in wanted:
+        jobs.put(job)
+    with ThreadPoolExecutor(LANES) as pool:
+        lanes = [pool.submit(_lane, jobs, matrix) for _ in range(LANES)]
     TABLE.write_text(matrix.table() + "\n")
     print(matrix.table())
-    if len(matrix.found) == len(CELLS):
+    if matrix.found.keys() >= JOBS.keys():
         KEPT.unlink()
-    return int(any(matrix.found.values()))
+    for lane in lanes:
+        lane.result()
+    return int(any(matrix.found.get(job, "not run") for job in wanted))
 
 
 if __name__ == "__main__":
