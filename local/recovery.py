@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
@@ -67,7 +68,8 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
 
 def _end_plugins() -> None:
     """End plugins whose engine was killed: they would go on for minutes with what they were making."""
-    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
+    ours = ["ps", "-ww", "-U", str(os.getuid()), "-o", "pid=,args="]
+    listed = subprocess.run(ours, capture_output=True, text=True, check=True)
     for line in listed.stdout.splitlines():
         pid, _, arguments = line.strip().partition(" ")
         plugin = PLUGIN.search(arguments)
