@@ -6,7 +6,7 @@ import docker
 from docker.errors import DockerException
 
 from local import engine, gateway, install, recovery, stack, zone
-from local.machine import LocalError, Machine, forget, from_environment, remember
+from local.machine import STATE, LocalError, Machine, forget, from_environment, remember
 from local.smoke import smoke
 from local.steps import say
 
@@ -24,6 +24,7 @@ def _start_platform(machine: Machine) -> tuple[docker.DockerClient, str]:
 
 def _ready_stack(machine: Machine) -> docker.DockerClient:
     client, zone_id = _start_platform(machine)
+    recovery.mend_backend(STATE / "state")
     stack.prepare(machine)
     stack.configure(machine, zone=zone_id)
     recovery.recover(client, machine, zone=zone_id)

@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -20,6 +22,21 @@ PLUGIN = re.compile(r"(pulumi-resource-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P
 """A plugin's command line: its only argument is where its engine listens."""
 
 
+def mend_backend(folder: Path) -> None:
+    """Remove descriptions of the backend's files that were half written when the engine was killed.
+
+    The backend needs none, but reads nothing past a broken one: "failed to load checkpoint: EOF".
+    """
+    for description in folder.rglob("*.attrs"):
+        try:
+            json.loads(description.read_text())
+        except FileNotFoundError:  # of a lock that was just let go
+            continue
+        except ValueError:
+            say(f"Removing {description.name}, which a killed run had half written")
+            description.unlink(missing_ok=True)
+
+
 def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None:
     """Mend what a broken run left, so that the next begins from what the state says.
 
@@ -31,7 +48,8 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
     if not stack.exists(machine):
         return
     _end_plugins()
-    _unlock(machine)
+    if is_held(STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack):
+        return  # what isn't noted yet may be under way
     state = stack.exported(machine)
     deployment = state["deployment"]
     recorded = {resource["id"] for resource in deployment.get("resources") or [] if "id" in resource}
@@ -50,7 +68,8 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
 
 def _end_plugins() -> None:
     """End plugins whose engine was killed: they would go on for minutes with what they were making."""
-    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
+    ours = ["ps", "-ww", "-U", str(os.getuid()), "-o", "pid=,args="]
+    listed = subprocess.run(ours, capture_output=True, text=True, check=True)
     for line in listed.stdout.splitlines():
         pid, _, arguments = line.strip().partition(" ")
         plugin = PLUGIN.search(arguments)
@@ -68,10 +87,10 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _unlock(machine: Machine) -> None:
-    """Remove locks whose process on this machine has ended: it can't do it any more."""
-    folder = STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack
-    for lock in folder.glob("*.json"):
+def is_held(locks: Path) -> bool:
+    """Whether a run works on the stack of these locks. One whose process on this machine has ended is removed."""
+    held = False
+    for lock in locks.glob("*.json"):
         try:
             holder = json.loads(lock.read_text())
         except ValueError:  # the run was killed while it wrote this
@@ -80,6 +99,9 @@ def _unlock(machine: Machine) -> None:
             say(f"Removing the lock of a run that was killed (process {holder.get('pid')})")
             lock.unlink(missing_ok=True)
             lock.with_name(f"{lock.name}.attrs").unlink(missing_ok=True)
+        else:
+            held = True
+    return held
 
 
 def _remove_unrecorded(client: docker.DockerClient, machine: Machine, recorded: set[str]) -> None:

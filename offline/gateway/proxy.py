@@ -15,7 +15,7 @@ from yarl import URL
 from .answers import SERVER, TurnedAwayError
 from .balancer import Balancer, Peer
 from .plugins import Exchange, Plugins
-from .router import Match, Router, upstream_path
+from .router import Match, Router, tidied, upstream_path
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +109,8 @@ class Proxy:
             return answer
 
     def _admitted(self, request: web.Request, request_id: str) -> Exchange:
-        path = request.raw_path.partition("?")[0]
+        raw_path, mark, query = request.raw_path.partition("?")
+        path = tidied(raw_path)
         match = self._router.match(request.method, request.host, path, request.headers)
         if match is None:
             raise TurnedAwayError(404, "no Route matched with those values")
@@ -122,7 +123,7 @@ class Proxy:
         if match.service is None:
             raise TurnedAwayError(503, "no Service found with those values")
         up = _upstream_headers(request, match, request_id)
-        url = URL(upstream_path(match, path) + request.raw_path[len(path) :], encoded=True)
+        url = URL(upstream_path(match, path) + mark + query, encoded=True)
         exchange = Exchange(request, url, up, match.route, match.service)
         self._plugins.run(exchange)
         return exchange

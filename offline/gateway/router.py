@@ -97,3 +97,28 @@ def upstream_path(match: Match, path: str) -> str:
     if base.endswith("/"):
         return base if base == "/" or path.endswith("/") else base[:-1]
     return base + "/" if len(path) > 1 and path.endswith("/") else base
+
+
+_RESERVED = frozenset(b"!*'();:@&=+$,/?%#[]")
+_TO_ESCAPE = re.compile(rb"[^!#$&'()*+,/:;=?@\[\]A-Za-z0-9_.~%-]")
+
+
+def tidied(path: str) -> str:
+    """The path that routes are looked up by and that goes on (kong/tools/uri.lua, `normalize` and `escape`)."""
+    if not path.startswith("/"):
+        return path
+
+    def decoded(code: re.Match[bytes]) -> bytes:
+        number = int(code[1], 16)
+        return code[0].upper() if number in _RESERVED else bytes([number])
+
+    *folders, last = re.sub(rb"%([0-9A-Fa-f]{2})", decoded, path.encode()).split(b"/")
+    kept: list[bytes] = []
+    for part in [*folders, last]:
+        if part == b"..":
+            del kept[-1:]
+        elif part not in (b"", b"."):
+            kept.append(part)
+    end = b"/" if kept and last in (b"", b".", b"..") else b""
+    whole = b"/" + b"/".join(kept) + end
+    return _TO_ESCAPE.sub(lambda found: b"%%%02X" % found[0][0], whole).decode()

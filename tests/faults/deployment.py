@@ -28,6 +28,9 @@ DESTROY = "destroy --yes --refresh --run-program --skip-preview"
 PATIENCE_SECONDS = 200
 """After so long an engineer presses Ctrl-C."""
 
+GRACE_SECONDS = 10
+"""And after so long once more, which ends the engine at once."""
+
 PLUGINS = {
     "docker": r"pulumi-resource-docker|offline\.docker_plugin",
     "kong": r"pulumi-resource-kong|infra\.kong",
@@ -90,11 +93,12 @@ class Deployment(Clone):
             self.running = subprocess.Popen(
                 ["bash", "-c", command], cwd=self.folder, env=self.environment(), stdout=log, stderr=log, text=True
             )
-            try:
-                self.running.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.running.send_signal(signal.SIGINT)
-                self.running.wait(PATIENCE_SECONDS)
+            for patience in (PATIENCE_SECONDS, GRACE_SECONDS, PATIENCE_SECONDS):
+                try:
+                    self.running.wait(patience)
+                    break
+                except subprocess.TimeoutExpired:
+                    self.running.send_signal(signal.SIGINT)
             log.seek(0)
             return log.read()
 

