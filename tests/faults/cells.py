@@ -1,8 +1,8 @@
 """The matrix: every outside call of an `up`, and what may go wrong with it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import uuid4
 
 from tests.faults.deployment import DESTROY, UP, Deployment
 from tests.faults.proxy import Exchange, Fault
@@ -131,7 +131,8 @@ class Cell:
         """From nothing, through the fault, to nothing. Raises `CellError`."""
         if self.step.update:
             deployment.make("up")
-            deployment.set("hostname", f"x{uuid4().hex[:6]}.fountain.coach")
+            # Each name comes after those before: moto refuses to make one again while a later one is there.
+            deployment.set("hostname", f"x{time.time():.0f}.fountain.coach")
             deployment.change_service()
         said = self.break_up(deployment)
         converge(deployment, said)
