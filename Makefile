@@ -26,7 +26,7 @@ test: setup ## lint, types and all tests; starts what it needs and stops it agai
 	.venv/bin/mypy
 	.venv/bin/bandit -q -r service
 	.venv/bin/zizmor -q --offline --no-progress .github
-	.venv/bin/python -m pytest --durations=5
+	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5
 
 fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=20000
 	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000)

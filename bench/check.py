@@ -17,7 +17,8 @@ from pathlib import Path
 from bench.subjects import start_peer
 from bench.tools import need
 from local.machine import ROOT, LocalError
-from tests.service.processes import Process, free_port, service_environment
+from tests.ports import free_port
+from tests.service.processes import Process, service_environment
 
 BASELINE = Path(__file__).with_name("baseline.json")
 TOLERANCE = 0.05

@@ -10,7 +10,8 @@ from pathlib import Path
 import requests
 from sqlalchemy import create_engine, text
 
-from tests.service.processes import Process, free_port
+from tests.ports import free_port
+from tests.service.processes import Process
 
 SERVICE, PLAIN, ORIGINAL, BARE = "service", "bench.plain", "bench.original", "bench.bare"
 SESSIONS = 1_000_000

@@ -100,7 +100,10 @@ def is_process(pid: int, word: str) -> bool:
     """Whether a process runs whose command line has this word: a pid alone may have been given away since."""
     if pid <= 0:
         return False
-    listed = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    # -ww: in an environment with COLUMNS ps would cut the line.
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return word in listed.stdout
 
 

@@ -14,7 +14,8 @@ from infra.plugin import PluginError
 from infra.props import UNKNOWN, Failure, Props
 from tests.infra.kong_entities import checked, live, made, urn
 from tests.infra.test_kong_fields import Peers
-from tests.offline.peers import Gateway, free_port
+from tests.offline.peers import Gateway
+from tests.ports import free_port
 
 MINE = urn("KongService", "mine")
 

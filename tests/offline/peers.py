@@ -16,15 +16,10 @@ from uuid import uuid4
 
 import requests
 
+from tests.ports import free_port
+
 Json = Any  # what JSON, a header or an option may be
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Gateway:

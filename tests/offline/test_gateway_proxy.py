@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.offline.peers import Gateway, Site, Upstream, free_port, wait_until
+from tests.offline.peers import Gateway, Site, Upstream, wait_until
+from tests.ports import free_port
 
 
 def test_a_request_without_a_route_is_404_in_kongs_words(gateway: Gateway) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from tests.service.processes import free_port
+from tests.ports import free_port
 
 _START_SECONDS = 20
 

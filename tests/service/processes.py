@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import requests
 
+from tests.ports import free_port
+
 _ROOT = Path(__file__).parents[2]
 _PEER = Path(__file__).with_name("sequence_peer.py")
 _END_SECONDS = 15
@@ -133,10 +135,3 @@ def running(process: P) -> Iterator[P]:
         yield process
     finally:
         process.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -17,7 +17,7 @@ import requests
 import yaml
 
 from local.machine import ROOT
-from tests.offline.peers import free_port
+from tests.ports import free_port
 
 HOSTNAME = "sessioncontext.fountain.coach"
 NEVER_SECONDS = 300

@@ -7,7 +7,7 @@ import time
 from getpass import getuser
 from pathlib import Path
 
-from tests.offline.peers import free_port
+from tests.ports import free_port
 
 START_SECONDS = 10
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import requests
 
-from tests.offline.peers import free_port
+from tests.ports import free_port
 from tests.stack.clone import HOSTNAME, Clone, copy_of_project, eventually
 
 NO_CHANGE = "preview --expect-no-changes --refresh"
