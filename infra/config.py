@@ -8,7 +8,6 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime
 
-from infra import tls
 from infra.values import (
     WrongValueError,
     database_url,
@@ -214,6 +213,8 @@ def _gateway(read: _Reader) -> dict[str, Any]:
 def _certificate(read: _Reader, hostname: str | None) -> dict[str, Any]:
     certificate, key = read.secret("tlsCertificate"), read.secret("tlsKey")
     if certificate and key and hostname:
+        from infra import tls  # cryptography takes as long to load as a tenth of a preview
+
         read.wrong += tls.mistakes(certificate, key, hostname)
     elif certificate or key:
         read.wrong.append("tlsCertificate and tlsKey go together: set both or neither")
