@@ -18,17 +18,14 @@ def deploy() -> None:
     stack = config.load()
     found = look_up(stack.hosted_zone_id, stack.hostname)
     on_docker = pulumi.ResourceOptions(providers=[docker.Provider("docker", host=stack.docker_host)])
-    in_kong = pulumi.ResourceOptions(
-        providers=[
-            KongProvider(
-                "kong",
-                admin_url=stack.kong_admin_url,
-                token=stack.kong_admin_token,
-                token_header=stack.kong_admin_token_header,
-                adopt=stack.adopt_in_kong,
-            )
-        ]
+    kong = KongProvider(
+        "kong",
+        admin_url=stack.kong_admin_url,
+        token=stack.kong_admin_token,
+        token_header=stack.kong_admin_token_header,
+        adopt=stack.adopt_in_kong,
     )
+    kong.require()
 
     image = Image(NAME, base_image=stack.base_image, opts=on_docker)
     host = DockerHost(
@@ -57,7 +54,7 @@ def deploy() -> None:
             certificate_key=stack.tls_key,
         ),
         containers=host.addresses,
-        opts=in_kong,
+        opts=pulumi.ResourceOptions(providers=[kong]),
     )
     dns = DnsRecord(
         NAME,

@@ -53,6 +53,11 @@ class Kong:
                 self._warn(f"{error} This preview goes on without what Kong itself would say.")
             return None
 
+    def require(self, _: Props) -> Props:
+        """Nothing, when its entities can be changed; PluginError with the reason why not."""
+        self.do(lambda api: api.require_database())
+        return {}
+
     def _first(self) -> bool:
         with self._lock:
             first, self._told = not self._told, True

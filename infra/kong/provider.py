@@ -91,6 +91,7 @@ def main() -> None:
                 "kong:index:KongSni": KongEntity(kong, SNI),
             },
             kong.configure,
+            {"kong:index:require": kong.require},
         ),
         VERSION,
     )

@@ -42,6 +42,15 @@ class KongProvider(pulumi.ProviderResource):
         props = {"adminUrl": admin_url, "token": token, "tokenHeader": token_header, "adopt": adopt}
         super().__init__("kong", resource_name, props, opts)
 
+    def require(self) -> None:
+        """Raises `pulumi.RunError` in an `up` when Kong can't be changed: before anything else is made for it."""
+        if pulumi.runtime.is_dry_run():
+            return  # a preview goes on without Kong
+        try:
+            pulumi.runtime.invoke("kong:index:require", {}, pulumi.InvokeOptions(provider=self))
+        except Exception as error:  # the SDK has no narrower one for a function of a provider
+            raise pulumi.RunError(str(error).rpartition(" returned an error: ")[2]) from error
+
 
 class _KongResource(pulumi.CustomResource, Generic[_Args]):
     def __init__(self, resource_name: str, args: _Args, opts: pulumi.ResourceOptions | None = None) -> None:

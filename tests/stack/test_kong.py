@@ -1,0 +1,108 @@
+"""Kong's entities through the real engine: import, drift, an Admin API that is down, and what is taken over."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.offline.peers import free_port
+from tests.stack.clone import Clone
+
+CANARY = "canary-of-an-imported-key"
+UP = "up --yes --skip-preview"
+SAME = "preview --refresh --run-program --expect-no-changes"
+
+
+@pytest.fixture
+def config(clone: Clone) -> Iterator[Clone]:
+    """The clone, whose config a test may change."""
+    good = clone.file.read_text()
+    yield clone
+    clone.file.write_text(good)
+    clone.pulumi(UP)
+
+
+def made(clone: Clone, path: str, **fields: object) -> str:
+    """The id of what is made by hand."""
+    answer = requests.post(clone.admin + path, json=fields, timeout=10)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def in_state(clone: Clone, resource: str) -> dict[str, object]:
+    resources = json.loads(clone.pulumi("stack export"))["deployment"]["resources"]
+    found: dict[str, object] = next(one for one in resources if one["urn"].endswith(resource))
+    return found
+
+
+def test_what_was_made_by_hand_is_imported_and_its_key_is_nowhere_in_the_clear(config: Clone) -> None:
+    clone = config
+    upstream = made(clone, "/upstreams", name="by.hand", slots=500)
+    made(clone, "/consumers", username="ann")
+    key = made(clone, "/consumers/ann/key-auth", key=CANARY)
+    provider = f"kong={in_state(clone, 'pulumi:providers:kong::kong')['urn']}"
+    options = f"--provider {provider} --generate-code=false --protect=false --yes"
+    told = clone.pulumi(f"import kong:index:KongUpstream hand by.hand {options}")
+    told += clone.pulumi(f"import kong:index:KongKey ann ann/{key} {options}")
+    assert CANARY not in told + clone.pulumi("stack export")
+    assert in_state(clone, "KongUpstream::hand")["id"] == upstream
+    assert '"slots": 500' in json.dumps(in_state(clone, "KongUpstream::hand")["inputs"])
+    assert '"ciphertext"' in json.dumps(in_state(clone, "KongKey::ann")["inputs"])
+    clone.pulumi(UP)  # the program says nothing of them, so they go
+    assert "Not found" in clone.kong("/upstreams/by.hand")["message"]
+    assert clone.kong("/consumers/ann/key-auth")["data"] == []
+    requests.delete(clone.admin + "/consumers/ann", timeout=10)
+
+
+def test_what_was_changed_by_hand_is_seen_and_mended(clone: Clone) -> None:
+    service = f"/services/{clone.outputs()['kong']['service']}"
+    plugin = next(one for one in clone.kong(f"{service}/plugins")["data"] if one["name"] == "correlation-id")
+    requests.patch(clone.admin + service, json={"read_timeout": 5}, timeout=10)
+    config = {"config": {"header_name": "X-Other"}}
+    requests.patch(f"{clone.admin}/plugins/{plugin['id']}", json=config, timeout=10)
+    told = clone.pulumi("refresh --yes --skip-preview --diff")
+    assert "read_timeout" in told
+    assert '"X-Other"' in told
+    clone.pulumi(UP)
+    assert clone.kong(service)["read_timeout"] == 60000
+    assert clone.kong(f"/plugins/{plugin['id']}")["config"]["header_name"] == "X-Request-ID"
+    clone.pulumi(SAME)
+
+
+def test_a_kong_that_is_down_is_a_warning_in_a_preview_and_stops_an_up(config: Clone) -> None:
+    clone = config
+    good = clone.file.read_text()
+    before = clone.containers()
+    clone.set("kongAdminUrl", f"http://127.0.0.1:{free_port()}")
+    clone.set("replicas", 2)
+    told = clone.pulumi("preview")
+    assert told.partition("Diagnostics:")[2].count("Kong's Admin API does not answer") == 1
+    told = clone.pulumi(UP, fails=True)
+    assert "Check kongAdminUrl, and that Kong runs there." in told
+    assert "Traceback" not in told
+    assert clone.containers() == before, "containers were made although Kong is down"
+    assert clone.request("GET", "/sessions").status_code == 200
+    clone.file.write_text(good)
+    clone.pulumi(UP)
+    clone.pulumi(SAME)
+
+
+def test_what_is_in_the_way_stops_the_preview_with_its_id_until_it_is_adopted(config: Clone) -> None:
+    clone = config
+    service = {"id": clone.outputs()["kong"]["service"]}
+    theirs = made(clone, "/plugins", name="rate-limiting", service=service, config={"minute": 7})
+    clone.set("requestsPerMinute", 100000)
+    told = clone.pulumi("preview", fails=True)
+    assert theirs in told
+    assert "pulumi config set kong:adopt true" in told
+    assert clone.kong(f"/plugins/{theirs}")["config"]["minute"] == 7
+    clone.pulumi("config set kong:adopt true")
+    clone.pulumi(UP)
+    taken = clone.kong(f"/plugins/{theirs}")
+    assert taken["config"]["minute"] == 100000
+    assert f"stack:{clone.stack}" in taken["tags"]
+    clone.pulumi("config rm kong:adopt")
+    clone.pulumi(UP)
+    clone.pulumi(SAME)
+    assert clone.kong(f"/plugins/{theirs}")["tags"] == taken["tags"]
