@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.offline.peers import free_port
+from tests.ports import free_port
 from tests.stack.clone import Clone
 
 CANARY = "canary-of-an-imported-key"
