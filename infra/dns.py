@@ -68,6 +68,9 @@ class DnsRecord(pulumi.ComponentResource):
     before: pulumi.Output[list[RecordSet]]
     """What the name said before the stack made or took over its record; it stays as it was."""
 
+    is_free: pulumi.Resource
+    """What waits for this is not made when the name is somebody else's."""
+
     def __init__(
         self,
         name: str,
@@ -79,7 +82,6 @@ class DnsRecord(pulumi.ComponentResource):
         adopt: bool,
         found: list[RecordSet],
         protect: bool,
-        after: pulumi.Resource,
     ) -> None:
         super().__init__("session-context:index:DnsRecord", name)
         others = [record for record in found if not is_plain(record, addresses, ttl)]
@@ -89,32 +91,42 @@ class DnsRecord(pulumi.ComponentResource):
                 raise pulumi.RunError(reason)
 
         # The engine calls it before it creates, so never for a record that is this stack's.
-        # The stash waits for nothing, so a name that is taken stops the run before the rest is made.
         guard = pulumi.ResourceHook(f"{name}-is-free", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
-        hooks = pulumi.ResourceHookBinding(before_create=[guard])
-        before = pulumi.Stash(
+        self._options = pulumi.ResourceOptions(
+            parent=self, protect=protect, hooks=pulumi.ResourceHookBinding(before_create=[guard])
+        )
+        # All else waits for it, so a name that is taken stops the run before anything is made.
+        self.is_free = pulumi.Stash(
             f"{hostname}-before",
             input=others,
-            opts=pulumi.ResourceOptions(parent=self, protect=protect, hooks=hooks, ignore_changes=["input"]),
+            opts=pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(ignore_changes=["input"])),
         )
-        self.before = before.output
-        self.record = aws.route53.Record(
-            name,
-            zone_id=zone_id,
-            name=hostname,
-            type=aws.route53.RecordType.A,
-            ttl=ttl,
-            records=addresses,
-            # Route 53 itself refuses the create else, should somebody make one after the look.
-            allow_overwrite=bool(found),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=protect,
-                hooks=hooks,
-                custom_timeouts=TIMEOUTS,
-                depends_on=[before, after],
-                # It counts on create only, and says another thing once the record is there.
-                ignore_changes=["allowOverwrite"],
-            ),
-        )
+        self.before = self.is_free.output
+
+        def make_record(after: pulumi.Resource) -> aws.route53.Record:
+            return aws.route53.Record(
+                name,
+                zone_id=zone_id,
+                name=hostname,
+                type=aws.route53.RecordType.A,
+                ttl=ttl,
+                records=addresses,
+                # Route 53 itself refuses the create else, should somebody make one after the look.
+                allow_overwrite=bool(found),
+                opts=pulumi.ResourceOptions.merge(
+                    self._options,
+                    pulumi.ResourceOptions(
+                        custom_timeouts=TIMEOUTS,
+                        depends_on=[self.is_free, after],
+                        # It counts on create only, and says another thing once the record is there.
+                        ignore_changes=["allowOverwrite"],
+                    ),
+                ),
+            )
+
+        self._make_record = make_record
+
+    def point(self, after: pulumi.Resource) -> None:
+        """Make the record, once there is something for it to lead to."""
+        self.record = self._make_record(after)
         self.register_outputs({"name": self.record.name, "addresses": self.record.records})

@@ -45,7 +45,9 @@ class Image(pulumi.ComponentResource):
     built: pulumi.Resource
     """What a container must wait for."""
 
-    def __init__(self, name: str, *, base_image: str, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self, name: str, *, base_image: str, after: pulumi.Resource, opts: pulumi.ResourceOptions
+    ) -> None:
         super().__init__("session-context:index:Image", name, None, opts)
         self.reference = f"{REPOSITORY}:{content_hash(ROOT, base_image)[:TAG_DIGITS]}"
         self.built = docker.Image(
@@ -58,6 +60,6 @@ class Image(pulumi.ComponentResource):
             ),
             build_on_preview=False,
             skip_push=True,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
         )
         self.register_outputs({"reference": self.reference})

@@ -27,7 +27,17 @@ def deploy() -> None:
     )
     kong.require()
 
-    image = Image(NAME, base_image=stack.base_image, opts=on_docker)
+    dns = DnsRecord(
+        NAME,
+        hostname=stack.hostname,
+        zone_id=stack.hosted_zone_id,
+        addresses=stack.gateway_addresses,
+        ttl=stack.ttl,
+        adopt=stack.adopt_record,
+        found=found,
+        protect=stack.protect,
+    )
+    image = Image(NAME, base_image=stack.base_image, after=dns.is_free, opts=on_docker)
     host = DockerHost(
         NAME,
         image=image,
@@ -56,17 +66,7 @@ def deploy() -> None:
         containers=host.addresses,
         opts=pulumi.ResourceOptions(providers=[kong]),
     )
-    dns = DnsRecord(
-        NAME,
-        hostname=stack.hostname,
-        zone_id=stack.hosted_zone_id,
-        addresses=stack.gateway_addresses,
-        ttl=stack.ttl,
-        adopt=stack.adopt_record,
-        found=found,
-        protect=stack.protect,
-        after=gateway,
-    )
+    dns.point(after=gateway)
 
     pulumi.export("url", f"https://{stack.hostname}")
     pulumi.export("image", image.reference)
