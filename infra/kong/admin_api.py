@@ -1,5 +1,6 @@
 """Kong's Admin API over HTTP: requests and its errors in plain words. It knows nothing of Pulumi."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -80,6 +81,7 @@ class AdminApi:
         self._has_database: bool | None = None
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy for the outside world has no business here
+        self._http.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # an authority of one's own has
         self._wait = wait
         for scheme in ("http://", "https://"):
             self._http.mount(scheme, HTTPAdapter(pool_maxsize=64))
