@@ -1,17 +1,20 @@
 """Kong's Admin API over HTTP: requests and its errors in plain words. It knows nothing of Pulumi."""
 
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 Json = dict[str, Any]
 
-TIMEOUT_SECONDS = (3.0, 8.0)  # to connect, and between two bytes of an answer
-RETRIES = 3  # with these times and pauses a call ends within 46 s, whatever Kong does
+TIMEOUT_SECONDS = (2.5, 6.5)  # to connect, and between two bytes of an answer
+RETRIES = 3  # with these times and pauses a call to a Kong that is silent ends within 40 s
 BACKOFF_SECONDS = 0.3
 ASK_AGAIN = (500, 502, 503, 504)
 
@@ -19,7 +22,7 @@ ASK_AGAIN = (500, 502, 503, 504)
 class AdminApiError(Exception):
     """The Admin API did not do what was asked.
 
-    ├── AdminApiUnreachableError   nothing answers, or nothing that is a Kong
+    ├── AdminApiUnreachableError   nothing answers, or nothing that is a Kong, or one that is broken
     ├── AdminApiDeniedError        the token is missing or wrong
     ├── ReadOnlyKongError          a Kong without a database can't be changed entity by entity
     ├── NameTakenError             another entity has the name already
@@ -28,7 +31,7 @@ class AdminApiError(Exception):
 
 
 class AdminApiUnreachableError(AdminApiError):
-    """Nothing answers, or nothing that is a Kong."""
+    """Nothing answers, or nothing that is a Kong, or one that is broken: without its database, for example."""
 
 
 class AdminApiDeniedError(AdminApiError):
@@ -61,22 +64,27 @@ DBLESS = 12  # kong/db/errors.lua: operation unsupported
 
 
 class AdminApi:
-    """One Kong. Calls are repeated on lost connections and on 5xx: all of them may safely be."""
+    """One Kong. Calls are repeated on lost connections and on 5xx, so a `post` may find what it has made itself.
 
-    def __init__(self, url: str, *, token: str | None = None, token_header: str = "Kong-Admin-Token") -> None:  # noqa: S107
+    `wait` is called between two tries, with seconds; what it raises ends the call.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        token_header: str = "Kong-Admin-Token",  # noqa: S107 - a header's name
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._url = url.rstrip("/")
         self._has_database: bool | None = None
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy for the outside world has no business here
-        retry = Retry(
-            total=RETRIES,
-            backoff_factor=BACKOFF_SECONDS,
-            status_forcelist=ASK_AGAIN,
-            allowed_methods=None,
-            raise_on_status=False,
-        )
+        self._http.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # an authority of one's own has
+        self._wait = wait
         for scheme in ("http://", "https://"):
-            self._http.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=64))
+            self._http.mount(scheme, HTTPAdapter(pool_maxsize=64))
         if token:
             self._http.headers[token_header] = token
 
@@ -126,9 +134,7 @@ class AdminApi:
     def _call(self, method: str, path: tuple[str, ...], body: Json | None = None, query: str = "") -> Json | None:
         where = "/" + "/".join(quote(part, safe=":") for part in path)
         try:
-            answer = self._http.request(
-                method, self._url + where + query, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False
-            )
+            answer = self._ask(method, self._url + where + query, body)
         except requests.RequestException as error:
             raise AdminApiUnreachableError(
                 f"Kong's Admin API does not answer at {self._url}: {_reason(error)}. "
@@ -151,6 +157,17 @@ class AdminApi:
             return None
         raise self._error(f"{method} {where}", answer.status_code, content)
 
+    def _ask(self, method: str, url: str, body: Json | None) -> requests.Response:
+        """The answer, after as many tries as it takes. The pauses are ours alone: no Retry-After prolongs them."""
+        once = partial(self._http.request, method, url, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+        for attempt in range(RETRIES):
+            with suppress(requests.RequestException):
+                answer = once()
+                if answer.status_code not in ASK_AGAIN:
+                    return answer
+            self._wait(BACKOFF_SECONDS * 2**attempt)
+        return once()
+
     def _error(self, call: str, status: int, content: Json) -> AdminApiError:
         message = content.get("message", "no message")
         code = content.get("code", 0)
@@ -165,6 +182,8 @@ class AdminApi:
             return NameTakenError(f"{call}: {message}")
         if status == requests.codes.bad_request:
             return InvalidEntityError(f"{call}: {message}", code, content.get("fields") or {})
+        if status >= requests.codes.internal_server_error:
+            return AdminApiUnreachableError(f"{call}: Kong answered {status}: {message}.")
         return AdminApiError(f"{call}: Kong answered {status}: {message}")
 
 

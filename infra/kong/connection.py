@@ -5,7 +5,7 @@ from threading import Lock
 from typing import TypeVar
 
 from infra.kong.admin_api import AdminApi, AdminApiError, AdminApiUnreachableError
-from infra.plugin import PluginError, warn
+from infra.plugin import PluginError, pause, warn
 from infra.props import UNKNOWN, Props
 
 _Answer = TypeVar("_Answer")
@@ -27,7 +27,7 @@ class Kong:
         if url != UNKNOWN and not str(url).startswith(("http://", "https://")):
             raise PluginError(f"the Kong provider's adminUrl must be a http:// or https:// URL, not {url!r}")
         header = config.get("tokenHeader") or "Kong-Admin-Token"
-        self._api = AdminApi(str(url), token=config.get("token"), token_header=header)
+        self._api = AdminApi(str(url), token=config.get("token"), token_header=header, wait=pause)
         self.adopt = config.get("adopt") in (True, "true")  # the SDK writes a provider's inputs as strings
 
     def do(self, call: Callable[[AdminApi], _Answer]) -> _Answer:
@@ -52,6 +52,8 @@ class Kong:
             if self._first():
                 self._warn(f"{error} This preview goes on without what Kong itself would say.")
             return None
+        except AdminApiError as error:
+            raise PluginError(str(error)) from error
 
     def require(self, _: Props) -> Props:
         """Nothing, when its entities can be changed; PluginError with the reason why not."""

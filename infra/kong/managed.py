@@ -33,11 +33,16 @@ class KongEntity(Resource):
         schema = self._entity.schema
         if schema is None or not is_known(filled):
             return filled, []
-        try:
-            self._kong.ask(lambda api: api.post("schemas", schema, "validate", body=self._document(filled)))
-        except InvalidEntityError as error:
-            return filled, [Failure(field, reason) for field, reason in error.mistakes()]
-        return filled, []
+        document = self._document(filled)
+
+        def validate(api: AdminApi) -> list[Failure]:
+            try:
+                api.post("schemas", schema, "validate", body=document)
+            except InvalidEntityError as error:
+                return [Failure(field, reason) for field, reason in error.mistakes()]
+            return []
+
+        return filled, self._kong.ask(validate) or []
 
     def create(self, urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
         identity = [inputs[name] for name in self._entity.identity]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra.kong.admin_api import AdminApi, Json
+from infra.kong.admin_api import AdminApi, InvalidEntityError, Json, NameTakenError
 from infra.kong.connection import Kong
 from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.kong.fields import defaults_of
@@ -20,7 +20,15 @@ class KongTarget(KongEntity):
 
     def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
         put = api.put(*path, object_id, body=document)
-        return put or api.post(*path, body=document | {"id": object_id})
+        if put is not None:
+            return put
+        try:
+            return api.post(*path, body=document | {"id": object_id})
+        except (InvalidEntityError, NameTakenError):
+            # A POST whose answer was lost is repeated, and finds what it has made itself.
+            if put := api.put(*path, object_id, body=document):
+                return put
+            raise
 
     def delete(self, object_id: str, state: Props) -> None:
         super().delete(object_id, state)

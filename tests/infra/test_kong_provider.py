@@ -1,14 +1,9 @@
 """The Kong provider against an Admin API over HTTP: what each verb does, and what it says when it can't."""
 
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from infra.kong import admin_api
 from infra.kong.connection import Kong
 from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.kong.fields import Entity
@@ -17,6 +12,7 @@ from infra.kong.ownership import entity_id
 from infra.kong.provider import KongTarget
 from infra.plugin import PluginError
 from infra.props import UNKNOWN, Props
+from tests.faults.proxy import Exchange, FaultProxy
 from tests.infra.kong_entities import checked, live, made, urn
 from tests.offline.peers import Gateway
 
@@ -101,6 +97,28 @@ def test_a_target_is_made_once_changed_in_place_and_moved_by_another(kong: Kong,
     assert [row["target"] for row in rows] == ["b.example:8080"]
 
 
+def test_a_target_whose_answer_was_lost_is_made_once(gateway: Gateway) -> None:
+    upstream = gateway.made("POST", "/upstreams", {"name": uuid4().hex})["id"]
+    lost: list[bytes] = []
+
+    def loses_the_first(exchange: Exchange) -> None:
+        if lost:
+            return exchange.pass_on()
+        lost.append(exchange.forward())
+        return exchange.drop()
+
+    host, _, port = gateway.admin.removeprefix("http://").partition(":")
+    proxy = FaultProxy(("127.0.0.1", 0), (host, int(port)))
+    proxy.arm("POST /upstreams", loses_the_first)
+    kong = Kong()
+    kong.configure({"adminUrl": f"http://127.0.0.1:{proxy.port}"})
+    object_id, _ = made(KongTarget(kong, TARGET), "KongTarget", {"upstream": upstream, "target": "a.example:80"})
+    proxy.close()
+    assert b" 201 " in lost[0]
+    rows = gateway.call("GET", f"/upstreams/{upstream}/targets").json()["data"]
+    assert [row["id"] for row in rows] == [object_id]
+
+
 @pytest.mark.parametrize(
     ("entity", "inputs", "named"),
     [
@@ -142,83 +160,3 @@ def test_what_a_preview_can_not_know_is_not_judged() -> None:
     filled, failures = TARGET.complete({"upstream": UNKNOWN, "target": UNKNOWN})
     assert failures == []
     assert filled["target"] == UNKNOWN
-
-
-class _Answers(BaseHTTPRequestHandler):
-    """Answers what the test says, and keeps what it was asked."""
-
-    server: "_Server"
-
-    def do_GET(self) -> None:
-        self.server.asked.append(dict(self.headers))
-        status, body = self.server.answers.pop(0) if self.server.answers else (200, b'{"id": "x"}')
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:  # noqa: ANN401 - the base class's own
-        """Keep quiet."""
-
-
-class _Server(ThreadingHTTPServer):
-    asked: list[dict[str, str]]
-    answers: list[tuple[int, bytes]]
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Server]:
-    """An HTTP server that is no Kong."""
-    monkeypatch.setattr(admin_api, "BACKOFF_SECONDS", 0.01)
-    server = _Server(("127.0.0.1", 0), _Answers)
-    server.asked, server.answers = [], []
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def api(server: _Server, **more: str) -> admin_api.AdminApi:
-    return admin_api.AdminApi(f"http://127.0.0.1:{server.server_port}", **more)
-
-
-def test_an_admin_api_that_recovers_is_asked_again(server: _Server) -> None:
-    server.answers = [(503, b"{}"), (502, b"<html>")]
-    assert api(server).get("services", "x") == {"id": "x"}
-    assert len(server.asked) == 3
-
-
-def test_an_admin_api_that_stays_broken_is_an_error(server: _Server) -> None:
-    server.answers = [(500, b'{"message": "An unexpected error occurred"}')] * 20
-    with pytest.raises(admin_api.AdminApiError, match="500: An unexpected error"):
-        api(server).get("services", "x")
-
-
-def test_what_is_no_kong_is_said_to_be_none(server: _Server) -> None:
-    server.answers = [(200, b"<html>welcome</html>")]
-    with pytest.raises(admin_api.AdminApiUnreachableError, match=r"no Kong Admin API.*kongAdminUrl"):
-        api(server).get("services", "x")
-
-
-def test_an_admin_api_that_is_down_says_what_to_check(server: _Server) -> None:
-    closed = admin_api.AdminApi("http://127.0.0.1:9")
-    with pytest.raises(admin_api.AdminApiUnreachableError, match="kongAdminUrl"):
-        closed.get("services", "x")
-    assert server.asked == []
-
-
-def test_the_token_goes_in_its_header_and_not_into_messages(server: _Server) -> None:
-    server.answers = [(401, b'{"message": "Unauthorized"}')]
-    with pytest.raises(admin_api.AdminApiDeniedError, match="kongAdminToken") as caught:
-        api(server, token="canary-4711", token_header="X-Token").get("services", "x")  # noqa: S106 - a canary
-    assert server.asked[0]["X-Token"] == "canary-4711"
-    assert "canary-4711" not in str(caught.value)
-
-
-def test_a_kong_without_a_database_is_told_from_other_errors(server: _Server) -> None:
-    body = b'{"code": 12, "name": "operation unsupported", "message": "cannot create"}'
-    server.answers = [(405, body)]
-    with pytest.raises(admin_api.ReadOnlyKongError, match="without a database"):
-        api(server).get("services", "x")
