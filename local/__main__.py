@@ -37,13 +37,14 @@ def up(machine: Machine) -> None:
     stack.up(machine)
     smoke(machine)
     hostname = stack.outputs(machine)["record"]["name"]
+    key = " -H 'apikey: KEY'" if stack.key(machine) else ""
     stand_ins = [*install.stand_ins(), "moto for Route 53"]
     if gateway.is_stand_in(client, machine):
         stand_ins.append("offline/gateway for Kong")
     url = f"http://127.0.0.1:{machine.proxy_port}"
     say(f"The API is up at {url} for the host {hostname}. Try:")
     print(
-        f"\n  curl -i -H 'Host: {hostname}' -H 'Content-Type: application/json' \\\n"
+        f"\n  curl -i -H 'Host: {hostname}'{key} -H 'Content-Type: application/json' \\\n"
         f'       -d \'{{"userId": 1, "context": "hello"}}\' {url}/sessions\n\n'
         f"Stand-ins in use: {', '.join(stand_ins)}.\n"
         "To go on with plain `pulumi preview`, `pulumi up` and so on: . ./activate\n"

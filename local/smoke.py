@@ -9,18 +9,31 @@ from local.machine import LocalError, Machine
 from local.steps import say, step
 
 LIVE_SECONDS = 30
+NOT_SERVED = {"redirect": requests.codes.permanent_redirect, "refuse": requests.codes.upgrade_required}
+"""What a request over plain HTTP gets, by the stack's `plainHttp`."""
+
 NO_ROUTE = "no Route matched with those values"
 
 
 def smoke(machine: Machine) -> None:
-    """Create a session and list it by Host name; another host must get Kong's own 404. Raises `LocalError`."""
+    """Create a session and list it by Host name; another host must get Kong's own 404. Raises `LocalError`.
+
+    Where the stack has the route for HTTPS alone, plain HTTP must be turned away; the gateway of this machine
+    publishes no other port.
+    """
     url = f"http://127.0.0.1:{machine.proxy_port}"
     hostname = stack.outputs(machine)["record"]["name"]
-    mine, other = {"Host": hostname}, {"Host": "other.example"}
+    mine, other = {"Host": hostname, **stack.key(machine)}, {"Host": "other.example"}
     context = f"made by the smoke test at {time.time():.0f}"
     try:
         with step(f"A request through the gateway, for {hostname}"):
-            _wait_until_live(f"{url}/sessions", mine)
+            first = _when_live(f"{url}/sessions", mine)
+            turned_away = NOT_SERVED.get(stack.plain_http(machine))
+            if turned_away:
+                if first.status_code != turned_away:
+                    raise LocalError(f"plain HTTP got {first.status_code} {first.text} instead of {turned_away}")
+                say(f"Plain HTTP gets {turned_away}, as plainHttp says; HTTPS has no port on this machine")
+                return
             made = requests.post(
                 f"{url}/sessions", json={"userId": 1, "context": context}, headers=mine, timeout=30
             )
@@ -37,13 +50,13 @@ def smoke(machine: Machine) -> None:
     say(f"Session {made.json()['sessionId']} was created and listed; another host gets Kong's 404")
 
 
-def _wait_until_live(url: str, headers: dict[str, str]) -> None:
-    """Kong makes changes live within a few seconds, not at once."""
+def _when_live(url: str, headers: dict[str, str]) -> requests.Response:
+    """The first answer that is the route's: Kong makes changes live within a few seconds, not at once."""
     deadline = time.monotonic() + LIVE_SECONDS
-    while requests.get(url, headers=headers, timeout=30).status_code in (
-        requests.codes.not_found,
-        requests.codes.service_unavailable,
-    ):
+    while True:
+        answer = requests.get(url, headers=headers, allow_redirects=False, timeout=30)
+        if answer.status_code not in (requests.codes.not_found, requests.codes.service_unavailable):
+            return answer
         if time.monotonic() > deadline:
             raise LocalError(f"the route is not live {LIVE_SECONDS} s after `pulumi up`")
         time.sleep(0.2)

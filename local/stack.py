@@ -50,8 +50,7 @@ def configure(machine: Machine, *, zone: str) -> None:
         f"{PROJECT}:network": machine.platform,
         "aws:endpoints": [{"route53": f"http://127.0.0.1:{machine.dns_port}"}],
     }
-    file = _file(machine)
-    config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    file, config = _file(machine), _config(machine)
     for key, value in wanted.items():
         if config.get(key) == value:
             continue
@@ -60,6 +59,35 @@ def configure(machine: Machine, *, zone: str) -> None:
             pulumi("config", "set", "--path", f"{key}[0].route53", value[0]["route53"], log="config-set")
         else:
             pulumi("config", "set", key, value, log="config-set")
+
+
+def _config(machine: Machine) -> dict[str, Any]:
+    """What the stack's file sets, its secrets encrypted."""
+    config: dict[str, Any] = (yaml.safe_load(_file(machine).read_text()) or {}).get("config") or {}
+    return config
+
+
+def plain_http(machine: Machine) -> str:
+    """What the stack's route gives a request over plain HTTP: serve, redirect or refuse."""
+    return str(_config(machine).get(f"{PROJECT}:plainHttp") or "serve")
+
+
+def key(machine: Machine) -> dict[str, str]:
+    """The header that lets one of the stack's consumers in; none where nobody needs a key."""
+    if str(_config(machine).get(f"{PROJECT}:keyAuth")).lower() != "true":
+        return {}
+    # Not by `run`, which writes what it reads into a log.
+    done = subprocess.run(
+        ["pulumi", "--non-interactive", "config", "get", "consumers", "--stack", machine.stack],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LocalError(f"the consumers' keys can't be read: {done.stderr.strip()}")
+    return {"apikey": next(iter(json.loads(done.stdout).values()))}
 
 
 def up(machine: Machine) -> None:

@@ -36,6 +36,8 @@ STEPS = (
     Step("Kong target", "kong", r"POST /upstreams/[^/]+/targets"),
     Step("Kong service", "kong", r"PUT /services/"),
     Step("Kong plugin", "kong", r"PUT /plugins/"),
+    Step("Kong consumer", "kong", r"PUT /consumers/[^/]+$"),
+    Step("Kong key", "kong", r"PUT /(consumers/[^/]+/)?key-auths?/"),
     Step("Kong certificate", "kong", r"PUT /certificates/"),
     Step("Kong SNI", "kong", r"PUT /snis/"),
     Step("Kong route", "kong", r"PUT /routes/"),

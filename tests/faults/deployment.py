@@ -65,6 +65,8 @@ class Deployment(Clone):
             file = deployment.home / f"{key}.pem"
             file.write_text(value)
             deployment.pulumi(f"config set --secret --stack {deployment.stack} {key} < {file}")
+        deployment.set("keyAuth", True)
+        deployment.pulumi(f"config set --secret --stack {deployment.stack} --path consumers.app the-key-of-the-app")
         return deployment
 
     def environment(self) -> dict[str, str]:

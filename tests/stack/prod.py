@@ -108,6 +108,25 @@ class Prod(Clone):
         assert (done.returncode != 0) == fails, done.stdout
         return done.stdout
 
+    def report(self) -> str:
+        """The reviewer's report on a change of each secret, as the preview-comment workflow makes it."""
+        before = self.file.read_text()
+        for name in ("kongAdminToken", "--path consumers.mobile-app"):
+            self.pulumi(f"config set --secret {name}", given=f"{self.key}-changed")
+        try:
+            raw = self.folder / ".local" / "raw.json"
+            self.pulumi(f"preview --json 2>/dev/null > {raw}")
+            return subprocess.run(
+                [self.folder / ".venv" / "bin" / "python", "-m", "local.report"],
+                cwd=self.folder,
+                input=raw.read_text(),
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        finally:
+            self.file.write_text(before)
+
     def inspected(self) -> list[Container]:
         """This stack's containers, those that never run too."""
         with docker_client() as client:

@@ -34,6 +34,7 @@ def test_the_containers_of_the_remote_engine_serve_from_postgresql(prod: Prod) -
 def test_no_secret_is_anywhere_in_the_clear(prod: Prod) -> None:
     seen = {
         "what pulumi says": "\n".join(prod.said),
+        "the reviewer's report": prod.report(),
         "the exported state": prod.pulumi("stack export"),
         "the outputs": prod.pulumi("stack output --json"),
         "docker inspect": str([container.attrs for container in prod.inspected()]),
