@@ -66,7 +66,8 @@ class Deployment(Clone):
             file.write_text(value)
             deployment.pulumi(f"config set --secret --stack {deployment.stack} {key} < {file}")
         deployment.set("keyAuth", True)
-        deployment.pulumi(f"config set --secret --stack {deployment.stack} --path consumers.app the-key-of-the-app")
+        key = "--path consumers.app the-key-of-the-app"
+        deployment.pulumi(f"config set --secret --stack {deployment.stack} {key}")
         return deployment
 
     def environment(self) -> dict[str, str]:
