@@ -20,6 +20,7 @@ from tests.endurance.ledger import Ledger, read_database, write_for_ever
 from tests.packages import program
 from tests.service.processes import Service, running
 
+_NEVER_SECONDS = 60
 _SECTOR = 512
 _PADDING = 6_000  # contexts so large that the WAL is filled, and begun anew, more than once
 _CALLS = "pwrite64,write,writev,sendmsg,sendto,fdatasync,fsync,ftruncate,unlink"
@@ -75,13 +76,18 @@ def _apply(disk: bytearray, change: Write | Truncate) -> None:
     disk[change.offset : end] = change.data
 
 
-async def record(folder: Path, seconds: float, module: str = "service") -> tuple[Path, Ledger]:
-    """The system calls of a service that is written to from its first start until it is killed."""
+async def record(folder: Path, answers: int, module: str = "service") -> tuple[Path, Ledger]:
+    """The system calls of a service that is written to from its first start, until it is killed.
+
+    It is killed once so many writes were answered: a machine that is busy takes longer, and loses no less.
+    """
     calls = folder / "calls"
     ledger = Ledger()
     with running(Service(folder, module, [program("strace"), *_STRACE, "-o", str(calls)])) as service:
         writing = asyncio.create_task(write_for_ever(service.url, ledger, "power", padding=_PADDING))
-        await asyncio.sleep(seconds)
+        async with asyncio.timeout(_NEVER_SECONDS):
+            while ledger.answers < answers:  # noqa: ASYNC110 - a ledger is filled outside of any loop, too
+                await asyncio.sleep(0.01)
         service.send(signal.SIGKILL)
         await writing
     _wait_for_the_end(calls)

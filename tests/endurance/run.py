@@ -12,6 +12,7 @@ from tests.endurance.power import cut_the_power, record
 _ROUNDS = 100
 _ROUNDS_FOR_ONE_CUT_RUN = 10
 _CUTS = 300
+_ANSWERS_BEFORE_A_CUT = 2_000
 
 
 def main(rounds: int) -> int:
@@ -38,7 +39,7 @@ def _kill(folder: Path, rounds: int) -> list[str]:
 
 
 def _cut(folder: Path) -> list[str]:
-    calls, ledger = asyncio.run(record(folder, seconds=2))
+    calls, ledger = asyncio.run(record(folder, _ANSWERS_BEFORE_A_CUT))
     cuts = cut_the_power(calls, folder, ledger, _CUTS)
     print(
         f"power cuts: {cuts.cuts} moments, 3 disks each; {cuts.answers:,} answered writes, {cuts.syncs:,} syncs, "

@@ -30,6 +30,8 @@ def test_a_record_of_others_stops_the_run_with_its_value_until_it_is_adopted(emp
 
 def test_a_record_that_a_lost_run_made_is_taken_as_it_is(empty: Clone) -> None:
     clone = empty
+    clone.set("ttl", 300)
+    clone.set("gatewayAddresses", ["127.0.0.1"])
     clone.in_zone("CREATE", OLD | {"TTL": 300, "ResourceRecords": [{"Value": "127.0.0.1"}]})
     clone.make("up")
     clone.pulumi("preview --refresh --expect-no-changes")
