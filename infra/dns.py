@@ -18,7 +18,8 @@ def look_up(zone_id: str, hostname: str) -> list[RecordSet]:
     try:
         zone = aws.route53.get_zone(zone_id=zone_id)
         name = rf"^{re.escape(hostname)}\.$"
-        found = aws.route53.get_records(zone_id=zone_id, name_regex=name).resource_record_sets
+        # Where no record has the name the provider answers no list at all.
+        found = aws.route53.get_records(zone_id=zone_id, name_regex=name).resource_record_sets or []
     except Exception as error:  # the SDK has no narrower one for a function of a provider
         raise pulumi.RunError(f"hostedZoneId {zone_id} can't be read in Route 53: {error}") from error
     if not f".{hostname}".endswith(f".{zone.name}"):
@@ -31,7 +32,7 @@ def look_up(zone_id: str, hostname: str) -> list[RecordSet]:
             "ttl": record.ttl,
             "values": sorted(value.value for value in record.resource_records or []),
             "alias": record.alias_target.dns_name if record.alias_target else None,
-            "routing": record.set_identifier,
+            "routing": record.set_identifier or None,
         }
         for record in found
         if record.type in ("A", "CNAME")

@@ -153,34 +153,32 @@ def get_zone(route53: Route53, arguments: Props) -> Props:
 
 
 def get_records(route53: Route53, arguments: Props) -> Props:
-    """`aws.route53.get_records`: those of a zone whose name the expression finds. What is not set is null."""
+    """`aws.route53.get_records`: those of a zone whose name the expression finds. Of none there is no list."""
     zone_id, wanted = arguments["zoneId"], re.compile(arguments.get("nameRegex") or "")
     try:
         pages = route53.client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
         records = [record for page in pages for record in page["ResourceRecordSets"]]
     except (BotoCoreError, ClientError) as error:
         raise PluginError(f"listing Route 53 Records ({zone_id}): {error}") from error
-    return {
-        "nameRegex": arguments.get("nameRegex"),
-        "resourceRecordSets": [
-            {
-                "aliasTarget": (alias := record.get("AliasTarget"))
-                and {
-                    "dnsName": alias["DNSName"],
-                    "evaluateTargetHealth": alias["EvaluateTargetHealth"],
-                    "hostedZoneId": alias["HostedZoneId"],
-                },
-                "name": record["Name"],
-                "resourceRecords": [{"value": value["Value"]} for value in record.get("ResourceRecords", [])],
-                "setIdentifier": record.get("SetIdentifier"),
-                "ttl": record.get("TTL"),
-                "type": record["Type"],
-            }
-            for record in records
-            if wanted.search(record["Name"])
-        ],
-        "zoneId": zone_id,
-    }
+    found = [
+        {
+            "aliasTarget": (alias := record.get("AliasTarget"))
+            and {
+                "dnsName": alias["DNSName"],
+                "evaluateTargetHealth": alias["EvaluateTargetHealth"],
+                "hostedZoneId": alias["HostedZoneId"],
+            },
+            "name": record["Name"],
+            "resourceRecords": [{"value": value["Value"]} for value in record.get("ResourceRecords", [])],
+            "setIdentifier": record.get("SetIdentifier"),
+            "ttl": record.get("TTL"),
+            "type": record["Type"],
+        }
+        for record in records
+        if wanted.search(record["Name"])
+    ]
+    told = {"nameRegex": arguments.get("nameRegex"), "resourceRecordSets": found or None, "zoneId": zone_id}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def main() -> None:

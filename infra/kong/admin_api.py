@@ -189,11 +189,14 @@ class AdminApi:
 
 def _mistakes(told: object, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(told, dict):
-        for name, more in told.items():  # what is wrong with fields beside each other goes by the name @entity
-            yield from _mistakes(more, path if name == "@entity" else f"{path}.{name}".lstrip("."))
+        for name, more in told.items():
+            if name == "@entity":  # a list of what is wrong with fields beside each other
+                yield from ((path, str(one)) for one in more)
+            else:
+                yield from _mistakes(more, f"{path}.{name}".lstrip("."))
     elif isinstance(told, list):
         for index, more in enumerate(told):
-            yield from _mistakes(more, f"{path}[{index}]" if path else "")
+            yield from _mistakes(more, f"{path}[{index}]")
     elif told is not None:
         yield path, str(told)
 

@@ -17,6 +17,7 @@ from infra.kong.rules import (
     ROUTE_HOST,
     WITHOUT_PATH,
     algorithms,
+    as_kept,
     between,
     boolean,
     each,
@@ -34,7 +35,7 @@ from infra.kong.rules import (
     upstream_name,
 )
 from infra.kong.shapes import HEALTHCHECKS, is_healthchecks, laid_over
-from infra.props import UNKNOWN, Failure, Props
+from infra.props import UNKNOWN, Failure, Props, is_known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +65,21 @@ class KongRouteArgs:
 
     service: Annotated[Text, text] = None
     name: Annotated[Text, is_name] = None
-    protocols: Annotated[Texts, each(one_of(*PROTOCOLS))] = ("http", "https")
-    methods: Annotated[Texts, each(matching(METHOD, "an HTTP method in capitals"))] = None
+    protocols: Annotated[Texts, each(one_of(*PROTOCOLS), once=True)] = ("http", "https")
+    methods: Annotated[Texts, each(matching(METHOD, "an HTTP method in capitals"), once=True)] = None
     hosts: Annotated[Texts, each(matching(ROUTE_HOST, "a host name, perhaps with '*' as first or last label"))] = (
         None
     )
     paths: Annotated[Texts, each(route_path)] = None
     headers: Annotated[Input[Mapping[str, Input[Sequence[str]]]] | None, mapping] = None
-    snis: Annotated[Texts, each(text)] = None
+    snis: Annotated[Texts, each(text, once=True)] = None
     sources: Annotated[Input[Sequence[Mapping[str, Any]]] | None, each(mapping)] = None
+    """Each has an `ip`, a `port`, or both; so has a destination."""
     destinations: Annotated[Input[Sequence[Mapping[str, Any]]] | None, each(mapping)] = None
     https_redirect_status_code: Annotated[Number, one_of(426, 301, 302, 307, 308)] = 426
     regex_priority: Annotated[Number, between(-(2**31), 2**31 - 1)] = 0
-    strip_path: Annotated[Flag, boolean] = True
+    strip_path: Annotated[Flag, boolean] = None
+    """Left out, true; and false for gRPC, whose paths are never stripped."""
     path_handling: Annotated[Text, one_of("v0", "v1")] = "v0"
     preserve_host: Annotated[Flag, boolean] = False
     request_buffering: Annotated[Flag, boolean] = True
@@ -120,15 +123,42 @@ class KongTargetArgs:
     tags: Tags = None
 
 
-def _need_a_matcher(route: Props) -> tuple[Props, list[Failure]]:
-    matchers = ["methods", "hosts", "headers", "paths"]
-    if "https" in (route["protocols"] or []):
-        matchers.append("snis")
-    if any(route[matcher] for matcher in matchers):
+_MATCHERS: Mapping[str, tuple[str, ...]] = {
+    "http": ("hosts", "paths", "methods", "headers"),
+    "https": ("hosts", "paths", "methods", "headers", "snis"),
+    "grpc": ("hosts", "paths", "headers"),
+    "grpcs": ("hosts", "paths", "headers", "snis"),
+    "tcp": ("sources", "destinations"),
+    "tls": ("sources", "destinations", "snis"),
+    "tls_passthrough": ("snis",),
+    "udp": ("sources", "destinations"),
+}
+"""What a route may match by: Kong 3.x, `kong/db/schema/entities/routes_subschemas.lua`."""
+
+
+def _whole_route(route: Props) -> tuple[Props, list[Failure]]:
+    protocols = route["protocols"] or []
+    if not is_known(protocols):
+        return route, []
+    if route["strip_path"] is None:
+        route = route | {"strip_path": not {"grpc", "grpcs"}.issuperset(protocols)}
+    for name in ("sources", "destinations"):  # Kong keeps both fields of each, also the one that says nothing
+        if isinstance(route[name], list):
+            route = route | {name: [_address(each) for each in route[name]]}
+    matchers = list(dict.fromkeys(matcher for protocol in protocols for matcher in _MATCHERS.get(protocol, ())))
+    if not matchers or any(route[matcher] for matcher in matchers):
         return route, []
     return route, [
-        Failure("hosts", f"a route must set one of {', '.join(matchers)}: without any it would match all")
+        Failure(matchers[0], f"a route must set one of {', '.join(matchers)}: without any it would match all")
     ]
+
+
+def _address(given: object) -> object:
+    return {"ip": None, "port": None} | given if isinstance(given, dict) else given
+
+
+def _kept_target(target: Props) -> tuple[Props, list[Failure]]:
+    return target if target["target"] == UNKNOWN else target | {"target": as_kept(target["target"])}, []
 
 
 def _path_needs_http(service: Props) -> tuple[Props, list[Failure]]:
@@ -147,7 +177,7 @@ SERVICE = Entity(
     "services", KongServiceArgs, _CLIENT_CERTIFICATE, unique="name", schema="services", finish=_path_needs_http
 )
 ROUTE = Entity(
-    "routes", KongRouteArgs, {"service": "services"}, unique="name", schema="routes", finish=_need_a_matcher
+    "routes", KongRouteArgs, {"service": "services"}, unique="name", schema="routes", finish=_whole_route
 )
 UPSTREAM = Entity(
     "upstreams",
@@ -166,4 +196,6 @@ TARGET = Entity(
     identity=("upstream", "target"),
     local=frozenset({"drain_seconds"}),
     unique="target",
+    schema="targets",
+    finish=_kept_target,
 )

@@ -14,7 +14,7 @@ Text = Input[str] | None
 Number = Input[int] | None
 Flag = Input[bool] | None
 Texts = Input[Sequence[Input[str]]] | None
-Tags = Annotated[Texts, each(is_tag)]
+Tags = Annotated[Texts, each(is_tag, once=True)]
 
 
 def fields_of(args: type) -> dict[str, tuple[Any, Rule]]:

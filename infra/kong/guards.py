@@ -28,7 +28,8 @@ class KongPluginArgs:
     config: Annotated[Input[Mapping[str, Any]] | PluginConfig | None, mapping] = None
     instance_name: Annotated[Text, is_name] = None
     enabled: Annotated[Flag, boolean] = True
-    protocols: Annotated[Texts, each(one_of(*PROTOCOLS))] = ("grpc", "grpcs", "http", "https")
+    protocols: Annotated[Texts, each(one_of(*PROTOCOLS), once=True)] = None
+    """Left out, the plugin's own; of a plugin that plugins.py doesn't have they are then not managed."""
     service: Annotated[Text, text] = None
     route: Annotated[Text, text] = None
     consumer: Annotated[Text, text] = None
@@ -81,9 +82,13 @@ def _with_config(plugin: Props) -> tuple[Props, list[Failure]]:
     if not plugin["name"]:
         return plugin, [Failure("name", "is missing: a config that is a mapping does not say of which plugin")]
     given = plugin["config"]
-    if given == UNKNOWN or plugin["name"] not in CONFIGS:
-        return plugin | {"config": given or {}}, []
-    known = CONFIGS[plugin["name"]]
+    known = CONFIGS.get(plugin["name"])
+    if known is not None and plugin["protocols"] is None:
+        plugin = plugin | {"protocols": list(known.protocols)}
+    if given == UNKNOWN:
+        return plugin, []
+    if known is None:  # a null is what Kong has it be, as is what is left out
+        return plugin | {"config": {name: value for name, value in (given or {}).items() if value is not None}}, []
     filled, failures = complete(fields_of(known), given or {}, "config.")
     # Another version of Kong may have fields that plugins.py doesn't; Kong is asked about those.
     config = (given or {}) | filled
@@ -102,6 +107,7 @@ KEY = Entity(
     below="consumer",
     identity=("consumer",),
     secrets=frozenset({"key"}),
+    schema="keyauth_credentials",
 )
 CERTIFICATE = Entity("certificates", KongCertificateArgs, secrets=frozenset({"key"}), schema="certificates")
 SNI = Entity("snis", KongSniArgs, {"certificate": "certificates"}, unique="name", schema="snis")

@@ -58,6 +58,7 @@ def in_the_way(what: str, found: Json, me: Owner) -> str:
     elif owner == me:
         says = (
             "which this stack made under another logical name. Give the resource an alias of that name; "
+            "or, if that one gets another name in Kong, run once for that and once more for this; "
             "or, if no resource stands for it any more, take it over: pulumi config set kong:adopt true"
         )
     else:

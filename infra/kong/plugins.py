@@ -5,13 +5,14 @@ Field names and defaults are Kong's own: Kong 3.9, `kong/plugins/*/schema.lua`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from pulumi import Input
 
 from infra.kong.fields import Flag, Number, Text, Texts
 from infra.kong.rules import between, boolean, each, mapping, number, one_of, text
-from infra.props import Props
+from infra.props import UNKNOWN, Props
 
 PERIODS = ("second", "minute", "hour", "day", "month", "year")
 _Limit = Annotated[Input[float] | None, number(above=0)]
@@ -22,6 +23,8 @@ class PluginConfig:
     """The config of one plugin."""
 
     plugin: ClassVar[str]
+    protocols: ClassVar[tuple[str, ...]] = ("grpc", "grpcs", "http", "https")
+    """What it is for unless it is told: `kong/db/schema/typedefs.lua`, or the plugin's own schema."""
 
     @staticmethod
     def mistake(_config: Props) -> str | None:
@@ -72,9 +75,15 @@ class RateLimitingConfig(PluginConfig):
 
     @staticmethod
     def mistake(config: Props) -> str | None:
-        if any(config[period] is not None for period in PERIODS):
-            return None
-        return f"must set a limit for one of {', '.join(PERIODS)}"
+        limits = [(period, config[period]) for period in PERIODS if config[period] not in (None, UNKNOWN)]
+        if not limits and all(config[period] is None for period in PERIODS):
+            return f"must set a limit for one of {', '.join(PERIODS)}"
+        for (shorter, fewer), (longer, more) in pairwise(limits):
+            if more < fewer:
+                return f"{longer} {more:g} can't be below {shorter} {fewer:g}"
+        if config["sync_rate"] not in (-1, UNKNOWN) and config["policy"] not in ("redis", UNKNOWN):
+            return "sync_rate goes with the policy redis alone"
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +131,7 @@ class IpRestrictionConfig(PluginConfig):
     """Lets through, or keeps out, addresses and networks."""
 
     plugin: ClassVar[str] = "ip-restriction"
+    protocols: ClassVar[tuple[str, ...]] = ("grpc", "grpcs", "http", "https", "tcp", "tls")
 
     allow: Annotated[Texts, each(text)] = None
     deny: Annotated[Texts, each(text)] = None

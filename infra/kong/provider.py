@@ -18,6 +18,8 @@ VERSION = "2.0.0"
 class KongTarget(KongEntity):
     """A target has no PUT that creates, so it is posted with an id of its own."""
 
+    deleted_first = False  # one of another address is there, and takes requests, before the old one goes
+
     def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
         put = api.put(*path, object_id, body=document)
         if put is not None:
@@ -61,9 +63,14 @@ class KongPlugin(KongEntity):
     def _document(self, inputs: Props) -> Json:
         # What is left out of a config that is put is as Kong has it; a null may be more than Kong takes.
         config = {name: value for name, value in inputs["config"].items() if value is not None}
-        return super()._document(inputs) | {"config": config}
+        document = super()._document(inputs) | {"config": config}
+        if inputs["protocols"] is None:  # Kong takes no null for it
+            del document["protocols"]
+        return document
 
     def _live(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
+        if name == "protocols" and found["name"] not in CONFIGS and state.get(name) is None:
+            return None
         if name != "config":
             return super()._live(name, found, state)
         known = CONFIGS.get(found["name"])
@@ -76,10 +83,18 @@ def _given(shape: Props, live: Json) -> Json:
     told: Json = {}
     for name, given in shape.items():
         value = live.get(name)
-        if isinstance(value, dict):
-            value = _given(given, value) if isinstance(given, dict) else None
-        told[name] = value
+        if isinstance(value, dict) and not isinstance(given, dict):
+            value = None
+        told[name] = _managed_part(given, value)
     return told
+
+
+def _managed_part(given: Any, live: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(given, dict) and isinstance(live, dict):
+        return _given(given, live)
+    if isinstance(given, list) and isinstance(live, list) and len(given) == len(live):
+        return [_managed_part(*pair) for pair in zip(given, live, strict=True)]
+    return live
 
 
 def main() -> None:
@@ -94,7 +109,7 @@ def main() -> None:
                 "kong:index:KongTarget": KongTarget(kong, TARGET),
                 "kong:index:KongPlugin": KongPlugin(kong, PLUGIN),
                 "kong:index:KongConsumer": KongEntity(kong, CONSUMER),
-                "kong:index:KongKey": KongEntity(kong, KEY, deleted_first=True),
+                "kong:index:KongKey": KongEntity(kong, KEY),
                 "kong:index:KongCertificate": KongCertificate(kong, CERTIFICATE),
                 "kong:index:KongSni": KongEntity(kong, SNI),
             },

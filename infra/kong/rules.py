@@ -15,10 +15,10 @@ Rule = Callable[[Any], str | None]
 """Says what is wrong with a value that is neither null nor unknown, or None."""
 
 PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp")
-WITHOUT_PATH = frozenset({"grpc", "grpcs", "tcp", "tls", "tls_passthrough", "udp"})
+WITHOUT_PATH = frozenset({"grpc", "grpcs", "tcp", "tls", "udp"})
 METHOD = re.compile(r"[A-Z]+")
-NAME = re.compile(r"[\w.~-]+")
-HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+NAME = re.compile(r"[A-Za-z0-9._~\x80-\U0010ffff-]+")
+HOST = re.compile(r"(?![\d.]+$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 ROUTE_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_.-]+(\.\*)?(:\d{1,5})?")
 PATH = re.compile(r"/(?!.*//)[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 TAG = re.compile(r"[^\x00-\x1f\x7f,/]+")
@@ -56,13 +56,16 @@ def matching(pattern: re.Pattern[str], wanted: str) -> Rule:
     return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else f"must be {wanted}"
 
 
-def each(rule: Rule) -> Rule:
-    """A list whose every item keeps a rule."""
+def each(rule: Rule, *, once: bool = False) -> Rule:
+    """A list whose every item keeps a rule. Of a set Kong keeps each item `once`, so it may be given but once."""
 
     def check(value: object) -> str | None:
         if not isinstance(value, list):
             return "must be a list"
-        wrong = [f"{item!r} {reason}" for item in value if item != UNKNOWN and (reason := rule(item))]
+        known = [item for item in value if item != UNKNOWN]
+        wrong = [f"{item!r} {reason}" for item in known if (reason := rule(item))]
+        if once:
+            wrong += [f"{item!r} is there twice" for at, item in enumerate(known) if item in known[:at]]
         return "; ".join(wrong) or None
 
     return check
@@ -84,11 +87,31 @@ def mapping(value: object) -> str | None:
 
 
 def is_target(value: object) -> str | None:
-    """HOST:PORT, as Kong keeps it."""
+    """HOST:PORT, where an IPv6 address stands in brackets."""
     host, _, port = str(value).rpartition(":")
-    if port.isdigit() and int(port) <= 65535 and _is_host(host.removeprefix("[").removesuffix("]")):
-        return None
-    return "must be HOST:PORT"
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        return "must be HOST:PORT"
+    if host.startswith("["):
+        return None if _is_ipv6(host.removeprefix("[").removesuffix("]")) else "must be HOST:PORT"
+    if _is_ipv6(host):
+        return "must have the IPv6 address in brackets"
+    return None if _is_host(host) else "must be HOST:PORT"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def as_kept(target: str) -> str:
+    """A target as Kong keeps it: kong/tools/ip.lua, `format_host`, writes an IPv6 address out in full."""
+    host, _, port = target.rpartition(":")
+    if host.startswith("["):
+        host = f"[{ipaddress.ip_address(host[1:-1]).exploded}]"
+    return f"{host}:{int(port)}"
 
 
 def _is_host(value: str) -> bool:
@@ -106,7 +129,7 @@ def service_host(value: object) -> str | None:
 
 def upstream_name(value: object) -> str | None:
     """A host name, which services then name as their host."""
-    if isinstance(value, str) and HOST.fullmatch(value) and not value.replace(".", "").isdigit():
+    if isinstance(value, str) and HOST.fullmatch(value):
         return None
     return "must be a host name, without a port, and no address"
 

@@ -43,16 +43,18 @@ def is_healthchecks(value: object) -> str | None:
 
 
 def _unlike(shape: object, value: object, where: str) -> str | None:
+    if value == UNKNOWN:
+        return None
     if isinstance(shape, dict):
         if not isinstance(value, dict):
-            return f"{where or 'it'} must be an object"
+            return f"{where.rstrip('.') or 'it'} must be an object"
         for key, item in value.items():
             if key not in shape:
                 return f"{where}{key}: there is no such field; there are {', '.join(shape)}"
             if wrong := _unlike(shape[key], item, f"{where}{key}."):
                 return wrong
         return None
-    if shape is None or value == UNKNOWN or isinstance(value, type(shape)):
+    if shape is None or isinstance(value, type(shape)):
         return None
     if isinstance(shape, int) and isinstance(value, int | float) and not isinstance(shape, bool):
         return None

@@ -115,17 +115,17 @@ class Provider(pp.Provider):
         resource = self._of(request.type)
         state, inputs = _plain_map(request.old_state), _plain_map(request.new_inputs)
         changed = sorted(resource.diff(state, inputs) - set(request.ignore_changes))
+        is_in_place = resource.is_in_place(request.urn, request.resource_id, inputs)
+        replaces = [] if is_in_place else [name for name in changed if name in resource.replaced_on]
         return pp.DiffResponse(
             changes=bool(changed),
-            replaces=[name for name in changed if name in resource.replaced_on],
-            delete_before_replace=resource.deleted_first,
+            replaces=replaces,
+            delete_before_replace=resource.deleted_first or is_in_place,
             diffs=changed,
             detailed_diff={
                 path: pp.PropertyDiff(kind, input_diff=False)
                 for name in changed
-                for path, kind in _details(
-                    name, state.get(name), inputs.get(name), replaces=name in resource.replaced_on
-                )
+                for path, kind in _details(name, state.get(name), inputs.get(name), replaces=name in replaces)
             },
         )
 

@@ -41,6 +41,10 @@ class Resource(ABC):
     deleted_first: bool = False
     """Whether a replacement has to wait until what it replaces is gone."""
 
+    def is_in_place(self, _urn: str, _object_id: str, _inputs: Props) -> bool:
+        """Whether a new object would have the same id: no change makes one then, and a forced one waits."""
+        return False
+
     @abstractmethod
     def create(self, urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
         """Make the object (in a preview: only tell what is known of it); its id and outputs."""

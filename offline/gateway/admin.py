@@ -194,7 +194,8 @@ class Admin:
     def _replace(self, place: Place, body: Row, _query: Mapping[str, str]) -> Answer:
         entity = place.entity
         old = self._found(place)
-        if old is None and not entity.listed:  # targets are only ever made by POST (kong/api/routes/upstreams.lua)
+        # Targets are only ever made by POST, and found in their upstream alone (kong/api/routes/upstreams.lua).
+        if not entity.listed and self._at(place) is None:
             raise errors.not_found()
         if is_uuid(place.key):
             body = body | {"id": place.key.lower()}

@@ -80,6 +80,10 @@ CONFIGS |= {
 }
 
 
+PROTOCOLS_OF = {"ip-restriction": ["grpc", "grpcs", "http", "https", "tcp", "tls"]}
+"""The plugins that are for more than HTTP and gRPC."""
+
+
 def nest_redis(body: Row) -> Row:
     """rate-limiting still takes the flat redis_* names of old, and the nested ones beat them."""
     config = body.get("config")

@@ -80,7 +80,8 @@ class Field:
         if self.kind in ("set", "array") and value == {}:
             return []
         if self.kind == "set" and isinstance(value, list):
-            return [item for place, item in enumerate(value) if item not in value[:place]]
+            whole = [self.elements.complete(item) if self.elements else item for item in value]
+            return [item for place, item in enumerate(whole) if item not in whole[:place]]
         if self.kind == "integer" and isinstance(value, float) and value.is_integer():
             return int(value)
         return value

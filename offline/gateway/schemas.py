@@ -3,15 +3,17 @@
 Defaults, bounds and wording follow kong/db/schema/entities/*.lua and kong/plugins/*/schema.lua of Kong 3.9.3.
 """
 
+import ipaddress
 import re
 import secrets
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from . import rules
-from .configs import CONFIGS, PERIODS, flatten_redis, nest_redis
+from .configs import CONFIGS, PERIODS, PROTOCOLS_OF, flatten_redis, nest_redis
 from .errors import schema_violation
 from .fields import Field, Row, flag, foreign, integer, list_of, record, set_of, text
 
@@ -298,13 +300,16 @@ _UPSTREAMS = Entity(
 )
 
 
-def _with_port(body: Row) -> Row:
-    """A target without a port gets Kong's default of 8000 (entities/targets.lua, format_target)."""
+def _as_kept(body: Row) -> Row:
+    """A target as Kong keeps it: port 8000 where none is given, IPv6 in full (kong/tools/ip.lua, format_host)."""
     target = body.get("target")
     address = rules.split_address(target) if isinstance(target, str) else None
-    if address is None or address[1] is not None:
+    if address is None:
         return body
-    return body | {"target": f"[{address[0]}]:8000" if address[2] == "ipv6" else f"{address[0]}:8000"}
+    host, port, kind = address
+    if kind == "ipv6":
+        host = f"[{ipaddress.ip_address(host).exploded}]"
+    return body | {"target": f"{host}:{8000 if port is None else port}"}
 
 
 _TARGETS = Entity(
@@ -312,7 +317,7 @@ _TARGETS = Entity(
     key="target",
     listed=False,
     unique=(("target", "upstream"),),
-    expand=_with_port,
+    expand=_as_kept,
     fields={
         "id": _ID,
         "created_at": _NOW_MS,
@@ -379,16 +384,34 @@ _SNIS = Entity(
 # plugins
 
 
+_PROTOCOLS_OF_PLUGIN = Field(
+    kind="set",
+    elements=text(rules.one_of(*PROTOCOLS)),
+    default=["grpc", "grpcs", "http", "https"],
+    required=True,
+)
+
+
 def _enabled(name: str) -> str | None:
     if name in CONFIGS:
         return None
     return f"plugin '{name}' not enabled; add it to the 'plugins' configuration property"
 
 
-def _has_a_limit(row: Row) -> str | None:
+def _limits_fit(row: Row) -> str | None:
+    """kong/plugins/rate-limiting/schema.lua"""
     if row["name"] != "rate-limiting":
         return None
-    return _at_least_one(*(f"config.{period}" for period in PERIODS))[1](row)
+    config = row["config"]
+    if fault := _at_least_one(*(f"config.{period}" for period in PERIODS))[1](row):
+        return fault
+    given = [(period, config[period]) for period in PERIODS if config[period] is not None]
+    for (shorter, fewer), (longer, more) in pairwise(given):
+        if more < fewer:
+            return f"The limit for {longer}({more:.1f}) cannot be lower than the limit for {shorter}({fewer:.1f})"
+    if config["sync_rate"] != -1 and config["policy"] != "redis":
+        return "sync_rate can only be used with the redis policy"
+    return None
 
 
 _PLUGINS = Entity(
@@ -403,26 +426,25 @@ _PLUGINS = Entity(
         "instance_name": _NAME,
         "config": Field(kind="record", required=True),
         "enabled": flag(default=True),
-        "protocols": Field(
-            kind="set",
-            elements=text(rules.one_of(*PROTOCOLS)),
-            default=["grpc", "grpcs", "http", "https"],
-            required=True,
-        ),
+        "protocols": _PROTOCOLS_OF_PLUGIN,
         "service": foreign("services", cascade=True),
         "route": foreign("routes", cascade=True),
         "consumer": foreign("consumers", cascade=True),
     },
-    rules=((("name", "config"), _has_a_limit),),
+    rules=((("name", "config"), _limits_fit),),
 )
 
 
 def fields_of(entity: Entity, body: Row) -> Fields:
-    """The entity's fields; a plugin's config is the record of the plugin it names."""
+    """The entity's fields; a plugin's config is the record of the plugin it names, and so are its protocols."""
     if entity is not _PLUGINS:
         return entity.fields
-    known = CONFIGS.get(body.get("name") or "")
-    return {**entity.fields, "config": Field(kind="record", fields=known, required=True, default={})}
+    name = body.get("name") or ""
+    config = Field(kind="record", fields=CONFIGS.get(name), required=True, default={})
+    protocols = _PROTOCOLS_OF_PLUGIN
+    if name in PROTOCOLS_OF:
+        protocols = replace(protocols, default=PROTOCOLS_OF[name])
+    return {**entity.fields, "config": config, "protocols": protocols}
 
 
 ENTITIES = {

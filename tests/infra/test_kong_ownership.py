@@ -12,8 +12,7 @@ from infra.kong.managed import KongEntity
 from infra.kong.provider import KongPlugin, KongTarget
 from infra.plugin import PluginError
 from infra.props import UNKNOWN, Failure, Props
-from tests.infra.kong_entities import checked, live, made, urn
-from tests.infra.test_kong_fields import Peers
+from tests.infra.kong_entities import Peers, checked, live, made, urn
 from tests.offline.peers import Gateway
 from tests.ports import free_port
 
@@ -119,6 +118,9 @@ def test_kongs_own_rules_are_asked_in_a_preview(kong: Kong) -> None:
     assert failures == [Failure("config.bogus", "unknown field")]
     _, failures = plugin.check(MINE, {"name": "rate-limiting", "config": {}}, {})
     assert [failure.property for failure in failures] == ["config"]
+    # Kong's validation takes such a name apart, and a PUT does not.
+    dotted = {"name": "key-auth", "config": {"a.b": 1}}
+    assert plugin.check(MINE, dotted, {})[1] == []
     filled, failures = plugin.check(MINE, {"name": "key-auth", "service": UNKNOWN, "config": {"bogus": 1}}, {})
     assert (failures, filled["service"]) == ([], UNKNOWN)
 

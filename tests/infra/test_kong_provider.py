@@ -119,6 +119,60 @@ def test_a_target_whose_answer_was_lost_is_made_once(gateway: Gateway) -> None:
     assert [row["id"] for row in rows] == [object_id]
 
 
+def test_a_target_that_leads_elsewhere_by_hand_is_led_back_in_place(kong: Kong, gateway: Gateway) -> None:
+    upstream, _ = made(KongEntity(kong, UPSTREAM), "KongUpstream", {"name": uuid4().hex})
+    target, mine = KongTarget(kong, TARGET), urn("KongTarget", "one")
+    inputs = checked(target, {"upstream": upstream, "target": "a.example:80"})
+    object_id, state = target.create(mine, inputs, preview=False)
+    rows = f"/upstreams/{upstream}/targets"
+    gateway.made("PATCH", f"{rows}/{object_id}", {"target": "b.example:80"})
+
+    drifted = live(target, object_id, state)
+    assert target.diff(drifted, inputs) == {"target"}
+    assert target.is_in_place(mine, object_id, inputs), (
+        "another one would have the same id, and go with the old one"
+    )
+    target.update(object_id, drifted, inputs, preview=False)
+    assert [row["target"] for row in gateway.call("GET", rows).json()["data"]] == ["a.example:80"]
+    assert not target.is_in_place(mine, object_id, inputs | {"target": "c.example:80"})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("[::1]:80", "[0000:0000:0000:0000:0000:0000:0000:0001]:80"), ("10.0.0.1:080", "10.0.0.1:80")],
+)
+def test_an_address_is_given_to_kong_as_it_keeps_it(kong: Kong, given: str, kept: str) -> None:
+    upstream, _ = made(KongEntity(kong, UPSTREAM), "KongUpstream", {"name": uuid4().hex})
+    target = KongTarget(kong, TARGET)
+    object_id, state = made(target, "KongTarget", {"upstream": upstream, "target": given})
+    assert state["target"] == kept
+    assert live(target, object_id, state) == state
+
+
+@pytest.mark.parametrize(
+    ("protocol", "matchers"),
+    [
+        ("tcp", {"sources": [{"ip": "10.0.0.1"}]}),
+        ("udp", {"destinations": [{"port": 53}]}),
+        ("tls", {"snis": ["a.example"]}),
+        ("tls_passthrough", {"snis": ["a.example"]}),
+        ("grpcs", {"snis": ["a.example"]}),
+        ("grpc", {"hosts": ["a.example"]}),
+    ],
+)
+def test_a_route_matches_by_what_its_protocol_has(kong: Kong, protocol: str, matchers: Props) -> None:
+    route = KongEntity(kong, ROUTE)
+    object_id, state = made(route, "KongRoute", {"protocols": [protocol], **matchers})
+    assert live(route, object_id, state) == state
+    _, failures = ROUTE.complete({"protocols": [protocol], "methods": ["GET"]})
+    assert [failure.reason for failure in failures if "must set one of" in failure.reason]
+
+
+def test_of_a_set_nothing_is_given_twice() -> None:
+    _, failures = SERVICE.complete({"host": "a.example", "tags": ["t", "u", "t"]})
+    assert [(failure.property, failure.reason) for failure in failures] == [("tags", "'t' is there twice")]
+
+
 @pytest.mark.parametrize(
     ("entity", "inputs", "named"),
     [
@@ -142,7 +196,11 @@ def test_a_target_whose_answer_was_lost_is_made_once(gateway: Gateway) -> None:
         (UPSTREAM, {"name": "10.0.0.1"}, "name"),
         (UPSTREAM, {"name": "a", "healthchecks": {"active": {"htp_path": "/"}}}, "healthchecks"),
         (UPSTREAM, {"name": "a", "healthchecks": {"active": {"http_path": 1}}}, "healthchecks"),
+        (SERVICE, {"host": "123"}, "host"),
         (TARGET, {"upstream": "u", "target": "no-port"}, "target"),
+        (TARGET, {"upstream": "u", "target": "::1:80"}, "target"),
+        (TARGET, {"upstream": "u", "target": "[a]:80"}, "target"),
+        (TARGET, {"upstream": "u", "target": "010.0.0.1:80"}, "target"),
         (TARGET, {"upstream": "u", "target": "a:1", "weight": -1}, "weight"),
     ],
 )
