@@ -21,6 +21,8 @@ from local.zone import remove_record
 PLUGIN = re.compile(r"(pulumi-resource-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P<engine>\d+)$")
 """A plugin's command line: its only argument is where its engine listens."""
 
+DOCKERS = re.compile("docker:index/(container|volume):")
+
 
 def mend_backend(folder: Path) -> None:
     """Remove descriptions of the backend's files that were half written when the engine was killed.
@@ -42,8 +44,9 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
 
     What the state doesn't have was never noted as done, so nothing relies on it: it goes, and the next `up` makes
     it anew. The engine notes a create before it begins and forgets it when it fails, though it may have had its
-    effect. So containers and volumes are found by our labels. Kong's entities need no such care: a repeated create
-    of theirs is the same create. Nor does a record that is as declared: the program takes it for its own.
+    effect. So containers and volumes are found by our labels, and those yet to be deleted that are gone already are
+    forgotten. Kong's entities need no such care: a repeated create of theirs is the same create. Nor does a record
+    that is as declared: the program takes it for its own.
     """
     if not stack.exists(machine):
         return
@@ -52,17 +55,25 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
         return  # what isn't noted yet may be under way
     state = stack.exported(machine)
     deployment = state["deployment"]
-    recorded = {resource["id"] for resource in deployment.get("resources") or [] if "id" in resource}
-    _remove_unrecorded(client, machine, recorded)
+    resources = deployment.get("resources") or []
+    # A refresh forgets that one did not get healthy, and the run would go on with it as if it had.
+    good = {resource["id"] for resource in resources if "id" in resource and not resource.get("initErrors")}
+    left = _remove_unfinished(client, machine, good)
+    # A refresh leaves out what is yet to be deleted, and Docker's plugin fails to delete what is gone.
+    kept = [
+        each
+        for each in resources
+        if not (each.get("delete") and DOCKERS.match(each["type"])) or each["id"] in left
+    ]
     begun = deployment.get("pending_operations") or []
-    if not begun:
+    if not begun and kept == resources:
         return
-    with step(f"A run was killed: clearing up after {len(begun)} operations it had begun"):
+    with step("A run was broken off: mending what the state says of it"):
         for operation in begun:
             resource = operation["resource"]
             if operation["type"] == "creating" and resource["type"] == "aws:route53/record:Record":
                 remove_record(machine, zone, resource.get("inputs", {}))
-        deployment["pending_operations"] = []
+        deployment |= {"resources": kept, "pending_operations": []}
         _import(state)
 
 
@@ -104,24 +115,33 @@ def is_held(locks: Path) -> bool:
     return held
 
 
-def _remove_unrecorded(client: docker.DockerClient, machine: Machine, recorded: set[str]) -> None:
-    """Remove the stack's containers and volumes that are not in its state; never a volume that holds anything."""
+def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: set[str]) -> set[str]:
+    """Remove the stack's containers and volumes but the good ones of its state; never a volume that holds data.
+
+    The ids of what is left.
+    """
     ours: dict[str, str | list[str] | bool] = {
         "label": [f"session-context.project={PROJECT}", f"session-context.stack={machine.stack}"]
     }
-    for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
-        if container.id not in recorded:
-            say(f"Removing container {container.name}, which a broken run made and did not note")
+    containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
+    volumes = client.volumes.list(filters=ours)
+    for container in containers:
+        if container.id not in good:
+            say(f"Removing container {container.name}, which a broken run left unfinished")
             container.remove(force=True, v=True)
-    strays = {str(volume.name): volume for volume in client.volumes.list(filters=ours)}
-    for name in strays.keys() - recorded:
+    left = {str(found.id) for found in (*containers, *volumes)} & good
+    for volume in volumes:
+        name = str(volume.name)
+        if name in good:
+            continue
         if _is_empty(client, name):
-            say(f"Removing volume {name}, which a broken run made and did not note")
-            strays[name].remove()
+            say(f"Removing volume {name}, which a broken run left unfinished")
+            volume.remove()
         else:
             say(
                 f"Volume {name} is not in the stack's state but holds data: look at it, then `docker volume rm` it"
             )
+    return left
 
 
 def _is_empty(client: docker.DockerClient, volume: str) -> bool:

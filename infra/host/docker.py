@@ -13,14 +13,16 @@ DATA = "/app/data"
 SECRETS = "/run/secrets"
 MEMORY_MB = 512
 PROCESSES = 256
+FILES = 4096
 STOP_SECONDS = 30  # longer than uvicorn waits for the requests that are under way
 HEALTHY_SECONDS = 60
 TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="3m")
 """An engine that takes a call and never answers would hold a run for 20 minutes."""
 HEALTH_CHECK = ["CMD", "python3", "-m", "service.health"]
 
-# The plugin calls these "updated" without touching the running container, or makes them real only for a new one.
-ONLY_REAL_WHEN_NEW = ["healthcheck", "init", "memory", "memorySwap", "restart", "tmpfs"]
+REPLACED_ON = ["healthcheck", "init", "tmpfs", "#initerror"]
+"""The plugin calls the first ones "updated" without touching the running container. A container that did not get
+healthy it takes for a good one in the next run, which would then remove those that serve."""
 
 
 def labels() -> dict[str, str]:
@@ -80,7 +82,8 @@ class SecretFiles(pulumi.ComponentResource):
             ),
         )
         # By its name: other secrets make another holder, whose new name replaces the containers that mount it.
-        self.mount = docker.ContainerVolumeArgs(from_container=holder.name, read_only=True)
+        # The mode is part of the name, as `docker run --volumes-from` has it: the plugin passes on no other.
+        self.mount = docker.ContainerVolumeArgs(from_container=pulumi.Output.concat(holder.name, ":ro"))
         self.register_outputs({"holder": holder.name})
 
 
@@ -128,7 +131,11 @@ class DockerHost(pulumi.ComponentResource):
                 security_opts=["no-new-privileges"],
                 memory=MEMORY_MB,
                 memory_swap=MEMORY_MB,
-                ulimits=[docker.ContainerUlimitArgs(name="nproc", soft=PROCESSES, hard=PROCESSES)],
+                ulimits=[
+                    # An engine with a default of its own for open files fills it in where none is declared.
+                    docker.ContainerUlimitArgs(name="nofile", soft=FILES, hard=FILES),
+                    docker.ContainerUlimitArgs(name="nproc", soft=PROCESSES, hard=PROCESSES),
+                ],
                 tmpfs={"/tmp": "rw,noexec,nosuid,size=16m"},  # noqa: S108 - inside the container
                 volumes=volumes,
                 networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
@@ -150,7 +157,7 @@ class DockerHost(pulumi.ComponentResource):
                     custom_timeouts=TIMEOUTS,
                     # The new generation is healthy and in the gateway before the old one goes.
                     delete_before_replace=False,
-                    replace_on_changes=ONLY_REAL_WHEN_NEW,
+                    replace_on_changes=REPLACED_ON,
                 ),
             )
             for replica in names

@@ -84,20 +84,21 @@ class Container(DockerResource):
     def update(self, object_id: str, _state: Props, inputs: Props, *, preview: bool) -> Props:
         if not preview:
             container = self.engine.client.containers.get(object_id)
-            if inputs.get("memory"):
-                swap = inputs.get("memorySwap", -1)
-                container.update(mem_limit=f"{inputs['memory']}m", memswap_limit=f"{swap}m" if swap > 0 else swap)
+            swap = inputs.get("memorySwap", -1)
+            container.update(
+                mem_limit=f"{inputs['memory']}m" if inputs.get("memory") else None,
+                memswap_limit=f"{swap}m" if swap > 0 else swap,
+                restart_policy={"Name": inputs.get("restart", "no")},
+            )
             if inputs["mustRun"]:
                 self._start(container, inputs)
         return inputs
 
     def delete(self, object_id: str, state: Props) -> None:
+        api = self.engine.client.api
         try:
-            container = self.engine.client.containers.get(object_id)
-            container.stop(timeout=state.get("destroyGraceSeconds", 10))
-            container.remove(force=True, v=True)
-        except NotFound:
-            pass
+            api.stop(object_id, timeout=state.get("destroyGraceSeconds", 10))  # one that is gone is an error here
+            api.remove_container(object_id, force=True, v=True)
         except APIError as error:
             raise PluginError(f"container {state.get('name', object_id)}: {error.explanation}") from error
 
@@ -132,9 +133,7 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
             if "volumeName" in volume
         ],
         volumes_from=[
-            f"{volume['fromContainer']}:{'ro' if volume.get('readOnly') else 'rw'}"
-            for volume in inputs.get("volumes", [])
-            if "fromContainer" in volume
+            volume["fromContainer"] for volume in inputs.get("volumes", []) if "fromContainer" in volume
         ],
         cap_add=capabilities.get("adds"),
         cap_drop=capabilities.get("drops"),
