@@ -26,6 +26,9 @@ def stack_targets(rounds: int) -> Iterator[Target]:
     with tempfile.TemporaryDirectory() as folder:
         clone = Clone(Path(folder) / "clone")
         try:
+            clone.make("preview")  # starts the platform, and makes nothing in it
+            first = [_seconds(clone, clone.folder, f"{_PREVIEW} --stack {clone.stack}") for _ in range(rounds)]
+            yield at_most("first preview, on an empty stack", median(first), 3, " s")
             clone.make("up")
             yield from _against_empty(clone, Path(folder) / "empty", rounds)
             with docker_client() as client:

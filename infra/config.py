@@ -24,6 +24,7 @@ HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z
 ZONE_ID = re.compile(r"[A-Z0-9]{1,32}")
 NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
+PLATFORM = re.compile(r"linux/[a-z0-9]+(/v[0-9]+)?")
 HEADER = re.compile(r"[A-Za-z0-9-]+")
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
 MAX_REPLICAS = 16
@@ -50,6 +51,7 @@ class StackConfig:
     network: str
     replicas: int
     base_image: str
+    platform: str | None
     sequence_service_url: str | None
     database_url: pulumi.Output[str] | None
     max_context_bytes: int
@@ -179,6 +181,7 @@ def _containers(read: _Reader) -> dict[str, Any]:
         "network": read.text("network", network, missing="set the Docker network that the gateway is in"),
         "replicas": read.text("replicas", whole_number(1, MAX_REPLICAS), missing="set it"),
         "base_image": read.text("baseImage", matches(IMAGE, "the name of an image"), missing="set it"),
+        "platform": read.text("platform", matches(PLATFORM, "a platform such as linux/amd64")),
         "sequence_service_url": read.text("sequenceServiceUrl", url("http", "https")),
         "database_url": _hidden(read.secret("databaseUrl", database_url)),
         "max_context_bytes": read.text(

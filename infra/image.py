@@ -11,9 +11,9 @@ REPOSITORY = "session-context-api"
 TAG_DIGITS = 16
 
 
-def content_hash(root: Path, base_image: str) -> str:
+def content_hash(root: Path, base_image: str, platform: str | None = None) -> str:
     """A hash of what a build from `root` takes in; dates, owners and where the folder lies don't count."""
-    digest = hashlib.sha256(base_image.encode())
+    digest = hashlib.sha256(f"{base_image} {platform or ''}".rstrip().encode())
     for file in build_files(root):
         executable = bool(file.stat().st_mode & 0o100)
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -46,10 +46,16 @@ class Image(pulumi.ComponentResource):
     """What a container must wait for."""
 
     def __init__(
-        self, name: str, *, base_image: str, after: pulumi.Resource, opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        *,
+        base_image: str,
+        platform: str | None,
+        after: pulumi.Resource,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("session-context:index:Image", name, None, opts)
-        self.reference = f"{REPOSITORY}:{content_hash(ROOT, base_image)[:TAG_DIGITS]}"
+        self.reference = f"{REPOSITORY}:{content_hash(ROOT, base_image, platform)[:TAG_DIGITS]}"
         self.built = docker.Image(
             name,
             image_name=self.reference,
@@ -57,6 +63,7 @@ class Image(pulumi.ComponentResource):
                 context=".",
                 dockerfile="Dockerfile",
                 args={"BASE_IMAGE": base_image},
+                platform=platform,  # else the plugin builds for the machine that it runs on itself
             ),
             build_on_preview=False,
             skip_push=True,

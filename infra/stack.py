@@ -37,7 +37,7 @@ def deploy() -> None:
         found=found,
         protect=stack.protect,
     )
-    image = Image(NAME, base_image=stack.base_image, after=dns.is_free, opts=on_docker)
+    image = Image(NAME, base_image=stack.base_image, platform=stack.platform, after=dns.is_free, opts=on_docker)
     host = DockerHost(
         NAME,
         image=image,

@@ -44,9 +44,9 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
 
     What the state doesn't have was never noted as done, so nothing relies on it: it goes, and the next `up` makes
     it anew. The engine notes a create before it begins and forgets it when it fails, though it may have had its
-    effect. So containers and volumes are found by our labels, and those yet to be deleted that are gone already are
-    forgotten. Kong's entities need no such care: a repeated create of theirs is the same create. Nor does a record
-    that is as declared: the program takes it for its own.
+    effect. So containers and volumes are found by our labels; those that are yet to be deleted, and gone already,
+    are forgotten. Kong's entities need no such care: a repeated create of theirs is the same create. Nor does a
+    record that is as declared: the program takes it for its own.
     """
     if not stack.exists(machine):
         return

@@ -14,14 +14,14 @@ from infra.props import Failure, Props, is_known
 class KongEntity(Resource):
     """An entity, made and replaced whole by `PUT` at an id of its own."""
 
-    deleted_first = True  # another one of the same id or name can't be there at the same time
-
-    def __init__(self, kong: Kong, entity: Entity) -> None:
+    def __init__(self, kong: Kong, entity: Entity, *, deleted_first: bool = False) -> None:
         self._kong = kong
         self._entity = entity
         self.inputs = frozenset(entity.fields)
         self.replaced_on = frozenset(entity.identity)
         self.secrets = entity.secrets
+        self.deleted_first = deleted_first
+        self._made: set[str] = set()  # by this process, which is of one run
 
     def check(self, urn: str, inputs: Props, _old: Props) -> tuple[Props, list[Failure]]:
         """Our rules first, then Kong's own where it can be asked."""
@@ -63,6 +63,7 @@ class KongEntity(Resource):
             return self._kong.ask(lambda api: self._place(api, urn, own_id, inputs)) or own_id, inputs
         object_id = self._kong.do(lambda api: self._place(api, urn, own_id, inputs))
         self._put(object_id, inputs)
+        self._made.add(object_id)
         return object_id, inputs
 
     def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
@@ -88,6 +89,8 @@ class KongEntity(Resource):
         return inputs
 
     def delete(self, object_id: str, state: Props) -> None:
+        if object_id in self._made:
+            return  # the old one of a replacement that was forced (`--replace`): the new one has its id
         path = self._path(state)
 
         def delete(api: AdminApi) -> None:

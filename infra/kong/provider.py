@@ -18,8 +18,6 @@ VERSION = "2.0.0"
 class KongTarget(KongEntity):
     """A target has no PUT that creates, so it is posted with an id of its own."""
 
-    deleted_first = False  # one of another address is there, and takes requests, before the old one goes
-
     def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
         put = api.put(*path, object_id, body=document)
         if put is not None:
@@ -109,7 +107,7 @@ def main() -> None:
                 "kong:index:KongTarget": KongTarget(kong, TARGET),
                 "kong:index:KongPlugin": KongPlugin(kong, PLUGIN),
                 "kong:index:KongConsumer": KongEntity(kong, CONSUMER),
-                "kong:index:KongKey": KongEntity(kong, KEY),
+                "kong:index:KongKey": KongEntity(kong, KEY, deleted_first=True),
                 "kong:index:KongCertificate": KongCertificate(kong, CERTIFICATE),
                 "kong:index:KongSni": KongEntity(kong, SNI),
             },

@@ -116,11 +116,11 @@ class Provider(pp.Provider):
         state, inputs = _plain_map(request.old_state), _plain_map(request.new_inputs)
         changed = sorted(resource.diff(state, inputs) - set(request.ignore_changes))
         is_in_place = resource.is_in_place(request.urn, request.resource_id, inputs)
-        replaces = [] if is_in_place else [name for name in changed if name in resource.replaced_on]
+        replaces = [name for name in changed if name in resource.replaced_on and not is_in_place]
         return pp.DiffResponse(
             changes=bool(changed),
             replaces=replaces,
-            delete_before_replace=resource.deleted_first or is_in_place,
+            delete_before_replace=resource.deleted_first,
             diffs=changed,
             detailed_diff={
                 path: pp.PropertyDiff(kind, input_diff=False)

@@ -42,7 +42,7 @@ class Resource(ABC):
     """Whether a replacement has to wait until what it replaces is gone."""
 
     def is_in_place(self, _urn: str, _object_id: str, _inputs: Props) -> bool:
-        """Whether a new object would have the same id: no change makes one then, and a forced one waits."""
+        """Whether a new object would have the very same id: then a change is never a replacement."""
         return False
 
     @abstractmethod

@@ -111,7 +111,11 @@ def _service(change: Change) -> Iterator[str]:
 
 def _plugin(change: Change) -> Iterator[str]:
     name = change.after("name")
-    if name not in DENYING or change.after("enabled") is False:
+    if name not in DENYING:
+        return
+    if change.after("enabled") is False:
+        if change.changes("enabled"):
+            yield f"lets through what it refused ({code(name)})"
         return
     if change.action == "create" or (change.changes("enabled") and change.before("enabled") is False):
         yield f"begins to refuse requests ({code(name)})"

@@ -41,6 +41,7 @@ class Image(DockerResource):
                 dockerfile=str(Path(build.get("dockerfile", "Dockerfile")).resolve()),
                 buildargs=build.get("args"),
                 target=build.get("target"),
+                platform=build.get("platform"),
                 tag=inputs["imageName"],
                 rm=True,
                 forcerm=True,

@@ -66,6 +66,7 @@ def test_dev_is_open_and_unprotected() -> None:
     ("key", "value", "says"),
     [
         ("plainHttp", "maybe", "plainHttp must be one of serve, redirect, refuse"),
+        ("platform", "windows", "platform must be a platform such as linux/amd64"),
         ("keyAuth", "yes", "keyAuth must be one of true, false"),
         ("requestsPerMinute", "0", "requestsPerMinute must be a whole number from 1"),
         ("maxContextBytes", "4194305", "maxContextBytes must be a whole number from 1 to 4194304"),

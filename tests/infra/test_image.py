@@ -40,10 +40,10 @@ def test_what_is_ignored_does_not_count(project: Path) -> None:
     assert content_hash(project, "base") == before
 
 
-@pytest.mark.parametrize("change", ["content", "name", "new file", "mode", "Dockerfile", "base image"])
+@pytest.mark.parametrize("change", ["content", "name", "new file", "mode", "Dockerfile", "base image", "platform"])
 def test_what_goes_in_counts(project: Path, change: str) -> None:
     before = content_hash(project, "base")
-    app, base = project / "service" / "app.py", "base"
+    app, base, platform = project / "service" / "app.py", "base", None
     match change:
         case "content":
             app.write_text("a = 2\n")
@@ -55,9 +55,11 @@ def test_what_goes_in_counts(project: Path, change: str) -> None:
             app.chmod(0o755)
         case "Dockerfile":
             (project / "Dockerfile").write_text("FROM base\n")
+        case "platform":
+            platform = "linux/arm64"
         case _:
             base = "other"
-    assert content_hash(project, base) != before
+    assert content_hash(project, base, platform) != before
 
 
 def test_docker_takes_in_the_same(project: Path) -> None:

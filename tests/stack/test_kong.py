@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -68,6 +69,26 @@ def test_what_was_changed_by_hand_is_seen_and_mended(clone: Clone) -> None:
     assert clone.kong(service)["read_timeout"] == 60000
     assert clone.kong(f"/plugins/{plugin['id']}")["config"]["header_name"] == "X-Request-ID"
     clone.pulumi(SAME)
+
+
+def test_a_replacement_that_is_forced_leaves_what_it_makes(clone: Clone) -> None:
+    state = json.loads(clone.pulumi("stack export"))["deployment"]["resources"]
+    for resource, path in (
+        ("KongRoute::session-context", f"/routes/{clone.outputs()['kong']['route']}"),
+        ("KongPlugin::session-context-correlation-id", "/plugins"),
+        ("KongTarget::session-context-1", f"/upstreams/{clone.outputs()['kong']['upstream']}/targets"),
+    ):
+        before = clone.kong(path)
+        urn = next(one["urn"] for one in state if one["urn"].endswith(resource))
+        assert "1 replaced" in clone.pulumi(f"{UP} --replace '{urn}'")
+        assert without_dates(clone.kong(path)) == without_dates(before)
+    clone.pulumi(SAME)
+
+
+def without_dates(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a list, or the one that it is, without when they were made."""
+    rows = answer.get("data", [answer])
+    return [{key: value for key, value in row.items() if not key.endswith("_at")} for row in rows]
 
 
 def test_a_kong_that_is_down_is_a_warning_in_a_preview_and_stops_an_up(config: Clone) -> None:

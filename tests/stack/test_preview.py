@@ -1,7 +1,6 @@
 """The first preview, on an empty stack: it knows what a reviewer asks for, and touches nothing."""
 
 import json
-import resource
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,18 +8,12 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from tests.stack.clone import HOSTNAME, Clone, docker_client
 
-SECONDS = 3
-CORES = 2
-
 
 def test_the_first_preview_knows_image_ids_and_names_and_writes_nothing(empty: Clone) -> None:
     clone = empty
     clone.change_service()
     before = world(clone)
-    clone.pulumi("preview --json")  # Python's compiled files are there from now on
-    spent = cpu_seconds()
     told = clone.pulumi("preview --json 2>/dev/null")
-    spent = cpu_seconds() - spent
     steps = {f"{step['newState']['type']}::{name(step)}": step["newState"] for step in json.loads(told)["steps"]}
 
     assert list(unknown({name: state.get("inputs") for name, state in steps.items()})) == []
@@ -35,8 +28,6 @@ def test_the_first_preview_knows_image_ids_and_names_and_writes_nothing(empty: C
     assert world(clone) == before
     with docker_client() as client:
         assert client.images.list(name=tag) == []
-    # On a machine that does nothing else the time is less than this: the plugins start side by side.
-    assert spent < SECONDS * CORES, f"a preview takes {spent:.1f} s of CPU"
 
 
 def name(step: dict[str, Any]) -> str:
@@ -59,8 +50,3 @@ def world(clone: Clone) -> list[object]:
     """All that a preview could write to."""
     kong = [clone.kong(f"/{kind}")["data"] for kind in ("services", "routes", "upstreams", "plugins")]
     return [kong, clone.records(), clone.left_behind(), clone.pulumi("stack export")]
-
-
-def cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

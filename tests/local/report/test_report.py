@@ -148,6 +148,12 @@ def test_the_graph_has_parents_dependencies_and_colours() -> None:
         ),
         (
             "kong:index:KongPlugin",
+            {"name": "key-auth", "enabled": True},
+            {"name": "key-auth", "enabled": False},
+            "lets through what it refused (`key-auth`)",
+        ),
+        (
+            "kong:index:KongPlugin",
             {"name": "rate-limiting", "config": {"minute": 9}},
             {"name": "rate-limiting", "config": {"minute": 1}},
             "may refuse other requests than before (`rate-limiting`: `config`)",
@@ -156,7 +162,7 @@ def test_the_graph_has_parents_dependencies_and_colours() -> None:
         ("pulumi:providers:kong", {"adminUrl": "a"}, {"adminUrl": "b"}, "is for another gateway"),
     ],
 )
-def test_what_could_stop_traffic_is_to_be_looked_at(
+def test_what_could_stop_traffic_or_open_a_door_is_to_be_looked_at(
     kind: str, old: dict[str, Any], new: dict[str, Any], line: str
 ) -> None:
     assert line in "\n".join(first_lines(updated(kind, old, new)))
