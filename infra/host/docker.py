@@ -78,7 +78,11 @@ class SecretFiles(pulumi.ComponentResource):
             labels=container_labels(),
             network_mode="none",
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[image.built], custom_timeouts=TIMEOUTS, delete_before_replace=False
+                parent=self,
+                depends_on=[image.built],
+                custom_timeouts=TIMEOUTS,
+                delete_before_replace=False,
+                additional_secret_outputs=["uploads"],
             ),
         )
         # By its name: other secrets make another holder, whose new name replaces the containers that mount it.
