@@ -21,6 +21,7 @@ from tests.ports import free_port
 
 HOSTNAME = "sessioncontext.fountain.coach"
 NEVER_SECONDS = 300
+SETTLED_SECONDS = 15
 
 
 class Clone:
@@ -138,6 +139,14 @@ class Clone:
     def request(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401 - requests' options
         headers = {"Host": HOSTNAME, **more.pop("headers", {})}
         return requests.request(method, self.proxy + path, headers=headers, timeout=30, **more)
+
+    def settled(self, status: int, path: str, **more: Any) -> requests.Response:  # noqa: ANN401 - requests' options
+        """The answer to a GET once it has this status: a Kong takes a change in within seconds, not at once."""
+        deadline = time.monotonic() + SETTLED_SECONDS
+        while (answer := self.request("GET", path, **more)).status_code != status:
+            assert time.monotonic() < deadline, f"{answer.status_code} instead of {status}: {answer.text}"
+            time.sleep(0.2)
+        return answer
 
     def route53(self) -> Any:  # noqa: ANN401 - a boto3 client
         return boto3.client(

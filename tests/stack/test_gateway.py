@@ -58,7 +58,7 @@ def test_make_up_tries_a_stack_that_wants_keys_and_one_for_https_alone(clone: Cl
     told = clone.make("up")
     assert "was created and listed" in told
     assert "-H 'apikey: KEY'" in told
-    assert clone.request("GET", "/sessions").status_code == 401
+    clone.settled(401, "/sessions")
     clone.set("plainHttp", "redirect")
     told += clone.make("up")
     assert "Plain HTTP gets 308" in told
@@ -71,4 +71,4 @@ def test_make_up_tries_a_stack_that_wants_keys_and_one_for_https_alone(clone: Cl
     ):  # and not the salt, which the state's secrets go by from now on
         clone.pulumi(f"config rm {name}")
     clone.make("up")
-    assert clone.request("GET", "/sessions").status_code == 200
+    clone.settled(200, "/sessions")

@@ -68,17 +68,16 @@ def test_a_destroy_removes_nothing_until_it_is_told_to_twice(prod: Prod) -> None
 
 
 def test_only_a_consumers_key_gets_in_and_never_over_plain_http(prod: Prod) -> None:
-    assert prod.request("GET", "/sessions", headers={"apikey": prod.key}).status_code == 426
+    prod.settled(426, "/sessions", headers={"apikey": prod.key})
     prod.set("plainHttp", "redirect")
     prod.pulumi("up --yes --skip-preview")
-    redirected = prod.request("GET", "/sessions?limit=1", allow_redirects=False)
-    assert redirected.status_code == 308
+    redirected = prod.settled(308, "/sessions?limit=1", allow_redirects=False)
     assert redirected.headers["Location"] == f"https://{HOSTNAME}/sessions?limit=1"
 
     prod.set("plainHttp", "serve")
     prod.set("requestsPerMinute", 5)
     prod.pulumi("up --yes --skip-preview")
-    assert prod.request("GET", "/sessions").status_code == 401
+    prod.settled(401, "/sessions")
     assert prod.request("GET", f"/sessions?apikey={prod.key}").status_code == 401
     assert prod.request("GET", "/docs", headers={"apikey": "wrong"}).status_code == 401
     statuses = [prod.request("GET", "/sessions", headers={"apikey": prod.key}).status_code for _ in range(11)]
