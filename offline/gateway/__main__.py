@@ -14,8 +14,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from .admin import LARGEST_BODY, VERSION, Admin
+from .admin import LARGEST_BODY, Admin
 from .balancer import Balancer
+from .node import VERSION
 from .plugins import Plugins
 from .proxy import Proxy, bare, session
 from .router import Router

@@ -1,14 +1,10 @@
-"""The Admin API over HTTP: what a path names, each verb once for all entities, bodies in and out."""
+"""The Admin API over HTTP: what a path names, and each verb once for all entities."""
 
 import base64
 import json
 import logging
-import os
-import re
-import socket
 import time
-import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote, urlencode
@@ -17,19 +13,19 @@ from aiohttp import web
 
 from . import errors
 from .balancer import Balancer
+from .bodies import FieldsFor, read
 from .configs import CONFIGS
-from .fields import Field, Json, Row, convert
+from .entities.entity import Entity
+from .fields import Field, Json, Row
+from .node import VERSION, Answer, Node
+from .queries import page, tags_filter
 from .rules import is_uuid
-from .schemas import ENTITIES, Entity, fields_of
+from .schemas import ENTITIES, fields_of
 from .store import Store
 
-VERSION = "3.9.3"
-TAGLINE = "stand-in for Kong, for machines that cannot fetch the real one"
 LARGEST_BODY = 10 * 1024 * 1024  # nginx_admin_client_max_body_size
 
-Answer = tuple[int, Json]
 Verb = Callable[[Row, Mapping[str, str]], Answer]
-FieldsFor = Callable[[Row], Mapping[str, Field]]  # what a body may hold, for converting a form
 Endpoint = tuple[FieldsFor, Mapping[str, Verb]]
 
 _log = logging.getLogger(__name__)
@@ -55,13 +51,12 @@ class Admin:
     """Answers Admin API requests from the store; a write is acknowledged once the store has kept it."""
 
     def __init__(self, store: Store, balancer: Balancer) -> None:
-        self._store, self._balancer = store, balancer
-        self._node_id = str(uuid.uuid4())
-        self._requests = 0
+        self._store = store
+        self._node = Node(store, balancer)
 
     async def handle(self, request: web.Request) -> web.Response:
         started = time.monotonic()
-        self._requests += 1
+        self._node.requests += 1
         try:
             answer = await self._answer(request)
         except errors.RefusedError as refusal:
@@ -84,7 +79,7 @@ class Admin:
             return web.Response(status=204, headers={"Allow": ", ".join(sorted(allowed))})
         if method not in verbs:
             raise errors.plain(405, "Method not allowed")
-        body = await _read(request, fields) if method in ("POST", "PUT", "PATCH") else {}
+        body = await read(request, fields) if method in ("POST", "PUT", "PATCH") else {}
         if body is None:
             html = "<html><head><title>415 Unsupported Media Type</title></head></html>"
             return web.Response(status=415, text=html, content_type="text/html")
@@ -98,21 +93,21 @@ class Admin:
     def _resolve(self, parts: list[str]) -> Endpoint:
         match parts:
             case []:
-                return _no_fields, {"GET": self._node}
+                return _no_fields, {"GET": self._node.about}
             case ["status"]:
-                return _no_fields, {"GET": self._status}
+                return _no_fields, {"GET": self._node.status}
             case ["config"]:
                 return _no_fields, {"GET": _no_config, "POST": _no_config}
             case ["plugins", "enabled"]:
                 return _no_fields, {"GET": lambda _body, _query: (200, {"enabled_plugins": sorted(CONFIGS)})}
             case ["tags"]:
-                return _no_fields, {"GET": partial(self._tags, None)}
+                return _no_fields, {"GET": partial(self._node.tags, None)}
             case ["tags", tag]:
-                return _no_fields, {"GET": partial(self._tags, tag)}
+                return _no_fields, {"GET": partial(self._node.tags, tag)}
             case ["schemas", name, "validate"] if name in ENTITIES:
                 return partial(fields_of, ENTITIES[name]), {"POST": partial(self._validate, ENTITIES[name])}
             case ["upstreams", key, "health"]:
-                return _no_fields, {"GET": partial(self._health, self._existing("upstreams", key))}
+                return _no_fields, {"GET": partial(self._node.health, self._existing("upstreams", key))}
             case ["upstreams", key, "targets", "all"]:
                 place = self._nested("upstreams", key, "targets")
                 return _no_fields, {"GET": partial(self._list, place)}
@@ -168,8 +163,8 @@ class Admin:
     # the verbs
 
     def _list(self, place: Place, _body: Row, query: Mapping[str, str]) -> Answer:
-        size, after = _page(query)
-        wanted = _tags_filter(query)
+        size, after = page(query)
+        wanted = tags_filter(query)
         rows = [row for row in self._store.rows(place.entity.name, **place.of or {}) if wanted(row.get("tags"))]
         if "custom_id" in query and place.entity.name == "consumers":
             rows = [row for row in rows if row["custom_id"] == query["custom_id"]]
@@ -232,54 +227,9 @@ class Admin:
             return row
         return None
 
-    # the node
-
-    def _node(self, _body: Row, _query: Mapping[str, str]) -> Answer:
-        return 200, {
-            "version": VERSION,
-            "tagline": TAGLINE,
-            "hostname": socket.gethostname(),
-            "node_id": self._node_id,
-            "edition": "community",
-            "lua_version": "none",
-            "plugins": {
-                "available_on_server": dict.fromkeys(CONFIGS, True),
-                "enabled_in_cluster": sorted(CONFIGS),
-            },
-            "pids": {"master": os.getpid(), "workers": []},
-            "timers": {"running": 0, "pending": 0},
-            "configuration": {"database": "postgres", "router_flavor": "traditional_compatible"},
-        }
-
-    def _status(self, _body: Row, _query: Mapping[str, str]) -> Answer:
-        server = dict.fromkeys(("active", "accepted", "handled", "reading", "writing", "waiting"), 0)
-        return 200, {
-            "database": {"reachable": True},
-            "memory": {"workers_lua_vms": [], "lua_shared_dicts": {}},
-            "server": {f"connections_{name}": count for name, count in server.items()}
-            | {"total_requests": self._requests},
-        }
-
-    def _tags(self, wanted: str | None, _body: Row, _query: Mapping[str, str]) -> Answer:
-        data = [
-            {"tag": tag, "entity_name": name, "entity_id": row["id"]}
-            for name in ENTITIES
-            for row in self._store.rows(name)
-            for tag in row.get("tags") or ()
-            if wanted in (None, tag)
-        ]
-        return 200, {"data": data, "next": None}
-
     def _validate(self, entity: Entity, body: Row, _query: Mapping[str, str]) -> Answer:
         self._store.checked(entity, body)
         return 200, {"message": "schema validation successful"}
-
-    def _health(self, upstream: Row, _body: Row, _query: Mapping[str, str]) -> Answer:
-        data = [
-            target | {"health": self._balancer.health(upstream, target)}
-            for target in self._store.rows("targets", upstream=upstream["id"])
-        ]
-        return 200, {"data": data, "next": None, "node_id": self._node_id}
 
 
 def _no_fields(_body: Row) -> Mapping[str, Field]:
@@ -295,71 +245,3 @@ def _json(status: int, body: Json) -> web.Response:
         return web.Response(status=status)
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return web.Response(status=status, text=text, content_type="application/json")
-
-
-def _page(query: Mapping[str, str]) -> tuple[int, str]:
-    """The page size and the id after which the page begins."""
-    try:
-        size = float(query.get("size", "100"))
-    except ValueError:
-        raise errors.coded(9, "invalid size", "size must be a number") from None
-    if not size.is_integer() or not 1 <= size <= 1000:
-        raise errors.coded(9, "invalid size", "size must be an integer between 1 and 1000")
-    if (cursor := query.get("offset")) is None:
-        return int(size), ""
-    fault = "bad base64 encoding"
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        fault = "bad json encoding"
-        return int(size), str(json.loads(text)[0])
-    except (ValueError, LookupError, TypeError):
-        raise errors.coded(7, "invalid offset", f"'{cursor}' is not a valid offset: {fault}") from None
-
-
-def _tags_filter(query: Mapping[str, str]) -> Callable[[list[str] | None], bool]:
-    """`a,b` asks for both tags, `a/b` for either (kong/db/dao/init.lua)."""
-    if (text := query.get("tags")) is None:
-        return lambda _tags: True
-    if not text or ("," in text and "/" in text):
-        fault = "invalid filter syntax" if text else "cannot be null"
-        raise errors.coded(11, "invalid options", f"invalid option (tags: {fault})", options={"tags": fault})
-    wanted, matches = set(re.split("[,/]", text)), all if "," in text else any
-    return lambda tags: matches(tag in (tags or ()) for tag in wanted)
-
-
-async def _read(request: web.Request, fields: FieldsFor) -> Row | None:
-    """The body as a row, with a form's texts converted; None if it is of a type Kong does not take."""
-    kind = request.headers.get("Content-Type", "").lower()
-    if not kind:
-        return {} if not await request.read() else None
-    if kind.startswith("application/json"):
-        try:
-            body = json.loads(await request.read())
-        except ValueError:
-            raise errors.plain(400, "Cannot parse JSON body") from None
-        if isinstance(body, list) and not body:
-            return {}
-        if not isinstance(body, dict):
-            raise errors.plain(500, "An unexpected error occurred")
-        return body
-    if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
-        form = _nest((key, str(value)) for key, value in (await request.post()).items())
-        return convert(fields(form), form)
-    return None
-
-
-def _nest(pairs: Iterable[tuple[str, str]]) -> Row:
-    """Form keys unfolded: `a.b` nests; `a[]`, `a[1]`, a repeated `a` make lists (kong/api/arguments.lua)."""
-    body: Row = {}
-    for key, value in pairs:
-        *way, last = key.split(".")
-        inside = body
-        for step in way:
-            inside = inside.setdefault(step, {})
-        name, listed, _ = last.partition("[")
-        if name in inside:
-            before = inside[name]
-            inside[name] = [*(before if isinstance(before, list) else [before]), value]
-        else:
-            inside[name] = [value] if listed else value
-    return body

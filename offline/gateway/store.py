@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import errors
+from .entities.entity import Entity
 from .fields import Row, complete, faults, merge
 from .rules import is_uuid
-from .schemas import ENTITIES, Entity, fields_of
+from .schemas import ENTITIES, fields_of
 
 
 class Store:

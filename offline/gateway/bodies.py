@@ -1,0 +1,49 @@
+"""Bodies that come in: JSON, and forms, whose texts are converted by field."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+
+from aiohttp import web
+
+from . import errors
+from .fields import Field, Row, convert
+
+FieldsFor = Callable[[Row], Mapping[str, Field]]  # what a body may hold, for converting a form
+
+
+async def read(request: web.Request, fields: FieldsFor) -> Row | None:
+    """The body as a row, with a form's texts converted; None if it is of a type Kong does not take."""
+    kind = request.headers.get("Content-Type", "").lower()
+    if not kind:
+        return {} if not await request.read() else None
+    if kind.startswith("application/json"):
+        try:
+            body = json.loads(await request.read())
+        except ValueError:
+            raise errors.plain(400, "Cannot parse JSON body") from None
+        if isinstance(body, list) and not body:
+            return {}
+        if not isinstance(body, dict):
+            raise errors.plain(500, "An unexpected error occurred")
+        return body
+    if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+        form = _nest((key, str(value)) for key, value in (await request.post()).items())
+        return convert(fields(form), form)
+    return None
+
+
+def _nest(pairs: Iterable[tuple[str, str]]) -> Row:
+    """Form keys unfolded: `a.b` nests; `a[]`, `a[1]`, a repeated `a` make lists (kong/api/arguments.lua)."""
+    body: Row = {}
+    for key, value in pairs:
+        *way, last = key.split(".")
+        inside = body
+        for step in way:
+            inside = inside.setdefault(step, {})
+        name, listed, _ = last.partition("[")
+        if name in inside:
+            before = inside[name]
+            inside[name] = [*(before if isinstance(before, list) else [before]), value]
+        else:
+            inside[name] = [value] if listed else value
+    return body

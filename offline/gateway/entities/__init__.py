@@ -1,0 +1,1 @@
+"""The entities Kong keeps: fields, unique keys, and rules across fields (kong/db/schema/entities/*.lua)."""

@@ -1,0 +1,49 @@
+"""What an entity is, and the fields that most of them have."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .. import rules
+from ..fields import Field, Row, set_of, text
+
+Rule = Callable[[Row], str | None]
+Fields = dict[str, Field]
+PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entity:
+    """One kind of row; `key` is the field that can stand for the id, `rules` look at several fields."""
+
+    name: str
+    fields: Fields
+    key: str = ""
+    path: str = ""
+    listed: bool = True  # has a path of its own beside the ones under what it references
+    unique: tuple[tuple[str, ...], ...] = ()
+    rules: tuple[tuple[tuple[str, ...], Rule], ...] = ()
+    expand: Callable[[Row], Row] = dict
+    present: Callable[[Row], Row] = dict
+
+
+ID = Field(auto=lambda: str(uuid.uuid4()), required=True, checks=(rules.uuid_text,))
+NOW = Field(kind="integer", auto=lambda: int(time.time()), required=True)
+NOW_MS = Field(kind="number", auto=lambda: round(time.time(), 3), required=True)
+TAGS = set_of(text(rules.tag))
+STAMPED: Fields = {"id": ID, "created_at": NOW, "updated_at": NOW, "tags": TAGS}
+NAME = text(rules.name)
+
+
+def at_least_one(*names: str) -> tuple[tuple[str, ...], Rule]:
+    listed = ", ".join(f"'{name}'" for name in names)
+
+    def rule(row: Row) -> str | None:
+        nested = [name.split(".") for name in names]
+        values = [(row.get(way[0]) or {}).get(way[1]) if len(way) > 1 else row.get(way[0]) for way in nested]
+        if any(value is not None for value in values):
+            return None
+        return f"at least one of these fields must be non-empty: {listed}"
+
+    return tuple(name.split(".")[0] for name in names), rule

@@ -1,0 +1,83 @@
+"""Services: kong/db/schema/entities/services.lua."""
+
+import re
+
+from .. import rules
+from ..errors import schema_violation
+from ..fields import Field, Row, flag, foreign, integer, list_of, text
+from .entity import NAME, PROTOCOLS, STAMPED, Entity, Rule
+
+_URL = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?"
+    r"(?://(?:[^@/?#]*@)?(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:/?#]*))(?::(?P<port>[^/?#]*))?)?"
+    r"(?P<path>[^?#]*).*",
+    re.DOTALL,
+)
+
+
+def _expand_url(body: Row) -> Row:
+    """`url` stands for protocol, host, port and path, and beats them (entities/services.lua)."""
+    if "url" not in body:
+        return body
+    if not isinstance(body["url"], str):
+        raise schema_violation({"url": "expected a string"})
+    parts = _URL.fullmatch(body["url"])
+    if parts is None:
+        raise schema_violation({"url": "could not parse url"})
+    port = parts["port"]
+    meant: Row = {"host": parts["v6"] or parts["host"] or None, "path": parts["path"] or None}
+    if parts["scheme"]:
+        meant["protocol"] = parts["scheme"]
+    if port:
+        meant["port"] = int(port) if port.isdigit() else port
+    elif parts["scheme"] in ("http", "https"):
+        meant["port"] = {"http": 80, "https": 443}[parts["scheme"]]
+    return {name: value for name, value in body.items() if name != "url"} | meant
+
+
+def _path_needs_http(row: Row) -> str | None:
+    if row["path"] is None or row["protocol"] in ("http", "https"):
+        return None
+    return "failed conditional validation given value of field 'protocol': value must be null"
+
+
+def _tls_needs_https(name: str) -> tuple[tuple[str, ...], Rule]:
+    def rule(row: Row) -> str | None:
+        if row[name] is None or row["protocol"] in ("https", "tls"):
+            return None
+        return f"'{name}' can only be set when 'protocol' is 'https' or 'tls'"
+
+    return (name, "protocol"), rule
+
+
+_TIMEOUT = integer(1, 2**31 - 2, 60000)
+SERVICES = Entity(
+    name="services",
+    key="name",
+    unique=(("name",),),
+    expand=_expand_url,
+    fields=STAMPED
+    | {
+        "name": NAME,
+        "retries": integer(0, 32767, 5),
+        "protocol": text(rules.one_of(*PROTOCOLS), required=True, default="http"),
+        "host": text(rules.host, required=True),
+        "port": integer(0, 65535, 80, required=True),
+        "path": text(rules.path),
+        "connect_timeout": _TIMEOUT,
+        "write_timeout": _TIMEOUT,
+        "read_timeout": _TIMEOUT,
+        "client_certificate": foreign("certificates"),
+        "tls_verify": Field(kind="boolean"),
+        "tls_verify_depth": integer(0, 64),
+        "ca_certificates": list_of(Field()),
+        "enabled": flag(default=True),
+    },
+    rules=(
+        (("path", "protocol"), _path_needs_http),
+        *(
+            _tls_needs_https(n)
+            for n in ("client_certificate", "tls_verify", "tls_verify_depth", "ca_certificates")
+        ),
+    ),
+)

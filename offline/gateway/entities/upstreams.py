@@ -1,0 +1,123 @@
+"""Upstreams and their targets: kong/db/schema/entities/upstreams.lua and targets.lua."""
+
+import ipaddress
+from dataclasses import replace
+
+from .. import rules
+from ..fields import Field, Row, flag, foreign, integer, list_of, record, text
+from .entity import ID, NOW_MS, STAMPED, TAGS, Entity, Fields, Rule
+
+_STATUSES = integer(100, 999)
+
+_HASHES = ("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture")
+_SECONDS = Field(kind="number", checks=(rules.between(0, 65535),), default=0)
+_COUNT = integer(0, 255, 0)
+_CHECK_TYPE = text(rules.one_of("tcp", "http", "https", "grpc", "grpcs"), default="http")
+_HEALTHY = [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 306, 307, 308]
+_FAILURES: Fields = {"tcp_failures": _COUNT, "timeouts": _COUNT, "http_failures": _COUNT}
+
+
+def _needs(field: str, value: str, other: str) -> tuple[tuple[str, ...], Rule]:
+    def rule(row: Row) -> str | None:
+        if row[field] != value or row[other] is not None:
+            return None
+        return f"failed conditional validation given value of field '{field}': {other}: required field missing"
+
+    return (field, other), rule
+
+
+def _fallback_fits(row: Row) -> str | None:
+    """Hashing on nothing or a cookie has no fallback; else it is another thing (entities/upstreams.lua)."""
+    on, fallback = row["hash_on"], row["hash_fallback"]
+    wrong = fallback != "none" if on in ("none", "cookie") else on == fallback and on in ("consumer", "ip", "path")
+    return "failed conditional validation given value of field 'hash_on'" if wrong else None
+
+
+UPSTREAMS = Entity(
+    name="upstreams",
+    key="name",
+    unique=(("name",),),
+    fields=STAMPED
+    | {
+        "name": text(rules.upstream_name, required=True),
+        "algorithm": text(
+            rules.one_of("consistent-hashing", "least-connections", "round-robin", "latency"),
+            default="round-robin",
+        ),
+        "hash_on": text(rules.one_of(*_HASHES), default="none"),
+        "hash_fallback": text(rules.one_of(*_HASHES), default="none"),
+        "hash_on_header": text(rules.header_name),
+        "hash_fallback_header": text(rules.header_name),
+        "hash_on_cookie": text(),
+        "hash_on_cookie_path": text(rules.path, default="/"),
+        "hash_on_query_arg": text(),
+        "hash_fallback_query_arg": text(),
+        "hash_on_uri_capture": text(),
+        "hash_fallback_uri_capture": text(),
+        "slots": integer(10, 65536, 10000),
+        "healthchecks": record(
+            active=record(
+                type=_CHECK_TYPE,
+                timeout=replace(_SECONDS, default=1),
+                concurrency=integer(1, 2**31, 10),
+                http_path=text(rules.path, default="/"),
+                https_sni=text(rules.server_name),
+                https_verify_certificate=replace(flag(default=True), required=False),
+                headers=Field(kind="map", keys=(rules.header_name,), elements=list_of(text())),
+                healthy=record(interval=_SECONDS, http_statuses=list_of(_STATUSES, [200, 302]), successes=_COUNT),
+                unhealthy=record(
+                    interval=_SECONDS,
+                    http_statuses=list_of(_STATUSES, [429, 404, 500, 501, 502, 503, 504, 505]),
+                    **_FAILURES,
+                ),
+            ),
+            passive=record(
+                type=_CHECK_TYPE,
+                healthy=record(http_statuses=list_of(_STATUSES, [*_HEALTHY]), successes=_COUNT),
+                unhealthy=record(http_statuses=list_of(_STATUSES, [429, 500, 503]), **_FAILURES),
+            ),
+            threshold=Field(kind="number", checks=(rules.between(0, 100),), default=0),
+        ),
+        "host_header": text(rules.host),
+        "client_certificate": foreign("certificates"),
+        "use_srv_name": replace(flag(default=False), required=False),
+    },
+    rules=(
+        *(_needs("hash_on", kind, f"hash_on_{kind}") for kind in ("header", "cookie", "query_arg", "uri_capture")),
+        *(
+            _needs("hash_fallback", kind, f"hash_fallback_{kind}")
+            for kind in ("header", "query_arg", "uri_capture")
+        ),
+        (("hash_on", "hash_fallback"), _fallback_fits),
+    ),
+)
+
+
+def _as_kept(body: Row) -> Row:
+    """A target as Kong keeps it: port 8000 where none is given, IPv6 in full (kong/tools/ip.lua, format_host)."""
+    target = body.get("target")
+    address = rules.split_address(target) if isinstance(target, str) else None
+    if address is None:
+        return body
+    host, port, kind = address
+    if kind == "ipv6":
+        host = f"[{ipaddress.ip_address(host).exploded}]"
+    return body | {"target": f"{host}:{8000 if port is None else port}"}
+
+
+TARGETS = Entity(
+    name="targets",
+    key="target",
+    listed=False,
+    unique=(("target", "upstream"),),
+    expand=_as_kept,
+    fields={
+        "id": ID,
+        "created_at": NOW_MS,
+        "updated_at": NOW_MS,
+        "tags": TAGS,
+        "target": text(rules.target, required=True),
+        "weight": integer(0, 65535, 100),
+        "upstream": foreign("upstreams", cascade=True, required=True),
+    },
+)
