@@ -124,45 +124,8 @@ class DockerHost(pulumi.ComponentResource):
             )
         names = [f"{name}-{number}" for number in range(1, replicas + 1)]
         self.containers = [
-            docker.Container(
-                replica,
-                image=image.reference,
-                envs=environment.variables(),
-                user=USER,
-                read_only=True,
-                init=True,
-                capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
-                security_opts=["no-new-privileges"],
-                memory=MEMORY_MB,
-                memory_swap=MEMORY_MB,
-                ulimits=[
-                    # An engine with a default of its own for open files fills it in where none is declared.
-                    docker.ContainerUlimitArgs(name="nofile", soft=FILES, hard=FILES),
-                    docker.ContainerUlimitArgs(name="nproc", soft=PROCESSES, hard=PROCESSES),
-                ],
-                tmpfs={"/tmp": "rw,noexec,nosuid,size=16m"},  # noqa: S108 - inside the container
-                volumes=volumes,
-                networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
-                labels=container_labels(),
-                log_driver="json-file",
-                log_opts={"max-size": "10m", "max-file": "3"},
-                restart="unless-stopped",
-                stop_signal="SIGTERM",
-                stop_timeout=STOP_SECONDS,
-                destroy_grace_seconds=STOP_SECONDS,
-                healthcheck=docker.ContainerHealthcheckArgs(
-                    tests=HEALTH_CHECK, interval="2s", timeout="3s", start_period="30s", retries=3
-                ),
-                wait=True,
-                wait_timeout=HEALTHY_SECONDS,
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[image.built],
-                    custom_timeouts=TIMEOUTS,
-                    # The new generation is healthy and in the gateway before the old one goes.
-                    delete_before_replace=False,
-                    replace_on_changes=REPLACED_ON,
-                ),
+            self._replica(
+                replica, image=image, network=network, variables=environment.variables(), volumes=volumes
             )
             for replica in names
         ]
@@ -171,3 +134,53 @@ class DockerHost(pulumi.ComponentResource):
             for replica, container in zip(names, self.containers, strict=True)
         }
         self.register_outputs({"containers": [container.name for container in self.containers]})
+
+    def _replica(
+        self,
+        name: str,
+        *,
+        image: Image,
+        network: str,
+        variables: list[str],
+        volumes: list[docker.ContainerVolumeArgs],
+    ) -> docker.Container:
+        return docker.Container(
+            name,
+            image=image.reference,
+            envs=variables,
+            user=USER,
+            read_only=True,
+            init=True,
+            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+            security_opts=["no-new-privileges"],
+            memory=MEMORY_MB,
+            memory_swap=MEMORY_MB,
+            ulimits=[
+                # An engine with a default of its own for open files fills it in where none is declared.
+                docker.ContainerUlimitArgs(name="nofile", soft=FILES, hard=FILES),
+                docker.ContainerUlimitArgs(name="nproc", soft=PROCESSES, hard=PROCESSES),
+            ],
+            tmpfs={"/tmp": "rw,noexec,nosuid,size=16m"},  # noqa: S108 - inside the container
+            volumes=volumes,
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
+            labels=container_labels(),
+            log_driver="json-file",
+            log_opts={"max-size": "10m", "max-file": "3"},
+            restart="unless-stopped",
+            stop_signal="SIGTERM",
+            stop_timeout=STOP_SECONDS,
+            destroy_grace_seconds=STOP_SECONDS,
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=HEALTH_CHECK, interval="2s", timeout="3s", start_period="30s", retries=3
+            ),
+            wait=True,
+            wait_timeout=HEALTHY_SECONDS,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[image.built],
+                custom_timeouts=TIMEOUTS,
+                # The new generation is healthy and in the gateway before the old one goes.
+                delete_before_replace=False,
+                replace_on_changes=REPLACED_ON,
+            ),
+        )
