@@ -48,15 +48,14 @@ class Container(DockerResource):
                 # From the root on, as the plugin does it: where the root is read-only Docker refuses that.
                 container.put_archive("/", _archive(upload["file"], upload["content"]))
             if inputs.get("start", True):
-                self._start(container, inputs)
+                container.start()
+            if inputs.get("wait"):
+                self._wait_healthy(container, inputs)
         except APIError as error:
             raise PluginError(f"container {inputs['name']}: {error.explanation}") from error
         return str(container.id), inputs
 
-    def _start(self, container: LiveContainer, inputs: Props) -> None:
-        container.start()
-        if not inputs.get("wait"):
-            return
+    def _wait_healthy(self, container: LiveContainer, inputs: Props) -> None:
         limit = float(inputs.get("waitTimeout", 60))
         for _ in until(limit):
             container.reload()
@@ -91,7 +90,7 @@ class Container(DockerResource):
                 restart_policy={"Name": inputs.get("restart", "no")},
             )
             if inputs["mustRun"]:
-                self._start(container, inputs)
+                container.start()  # and, other than a create, waits for nothing
         return inputs
 
     def delete(self, object_id: str, state: Props) -> None:

@@ -6,18 +6,20 @@ UP = "up --yes --skip-preview"
 
 
 def test_a_version_that_never_gets_healthy_serves_nobody_until_it_is_mended(clone: Clone) -> None:
-    program = clone.folder / "service" / "__main__.py"
-    good, before = program.read_text(), clone.containers()
-    program.write_text("raise SystemExit('broken on purpose')\n")
+    program, stack = clone.folder / "service" / "__main__.py", clone.folder / "infra" / "host" / "docker.py"
+    good, before = {file: file.read_text() for file in (program, stack)}, clone.containers()
+    program.write_text("import time\ntime.sleep(1000)  # runs, and never answers\n")
+    stack.write_text(good[stack].replace("HEALTHY_SECONDS = 60", "HEALTHY_SECONDS = 5"))
     try:
-        for with_make in (True, False, True, False):
+        for with_make in (True, False, True, True):
             told = clone.make("up", fails=True) if with_make else clone.pulumi(UP, fails=True)
-            assert "does not get healthy" in told
+            assert "does not get healthy (given 5 s)" in told
             assert set(before) < set(clone.containers())
             assert clone.targets() == [f"{name}:8080" for name in before]
             assert clone.request("GET", "/sessions").status_code == 200
     finally:
-        program.write_text(good)
+        for file, text in good.items():
+            file.write_text(text)
     clone.make("up")
     clone.pulumi("preview --refresh --expect-no-changes")
     assert clone.targets() == [f"{name}:8080" for name in clone.containers()]
