@@ -136,13 +136,27 @@ class _Reader:
         if not runtime.is_config_secret(self._config.full_key(key)):
             raise WrongValueError(f"is in the clear: set it with `pulumi config set --secret {how}`")
 
+    def adopts_in_kong(self) -> bool:
+        """The provider's own `kong:adopt`: it says nothing of the stack, and is unset after a run."""
+        try:
+            return switch(pulumi.Config("kong").get("adopt") or "false")
+        except WrongValueError as error:
+            self.wrong.append(f"kong:adopt {error}")
+            return False
+
+    def has_refused(self, key: str) -> bool:
+        """Whether something is wrong with a value already."""
+        return any(line.startswith(f"{key} ") for line in self.wrong)
+
     def strangers(self, given: Mapping[str, str]) -> None:
-        """Names each key of this project that is no key of ours: a value nobody reads is a mistake."""
+        """Names each key of this project or of Kong that is none of ours: a value nobody reads is a mistake."""
         prefix = f"{pulumi.get_project()}:"
         for name in sorted(given):
             key = name.removeprefix(prefix)
             if name.startswith(prefix) and key not in self._seen:
                 self.wrong.append(f"{key} is no key of this stack: there are {', '.join(sorted(self._seen))}")
+            elif name.startswith("kong:") and name != "kong:adopt":
+                self.wrong.append(f"{name} is no key of this stack: of Kong there is kong:adopt alone")
 
 
 def load() -> StackConfig:
@@ -194,7 +208,7 @@ def _gateway(read: _Reader) -> dict[str, Any]:
     header = matches(HEADER, "the name of a header")
     key_auth = read.text("keyAuth", switch, missing="set true or false")
     consumers = read.secrets("consumers", keys_by_consumer)
-    if key_auth and not consumers:
+    if key_auth and not consumers and not read.has_refused("consumers"):
         read.wrong.append("consumers is missing: keyAuth lets nobody in without one")
     if consumers and key_auth is False:
         read.wrong.append("keyAuth is false, so the keys of consumers would guard nothing: set it to true")
@@ -203,8 +217,7 @@ def _gateway(read: _Reader) -> dict[str, Any]:
             "kongAdminUrl", url("http", "https"), missing="set where Kong's Admin API answers"
         ),
         "kong_admin_token": _hidden(read.secret("kongAdminToken")),
-        # The provider's own namespace: it says nothing of the stack, and is unset after a run.
-        "adopt_in_kong": pulumi.Config("kong").get_bool("adopt") or False,
+        "adopt_in_kong": read.adopts_in_kong(),
         "kong_admin_token_header": read.text("kongAdminTokenHeader", header, missing="set it"),
         "key_auth": key_auth,
         "consumers": {name: pulumi.Output.secret(key) for name, key in consumers.items()},

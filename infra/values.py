@@ -42,7 +42,7 @@ def url(*schemes: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         try:
             parts = urlsplit(value)
-            fits = parts.scheme in schemes and bool(parts.hostname or parts.scheme == "unix")
+            fits = parts.scheme in schemes and bool(parts.hostname or parts.scheme == "unix") and " " not in value
             _ = parts.port
         except ValueError:
             fits = False

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.models.containers import Container
 
 from local import stack
-from local.engine import end_process, is_process
+from local.engine import end_process, has_image, is_process
 from local.machine import STATE, Machine
 from local.stack import PROJECT, pulumi
 from local.steps import say, step
@@ -22,6 +23,7 @@ PLUGIN = re.compile(r"(pulumi-resource-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P
 """A plugin's command line: its only argument is where its engine listens."""
 
 DOCKERS = re.compile("docker:index/(container|volume):")
+IMAGE = "docker:index/image:Image"
 
 
 def mend_backend(folder: Path) -> None:
@@ -53,12 +55,17 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
     _end_plugins()
     if is_held(STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack):
         return  # what isn't noted yet may be under way
+    if stack.docker_host(machine):
+        return  # the containers are not in this machine's engine
     state = stack.exported(machine)
     deployment = state["deployment"]
     resources = deployment.get("resources") or []
     # A refresh forgets that one did not get healthy, and the run would go on with it as if it had.
-    good = {resource["id"] for resource in resources if "id" in resource and not resource.get("initErrors")}
+    good = {
+        resource["id"]: resource for resource in resources if "id" in resource and not resource.get("initErrors")
+    }
     left = _remove_unfinished(client, machine, good)
+    lost = _note_lost_images(client, resources)
     # A refresh leaves out what is yet to be deleted, and Docker's plugin fails to delete what is gone.
     kept = [
         each
@@ -66,9 +73,9 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
         if not (each.get("delete") and DOCKERS.match(each["type"])) or each["id"] in left
     ]
     begun = deployment.get("pending_operations") or []
-    if not begun and kept == resources:
+    if not (begun or lost) and kept == resources:
         return
-    with step("A run was broken off: mending what the state says of it"):
+    with step("Mending what the state says of what a broken run, or somebody by hand, has changed"):
         for operation in begun:
             resource = operation["resource"]
             if operation["type"] == "creating" and resource["type"] == "aws:route53/record:Record":
@@ -115,7 +122,28 @@ def is_held(locks: Path) -> bool:
     return held
 
 
-def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: set[str]) -> set[str]:
+def _note_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
+    """Let the state say of an image that is gone that it has another name; whether there is one.
+
+    Docker's plugin does not look for it. And a taint, which would have it built again, is gone after a refresh.
+    """
+    names = [(resource, resource["inputs"]["imageName"]) for resource in resources if resource["type"] == IMAGE]
+    lost = [(resource, name) for resource, name in names if not has_image(client, name)]
+    for resource, name in lost:
+        say(f"Image {name} is gone, so it is built again")
+        for properties in (resource["inputs"], resource["outputs"]):
+            properties["imageName"] = f"{name}-gone"
+    return bool(lost)
+
+
+def _is_cut_off(container: Container, declared: dict[str, Any]) -> bool:
+    """Whether nobody can reach it: it is paused or out of its network, for which Docker's plugin does not look."""
+    networks = {network["name"] for network in declared.get("inputs", {}).get("networksAdvanced") or []}
+    live: dict[str, Any] = container.attrs
+    return live["State"]["Paused"] or not networks <= live["NetworkSettings"]["Networks"].keys()
+
+
+def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: dict[str, dict[str, Any]]) -> set[str]:
     """Remove the stack's containers and volumes but the good ones of its state; never a volume that holds data.
 
     The ids of what is left.
@@ -125,11 +153,19 @@ def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: set[
     }
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
     volumes = client.volumes.list(filters=ours)
+    left = {str(found.id) for found in (*containers, *volumes)} & good.keys()
     for container in containers:
-        if container.id not in good:
+        key = str(container.id)
+        if key not in good:
             say(f"Removing container {container.name}, which a broken run left unfinished")
-            container.remove(force=True, v=True)
-    left = {str(found.id) for found in (*containers, *volumes)} & good
+        elif _is_cut_off(container, good[key]):
+            say(
+                f"Removing container {container.name}, which nobody can reach: it is paused, or out of its network"
+            )
+            left.discard(key)
+        else:
+            continue
+        container.remove(force=True, v=True)
     for volume in volumes:
         name = str(volume.name)
         if name in good:

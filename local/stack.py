@@ -67,6 +67,11 @@ def _config(machine: Machine) -> dict[str, Any]:
     return config
 
 
+def docker_host(machine: Machine) -> str:
+    """The engine that the stack names; empty for that of this machine."""
+    return str(_config(machine).get(f"{PROJECT}:dockerHost") or "")
+
+
 def plain_http(machine: Machine) -> str:
     """What the stack's route gives a request over plain HTTP: serve, redirect or refuse."""
     return str(_config(machine).get(f"{PROJECT}:plainHttp") or "serve")
@@ -91,9 +96,12 @@ def key(machine: Machine) -> dict[str, str]:
 
 
 def up(machine: Machine) -> None:
-    """Run `pulumi up` in front of the user, on what is really there, and select the stack for more."""
+    """Run `pulumi up` in front of the user, on what is really there, and select the stack for more.
+
+    Its preview comes first: what stops that, stops it before anything is made.
+    """
     pulumi("stack", "select", machine.stack, log="stack-select")
-    if show(["pulumi", "up", "--yes", *REFRESH, "--skip-preview", "--stack", machine.stack]):
+    if show(["pulumi", "up", "--yes", *REFRESH, "--stack", machine.stack]):
         raise LocalError("`pulumi up` failed; what it says above is the reason. Then run `make up` again.")
 
 

@@ -70,10 +70,8 @@ class KongEntity(Resource):
         """The live entity. On import `object_id` may also be Kong's name for it, PARENT/NAME below another."""
         parent, _, name = object_id.rpartition("/")
         if self._entity.below and not (parent := parent or state.get(self._entity.below, "")):
-            above = self._entity.below.upper()
-            raise PluginError(
-                f"to import one of the {self._entity.collection}, give {above}/ID, not {object_id!r}"
-            )
+            one = f"{self._entity.below.upper()}/{(self._entity.unique or 'id').upper()}"
+            raise PluginError(f"to import one of the {self._entity.collection}, give {one}, not {object_id!r}")
         found = self._kong.do(lambda api: api.get(*self._collection(parent), name))
         if found is None:
             return None
@@ -150,7 +148,8 @@ class KongEntity(Resource):
         return api.get(*self._path(inputs), inputs[unique])
 
     def _called(self, inputs: Props) -> str:
-        return f"a {self._entity.collection.removesuffix('s')} {inputs[self._entity.unique or 'name']!r}"
+        kind = self._entity.collection.removesuffix("s")
+        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} {inputs[self._entity.unique or 'name']!r}"
 
     def _put(self, object_id: str, inputs: Props) -> None:
         path = self._path(inputs)

@@ -62,6 +62,16 @@ class _PlainErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc has
         )
 
 
+class _Servicer(ProviderServicer):
+    """The SDK's, but for one thing: of what is not there it would tell that it is, with no properties."""
+
+    async def Read(  # noqa: N802 - gRPC's name
+        self, request: provider_pb2.ReadRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> provider_pb2.ReadResponse:
+        answer: provider_pb2.ReadResponse = await super().Read(request, context)  # type: ignore[no-untyped-call] # the SDK's has no types
+        return answer if answer.id else provider_pb2.ReadResponse()
+
+
 def warn(message: str) -> None:
     """Show the user a warning; a process that no engine has started writes it on standard error."""
     if not _engine:
@@ -94,7 +104,7 @@ def serve(provider: Provider, version: str, *, look_every: float = 0.5) -> None:
             interceptors=[_PlainErrors()],
             options=[("grpc.max_receive_message_length", _MESSAGE_BYTES)],
         )
-        servicer = ProviderServicer(sys.argv[1:], version, provider, engine_address=sys.argv[1])
+        servicer = _Servicer(sys.argv[1:], version, provider, engine_address=sys.argv[1])
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

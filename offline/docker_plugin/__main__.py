@@ -1,8 +1,8 @@
 """Stand-in for Pulumi's Docker plugin, for machines where the official one can't be downloaded.
 
 It answers `docker.Image`, `docker.Volume` and `docker.Container` the way plugin 5.2 does, for the inputs this
-project uses, over the Docker engine's own API. It can't push to a registry, build with BuildKit, or see drift
-other than a container that is gone or stopped.
+project uses, over the Docker engine's own API. It can't push to a registry or build with BuildKit. Of a
+container's drift it sees that it is gone, stopped, renamed, or has another limit on its memory.
 """
 
 import sys

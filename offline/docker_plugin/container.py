@@ -23,6 +23,7 @@ REPLACED = frozenset({
     "volumes",
 })  # fmt: skip
 RESTARTS_TO_GIVE_UP = 3
+MB = 1024 * 1024
 SECOND = 1_000_000_000  # the engine's API counts nanoseconds
 
 
@@ -76,8 +77,14 @@ class Container(DockerResource):
             live = self.engine.client.containers.get(object_id)
         except NotFound:
             return None
+        host = live.attrs["HostConfig"]
         managed = {name: state[name] for name in self.inputs & state.keys()}
-        managed["mustRun"] = live.status == "running"
+        managed |= {"name": live.name, "mustRun": live.attrs["State"]["Running"]}
+        managed |= {
+            name: host[theirs] // MB if host[theirs] > 0 else host[theirs]
+            for name, theirs in (("memory", "Memory"), ("memorySwap", "MemorySwap"))
+            if name in state
+        }
         return object_id, managed, managed
 
     def update(self, object_id: str, _state: Props, inputs: Props, *, preview: bool) -> Props:

@@ -25,7 +25,7 @@ def load(secrets: Mapping[str, object] | None = None, **given: object) -> config
     values, _ = stack_file.config(ROOT / "Pulumi.dev.yaml")
     project = stack_file.project()
     for key, value in {**given, **(secrets or {})}.items():
-        values[f"{project}:{key}"] = value if isinstance(value, str) else json.dumps(value)
+        values[key if ":" in key else f"{project}:{key}"] = value if isinstance(value, str) else json.dumps(value)
 
     async def read() -> config.StackConfig:
         runtime.set_all_config(values, [f"{project}:{key}" for key in secrets or {}])
@@ -76,6 +76,9 @@ def test_dev_is_open_and_unprotected() -> None:
             {"reader": KEY},
             "consumers is in the clear: set it with `pulumi config set --secret --path",
         ),
+        ("sequenceServiceUrl", "http://a b", "sequenceServiceUrl must be a URL"),
+        ("kong:adopt", "yes", "kong:adopt must be one of true, false"),
+        ("kong:adpot", "true", "kong:adpot is no key of this stack"),
         ("gatewayAddresses", ["192.0.2.1", "192.0.2.1"], "gatewayAddresses names an address twice"),
     ],
 )
@@ -103,6 +106,7 @@ def test_a_wrong_secret_is_refused_and_not_repeated(secrets: dict[str, object], 
 
 def test_key_auth_needs_a_consumer() -> None:
     assert "consumers is missing" in refused(keyAuth=True)
+    assert "consumers is missing" not in refused({"consumers": {"reader": "canary"}}, keyAuth=True)
     assert list(load({"consumers": {"reader": KEY}}, keyAuth=True).consumers) == ["reader"]
 
 

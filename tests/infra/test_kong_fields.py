@@ -10,7 +10,7 @@ from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.kong.fields import Entity
 from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, PLUGIN, SNI
 from infra.kong.managed import KongEntity
-from infra.kong.provider import KongCertificate, KongPlugin, KongTarget
+from infra.kong.provider import KongCertificate, KongKey, KongPlugin, KongTarget
 from infra.props import Props
 from tests.infra.certificates import certificate
 from tests.infra.kong_entities import Peers, checked, live, patch, urn
@@ -95,7 +95,7 @@ LEFT_OUT = {
     "plugins": {"name"},
     "services": {"ca_certificates"},
 }
-KINDS = {"targets": KongTarget, "plugins": KongPlugin, "certificates": KongCertificate}
+KINDS = {"targets": KongTarget, "plugins": KongPlugin, "key-auth": KongKey, "certificates": KongCertificate}
 
 
 def other(entity: Entity, field: str, peers: Peers) -> Props:

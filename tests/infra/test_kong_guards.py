@@ -9,7 +9,7 @@ from infra.kong.fields import Entity
 from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, PLUGIN, SNI
 from infra.kong.managed import KongEntity
 from infra.kong.ownership import entity_id
-from infra.kong.provider import KongCertificate
+from infra.kong.provider import KongCertificate, KongKey
 from infra.plugin import PluginError
 from infra.props import Props
 from tests.infra.certificates import certificate
@@ -27,20 +27,20 @@ def consumer(kong: Kong) -> str:
 
 
 def test_a_key_is_made_changed_and_removed_below_its_consumer(kong: Kong, gateway: Gateway, consumer: str) -> None:
-    keys = KongEntity(kong, KEY)
+    keys = KongKey(kong, KEY)
     inputs = {"consumer": consumer, "key": uuid4().hex}
     object_id, state = made(keys, inputs)
     assert live(keys, object_id, state) == state
     changed = state | {"key": uuid4().hex}
     keys.update(object_id, state, changed, preview=False)
     assert gateway.call("GET", f"/consumers/{consumer}/key-auth/{object_id}").json()["key"] == changed["key"]
-    for later_run in (KongEntity(kong, KEY), KongEntity(kong, KEY)):
+    for later_run in (KongKey(kong, KEY), KongKey(kong, KEY)):
         later_run.delete(object_id, state)
     assert keys.read(object_id, state) is None
 
 
 def test_a_repeated_create_of_a_key_is_the_same_create(kong: Kong, consumer: str) -> None:
-    keys = KongEntity(kong, KEY)
+    keys = KongKey(kong, KEY)
     filled, _ = keys.check("", {"consumer": consumer, "key": uuid4().hex}, {})
     first = keys.create(urn("KongKey", "same"), filled, preview=False)
     assert keys.create(urn("KongKey", "same"), filled, preview=False) == first
@@ -53,7 +53,7 @@ def test_a_repeated_create_of_a_key_is_the_same_create(kong: Kong, consumer: str
 
 def test_a_key_of_a_consumer_that_is_gone_is_told(kong: Kong) -> None:
     with pytest.raises(PluginError, match=r"there is no consumers/.*refresh"):
-        made(KongEntity(kong, KEY), {"consumer": str(uuid4()), "key": uuid4().hex})
+        made(KongKey(kong, KEY), {"consumer": str(uuid4()), "key": uuid4().hex})
 
 
 def test_a_certificate_is_renewed_in_place_and_keeps_its_host_names(kong: Kong, gateway: Gateway) -> None:

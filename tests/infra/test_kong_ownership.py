@@ -9,7 +9,7 @@ from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.kong.fields import Entity
 from infra.kong.guards import CONSUMER, KEY, PLUGIN, SNI
 from infra.kong.managed import KongEntity
-from infra.kong.provider import KongPlugin, KongTarget
+from infra.kong.provider import KongKey, KongPlugin, KongTarget
 from infra.plugin import PluginError
 from infra.props import UNKNOWN, Failure, Props
 from tests.infra.kong_entities import Peers, checked, live, made, urn
@@ -100,14 +100,18 @@ def test_a_rename_into_a_name_that_is_taken_stops_the_preview(kong: Kong, gatewa
         resource.update(object_id, state, state | {"name": taken}, preview=True)
 
 
-def test_a_key_that_is_taken_is_not_repeated(kong: Kong, gateway: Gateway) -> None:
+def test_a_key_that_is_taken_is_seen_in_the_preview_and_not_repeated(kong: Kong, gateway: Gateway) -> None:
     peers, secret = Peers(gateway), f"canary-{uuid4().hex}"
-    gateway.made("POST", f"/consumers/{peers.new('consumers')}/key-auth", {"key": secret})
-    resource = KongEntity(kong, KEY)
+    theirs = gateway.made("POST", f"/consumers/{peers.new('consumers')}/key-auth", {"key": secret})
+    resource = KongKey(kong, KEY)
     inputs = checked(resource, {"consumer": peers.new("consumers"), "key": secret})
-    with pytest.raises(PluginError, match="UNIQUE") as caught:
-        resource.create(urn("KongKey", uuid4().hex), inputs, preview=False)
-    assert secret not in str(caught.value)
+    with pytest.raises(PluginError, match=rf"this very key for a consumer \(id {theirs['id']}") as seen:
+        resource.create(urn("KongKey", uuid4().hex), inputs, preview=True)
+    other = checked(resource, inputs | {"key": uuid4().hex})
+    object_id, state = resource.create(urn("KongKey", uuid4().hex), other, preview=False)
+    with pytest.raises(PluginError, match="UNIQUE") as refused:
+        resource.update(object_id, state, inputs, preview=False)
+    assert secret not in f"{seen.value} {refused.value}"
 
 
 def test_kongs_own_rules_are_asked_in_a_preview(kong: Kong) -> None:

@@ -56,6 +56,14 @@ def test_what_was_made_by_hand_is_imported_and_its_key_is_nowhere_in_the_clear(c
     requests.delete(clone.admin + "/consumers/ann", timeout=10)
 
 
+def test_what_is_not_there_is_not_imported(clone: Clone) -> None:
+    provider = f"kong={in_state(clone, 'pulumi:providers:kong::kong')['urn']}"
+    options = f"--provider {provider} --generate-code=false --yes"
+    told = clone.pulumi(f"import kong:index:KongService nope nope-service {options}", fails=True)
+    assert "'nope-service' does not exist" in told
+    clone.pulumi(SAME)
+
+
 def test_what_was_changed_by_hand_is_seen_and_mended(clone: Clone) -> None:
     service = f"/services/{clone.outputs()['kong']['service']}"
     plugin = next(one for one in clone.kong(f"{service}/plugins")["data"] if one["name"] == "correlation-id")
