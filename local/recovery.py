@@ -24,6 +24,7 @@ PLUGIN = re.compile(r"(pulumi-resource-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P
 
 DOCKERS = re.compile("docker:index/(container|volume):")
 IMAGE = "docker:index/image:Image"
+GONE = "-gone"
 
 
 def mend_backend(folder: Path) -> None:
@@ -128,11 +129,13 @@ def _note_lost_images(client: docker.DockerClient, resources: list[dict[str, Any
     Docker's plugin does not look for it. And a taint, which would have it built again, is gone after a refresh.
     """
     names = [(resource, resource["inputs"]["imageName"]) for resource in resources if resource["type"] == IMAGE]
-    lost = [(resource, name) for resource, name in names if not has_image(client, name)]
+    lost = [
+        (resource, name) for resource, name in names if not name.endswith(GONE) and not has_image(client, name)
+    ]
     for resource, name in lost:
         say(f"Image {name} is gone, so it is built again")
-        for properties in (resource["inputs"], resource["outputs"]):
-            properties["imageName"] = f"{name}-gone"
+        for properties in (resource["inputs"], resource.get("outputs", {})):
+            properties["imageName"] = f"{name}{GONE}"
     return bool(lost)
 
 
