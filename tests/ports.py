@@ -1,11 +1,15 @@
 """Ports for what the tests start."""
 
+import os
 import random
 import socket
 
-# Below those that the kernel gives to connections, or one of them may take the port before it is used.
-_PORTS = range(15_000, 32_000)
-_random = random.SystemRandom()  # several processes of tests choose at once
+# Below those that the kernel gives to connections, or one of them may take the port before it is used. And each of
+# pytest's processes has a share of its own, or two may choose the same before either uses it.
+_SHARE, _SHARES = 2_000, 8
+_mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+_PORTS = range(15_000 + _mine * _SHARE, 15_000 + (_mine + 1) * _SHARE)
+_random = random.SystemRandom()
 
 
 def free_port() -> int:

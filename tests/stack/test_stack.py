@@ -2,14 +2,25 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.ports import free_port
 from tests.stack.clone import HOSTNAME, Clone, copy_of_project, eventually
 
 NO_CHANGE = "preview --expect-no-changes --refresh"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_it_was(clone: Clone) -> Iterator[None]:
+    """These tests go on from one another's changes; those of other files find the stack without them."""
+    yield
+    for key in ("replicas", "ttl"):
+        clone.pulumi(f"config rm {key} --stack {clone.stack}")
+    clone.make("up")
 
 
 def test_a_session_is_made_and_listed_through_the_gateway(clone: Clone) -> None:
