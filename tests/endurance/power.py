@@ -26,7 +26,8 @@ _PADDING = 6_000  # contexts so large that the WAL is filled, and begun anew, mo
 _CALLS = "pwrite64,write,writev,sendmsg,sendto,fdatasync,fsync,ftruncate,unlink"
 _STRACE = ("-D", "-f", "-y", "-xx", "-s", "100000", "-e", f"trace={_CALLS}", "--seccomp-bpf")
 
-_LINE = re.compile(r"(\d+) (?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))$")
+# strace pads a short process id, so there may be more than one space behind it.
+_LINE = re.compile(r"(\d+) +(?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))$")
 _FILE = re.compile(r"(?:\d+<)?\"?((?:\\x..)+|/[^>]+)[>\"]")
 _PWRITE = re.compile(r"\"([^\"]*)\", \d+, (\d+)(?: <unfinished|\))")
 _ANSWER = re.compile(rb'"sessionId":(\d+),"userId":\d+,"context":"(\S+) (\d+) ')
