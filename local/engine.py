@@ -1,9 +1,7 @@
 """The Docker engine: the one that is there, or one that `make setup` installed and we start."""
 
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,6 +11,7 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
+from local import processes
 from local.install import apt_install, is_debian_root
 from local.machine import LOGS, ROOT, STATE, LocalError
 from local.steps import run, say, step
@@ -83,43 +82,11 @@ def stop() -> None:
     if client is not None and client.containers.list(ignore_removed=True):
         say("The Docker engine runs other containers, so it is left running")
         return
-    pid = pid_in(PID_FILE)
+    pid = processes.pid_in(PID_FILE)
     PID_FILE.unlink()
-    if is_process(pid, "dockerd"):
+    if processes.is_running(pid, "dockerd"):
         with step("Stopping the Docker engine"):
-            end_process(pid)
-
-
-def pid_in(file: Path) -> int:
-    """The process a file names; 0, which is no process of ours, when it names none."""
-    content = file.read_text() if file.exists() else ""
-    return int(content) if content.isdecimal() else 0
-
-
-def is_process(pid: int, word: str) -> bool:
-    """Whether a process runs whose command line has this word: a pid alone may have been given away since."""
-    if pid <= 0:
-        return False
-    # -ww: in an environment with COLUMNS ps would cut the line.
-    listed = subprocess.run(
-        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return word in listed.stdout
-
-
-def end_process(pid: int, *, seconds: float = 30) -> None:
-    """Ask a process to end, and wait until it has."""
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # if it is our own child
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    os.kill(pid, signal.SIGKILL)
+            processes.end(pid)
 
 
 def base_image(client: docker.DockerClient) -> None:

@@ -1,19 +1,16 @@
 """What a run left that failed, was killed or was cut off: its lock, and what it made without noting it."""
 
-import contextlib
 import json
-import os
 import re
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import docker
 from docker.models.containers import Container
 
-from local import stack
-from local.engine import end_process, has_image, is_process
+from local import processes, stack
+from local.engine import has_image
 from local.machine import STATE, Machine
 from local.stack import PROJECT, pulumi
 from local.steps import say, step
@@ -87,15 +84,11 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
 
 def _end_plugins() -> None:
     """End plugins whose engine was killed: they would go on for minutes with what they were making."""
-    ours = ["ps", "-ww", "-U", str(os.getuid()), "-o", "pid=,args="]
-    listed = subprocess.run(ours, capture_output=True, text=True, check=True)
-    for line in listed.stdout.splitlines():
-        pid, _, arguments = line.strip().partition(" ")
-        plugin = PLUGIN.search(arguments)
+    for pid, command in processes.running():
+        plugin = PLUGIN.search(command)
         if plugin and not _listens(int(plugin["engine"])):
             say(f"Ending a plugin of a run that was killed (process {pid})")
-            with contextlib.suppress(ProcessLookupError):
-                end_process(int(pid))
+            processes.end(pid)
 
 
 def _listens(port: int) -> bool:
@@ -114,7 +107,7 @@ def is_held(locks: Path) -> bool:
             holder = json.loads(lock.read_text())
         except ValueError:  # the run was killed while it wrote this
             holder = {"hostname": socket.gethostname()}
-        if holder["hostname"] == socket.gethostname() and not is_process(holder.get("pid", 0), "pulumi"):
+        if holder["hostname"] == socket.gethostname() and not processes.is_running(holder.get("pid", 0), "pulumi"):
             say(f"Removing the lock of a run that was killed (process {holder.get('pid')})")
             lock.unlink(missing_ok=True)
             lock.with_name(f"{lock.name}.attrs").unlink(missing_ok=True)

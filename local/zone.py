@@ -9,7 +9,7 @@ import boto3
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import engine
+from local import processes
 from local.gateway import need_free
 from local.machine import LOGS, STATE, VENV, LocalError, Machine
 from local.steps import step
@@ -31,7 +31,9 @@ def check(machine: Machine) -> None:
 
 
 def _runs(machine: Machine) -> bool:
-    return engine.is_process(engine.pid_in(PID_FILE), f"moto_server --host 127.0.0.1 --port {machine.dns_port}")
+    return processes.is_running(
+        processes.pid_in(PID_FILE), f"moto_server --host 127.0.0.1 --port {machine.dns_port}"
+    )
 
 
 def start(machine: Machine) -> str:
@@ -109,7 +111,7 @@ def _start_server(machine: Machine, url: str) -> None:
 
 def stop() -> None:
     """Stop the server, if it is ours and runs."""
-    pid = engine.pid_in(PID_FILE)
-    if engine.is_process(pid, "moto_server"):
-        engine.end_process(pid)
+    pid = processes.pid_in(PID_FILE)
+    if processes.is_running(pid, "moto_server"):
+        processes.end(pid)
     PID_FILE.unlink(missing_ok=True)

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 import yaml
 
+from local import processes
 from local.recovery import PLUGIN
 from local.stack import PROJECT
 from tests.faults.proxy import FaultProxy
@@ -112,18 +114,14 @@ class Deployment(Clone):
 
     def plugins(self) -> list[str]:
         """Command lines of the plugins that serve this clone's runs."""
-        listed = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True)
-        return [line for line in listed.stdout.splitlines() if str(self.folder) in line and PLUGIN.search(line)]
+        commands = [command for _, command in processes.running()]
+        return [command for command in commands if str(self.folder) in command and PLUGIN.search(command)]
 
     def kill_plugin(self, party: str) -> None:
         """kill -9 the plugin of the run that is under way which speaks to an outside party."""
         assert self.running is not None
-        listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-        processes = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
-        ours = {str(self.running.pid)}
-        while more := {pid for pid, parent, *_ in processes if parent in ours} - ours:
-            ours |= more
-        found = [int(pid) for pid, _, args in processes if pid in ours and re.search(PLUGINS[party], args)]
+        ours = {child.pid for child in psutil.Process(self.running.pid).children(recursive=True)}
+        found = [pid for pid, command in processes.running() if pid in ours and re.search(PLUGINS[party], command)]
         assert found, f"no plugin for {party} is among the run's processes"
         for pid in found:
             with contextlib.suppress(ProcessLookupError):

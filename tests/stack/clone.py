@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import docker
 import requests
 import yaml
 
+from local import processes
 from local.machine import ROOT
 from tests.ports import free_port
 
@@ -85,11 +87,9 @@ class Clone:
 
     def kill_engine(self) -> None:
         """kill -9 the pulumi process that works on this stack."""
-        found = subprocess.run(
-            ["pgrep", "-f", f"pulumi .*--stack {self.stack}"], capture_output=True, text=True, check=True
-        )
-        for pid in found.stdout.split():
-            os.kill(int(pid), signal.SIGKILL)
+        for pid, command in processes.running():
+            if re.search(f"pulumi .*--stack {self.stack}", command):
+                os.kill(pid, signal.SIGKILL)
 
     def set(self, key: str, value: object) -> None:
         """Edit the stack's file by hand."""
