@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from local.lock import alone
 from local.machine import BIN, CACHE, ROOT, STATE, VENV, LocalError
 from local.steps import run, say, step
 
@@ -46,12 +47,13 @@ def setup() -> None:
             "make up PYTHON=python3.12"
         )
     BIN.mkdir(parents=True, exist_ok=True)
-    _docker_engine()
-    _python_packages()
-    official = _pulumi()
-    _language_host(official)
-    for name in PLUGINS:
-        _plugin(name)
+    with alone("setup"):
+        _docker_engine()
+        _python_packages()
+        official = _pulumi()
+        _language_host(official)
+        for name in PLUGINS:
+            _plugin(name)
 
 
 def is_debian_root() -> bool:
@@ -254,3 +256,5 @@ if __name__ == "__main__":
         setup()
     except LocalError as error:
         sys.exit(f"\nStopped: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. Every step is safe to repeat: run the same again.")

@@ -1,0 +1,29 @@
+"""What only one process of this machine may do at a time."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.machine import CACHE, ROOT
+from local.steps import step
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Hold the lock of this name; a second process waits, and says for whom.
+
+    The kernel releases it with its process, so a killed one leaves nothing to clean up.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            with step(f"Waiting for the {name} of {file.read() or 'another run'}"):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(f"{ROOT} (process {os.getpid()})")
+        file.flush()
+        yield
