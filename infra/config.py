@@ -149,7 +149,7 @@ class _Reader:
         return any(line.startswith(f"{key} ") for line in self.wrong)
 
     def strangers(self, given: Mapping[str, str]) -> None:
-        """Names each key of this project or of Kong that is none of ours: a value nobody reads is a mistake."""
+        """Name each key of this project, of Kong or of Docker that is none of ours: nobody would read its value."""
         prefix = f"{pulumi.get_project()}:"
         for name in sorted(given):
             key = name.removeprefix(prefix)
@@ -157,6 +157,8 @@ class _Reader:
                 self.wrong.append(f"{key} is no key of this stack: there are {', '.join(sorted(self._seen))}")
             elif name.startswith("kong:") and name != "kong:adopt":
                 self.wrong.append(f"{name} is no key of this stack: of Kong there is kong:adopt alone")
+            elif name.startswith("docker:"):
+                self.wrong.append(f"{name} is no key of this stack: the engine is set by dockerHost")
 
 
 def load() -> StackConfig:

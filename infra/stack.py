@@ -1,12 +1,11 @@
 """The whole stack: image → containers → gateway → DNS."""
 
 import pulumi
-import pulumi_docker as docker
 
 from infra import config
 from infra.dns import DnsRecord, look_up
 from infra.gateway import Access, Gateway
-from infra.host.docker import DockerHost, ServiceEnvironment
+from infra.host.docker import DockerHost, ServiceEnvironment, docker_provider
 from infra.image import Image
 from infra.kong.resources import KongProvider
 
@@ -17,7 +16,7 @@ def deploy() -> None:
     """Declare the stack that the config describes. Raises `pulumi.RunError` when the config is wrong."""
     stack = config.load()
     found = look_up(stack.hosted_zone_id, stack.hostname)
-    on_docker = pulumi.ResourceOptions(providers=[docker.Provider("docker", host=stack.docker_host)])
+    on_docker = pulumi.ResourceOptions(providers=[docker_provider(stack.docker_host)])
     kong = KongProvider(
         "kong",
         admin_url=stack.kong_admin_url,

@@ -1,6 +1,7 @@
 """The containers on a Docker engine: hardened, health-checked, and replaced one generation after the other."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import pulumi
 import pulumi_docker as docker
@@ -23,6 +24,15 @@ HEALTH_CHECK = ["CMD", "python3", "-m", "service.health"]
 REPLACED_ON = ["healthcheck", "init", "tmpfs", "#initerror"]
 """The plugin calls the first ones "updated" without touching the running container. A container that did not get
 healthy it takes for a good one in the next run, which would then remove those that serve."""
+
+
+def docker_provider(host: str | None) -> pulumi.ProviderResource:
+    """The provider of the engine at `host`; without one the plugin takes DOCKER_HOST, or this machine's engine.
+
+    The SDK's own class would declare DOCKER_HOST itself, and each engineer's would be a change of the stack.
+    """
+    opts = pulumi.ResourceOptions(version=version("pulumi-docker"))
+    return pulumi.ProviderResource("docker", "docker", {"host": host}, opts)
 
 
 def labels() -> dict[str, str]:

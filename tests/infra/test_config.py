@@ -79,6 +79,8 @@ def test_dev_is_open_and_unprotected() -> None:
         ("sequenceServiceUrl", "http://a b", "sequenceServiceUrl must be a URL"),
         ("kong:adopt", "yes", "kong:adopt must be one of true, false"),
         ("kong:adpot", "true", "kong:adpot is no key of this stack"),
+        ("docker:host", "ssh://h", "docker:host is no key of this stack: the engine is set by dockerHost"),
+        ("docker:registryAuth", [{"address": "ghcr.io"}], "docker:registryAuth is no key of this stack"),
         ("gatewayAddresses", ["192.0.2.1", "192.0.2.1"], "gatewayAddresses names an address twice"),
     ],
 )
