@@ -149,7 +149,7 @@ class _Reader:
         return any(line.startswith(f"{key} ") for line in self.wrong)
 
     def strangers(self, given: Mapping[str, str]) -> None:
-        """Name each key of this project, of Kong or of Docker that is none of ours: nobody would read its value."""
+        """Name each key of this project, of Kong or of Docker that is none of ours: nobody reads its value."""
         prefix = f"{pulumi.get_project()}:"
         for name in sorted(given):
             key = name.removeprefix(prefix)
