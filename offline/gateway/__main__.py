@@ -17,9 +17,7 @@ from aiohttp import web
 from .admin import LARGEST_BODY, Admin
 from .balancer import Balancer
 from .node import VERSION
-from .plugins import Plugins
 from .proxy import Proxy, bare, session
-from .router import Router
 from .store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,20 +26,20 @@ _GRACE = 1  # seconds that requests under way have to end, and as long again onc
 _log = logging.getLogger("offline.gateway")
 
 
-async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None) -> None:
-    """Serves until SIGTERM or SIGINT; the Admin API answers only once the proxy listens."""
+async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None, refresh: float) -> None:
+    """Serve until SIGTERM or SIGINT; the Admin API answers only once the proxy listens."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     store = Store(state)
     balancer = Balancer(store)
     async with session() as http:
-        proxy = Proxy(http, Router(store), balancer, Plugins(store))
+        proxy = Proxy(http, store, balancer, refresh=refresh)
         runners = [
             await _listen(host, proxy_port, proxy.handle),
             await _listen(host, admin_port, Admin(store, balancer).handle),
         ]
-        watch = asyncio.create_task(balancer.watch())
+        watch = asyncio.gather(balancer.watch(), proxy.take_in())
         _log.info(
             "this is a stand-in for Kong %s: admin on port %d, proxy on port %d; it has no TLS listener",
             VERSION,
@@ -53,7 +51,7 @@ async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None)
         watch.cancel()
         await asyncio.gather(*(runner.cleanup() for runner in runners))
         with contextlib.suppress(asyncio.CancelledError):
-            await watch  # health checks that broke end the process with their error
+            await watch  # what broke in there ends the process with its error
 
 
 async def _listen(host: str, port: int, handle: Handler) -> web.AppRunner:
@@ -74,9 +72,18 @@ def main() -> None:
     parser.add_argument(
         "--state", type=Path, help="the file that keeps the entities; without it they are forgotten"
     )
+    parser.add_argument(
+        "--worker-state-update-frequency",
+        dest="refresh",
+        metavar="SECONDS",
+        type=float,
+        default=0.2,
+        help="how often routes, and how often plugins, are taken in (5 in Kong); 0 is Kong's "
+        "worker_consistency=strict: before each request",
+    )
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    asyncio.run(serve(given.host, given.admin_port, given.proxy_port, given.state))
+    asyncio.run(serve(given.host, given.admin_port, given.proxy_port, given.state, given.refresh))
 
 
 main()

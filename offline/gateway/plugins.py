@@ -50,10 +50,14 @@ class Exchange:
 
 
 class Plugins:
-    """Runs the enabled plugins of a request's route, service and consumer, and the global ones."""
+    """Runs the enabled plugins of a request's route, service and consumer, and the global ones.
+
+    The plugins are those of the last `rebuild`; consumers and their keys are asked of the store, as Kong's caches
+    are told of each change at once (kong/runloop/events.lua).
+    """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self._rows = store, list[Row]()
         self._counts: Counter[tuple[str, str, str, int]] = Counter()
         self._numbers = itertools.count(1)
         self._run = uuid.uuid4()
@@ -65,11 +69,14 @@ class Plugins:
             "correlation-id": self._correlate,
         }
 
+    def rebuild(self) -> None:
+        """Take in the store's changes (kong/runloop/handler.lua, new_plugins_iterator)."""
+        self._rows = [row for row in self._store.rows("plugins") if row["enabled"] and "http" in row["protocols"]]
+
     def run(self, exchange: Exchange) -> None:
         """Raises TurnedAwayError when a plugin answers in the upstream's place."""
-        rows = [row for row in self._store.rows("plugins") if row["enabled"] and "http" in row["protocols"]]
-        for name, step in self._steps.items() if rows else ():
-            if plugin := _narrowest([row for row in rows if row["name"] == name], exchange):
+        for name, step in self._steps.items() if self._rows else ():
+            if plugin := _narrowest([row for row in self._rows if row["name"] == name], exchange):
                 step(exchange, plugin)
 
     def _key_auth(self, exchange: Exchange, plugin: Row) -> None:

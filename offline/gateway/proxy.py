@@ -16,6 +16,7 @@ from .answers import SERVER, TurnedAwayError
 from .balancer import Balancer, Peer
 from .plugins import Exchange, Plugins
 from .router import Match, Router, tidied, upstream_path
+from .store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -81,8 +82,26 @@ class _Body:
 class Proxy:
     """Answers the requests of the proxy port."""
 
-    def __init__(self, http: aiohttp.ClientSession, router: Router, balancer: Balancer, plugins: Plugins) -> None:
-        self._http, self._router, self._balancer, self._plugins = http, router, balancer, plugins
+    def __init__(self, http: aiohttp.ClientSession, store: Store, balancer: Balancer, *, refresh: float) -> None:
+        self._http, self._balancer, self._refresh = http, balancer, refresh
+        self._router, self._plugins = Router(store), Plugins(store)
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        self._router.rebuild()
+        self._plugins.rebuild()
+
+    async def take_in(self) -> None:
+        """Take in changed routes and changed plugins until cancelled, by two timers as each worker of Kong does.
+
+        Kong's keep no order (kong/runloop/handler.lua, init_worker.after). Here plugins come a quarter of a period
+        after routes, so that whoever relies on an order sees a route before the plugin that guards it.
+        """
+        while self._refresh:
+            self._router.rebuild()
+            await asyncio.sleep(self._refresh / 4)
+            self._plugins.rebuild()
+            await asyncio.sleep(self._refresh * 3 / 4)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         started, request_id = time.monotonic(), uuid.uuid4().hex
@@ -111,6 +130,8 @@ class Proxy:
     def _admitted(self, request: web.Request, request_id: str) -> Exchange:
         raw_path, mark, query = request.raw_path.partition("?")
         path = tidied(raw_path)
+        if not self._refresh:
+            self._rebuild()
         match = self._router.match(request.method, request.host, path, request.headers)
         if match is None:
             raise TurnedAwayError(404, "no Route matched with those values")

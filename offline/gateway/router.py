@@ -22,6 +22,7 @@ class _Rule:
     """A route by one of its paths; rules are tried in the order of `rank`."""
 
     route: Row
+    service: Row | None
     path: str | None
     pattern: re.Pattern[str] | None = field(init=False)
 
@@ -56,24 +57,31 @@ class _Rule:
 
 
 class Router:
-    """Routes in the order they are tried, sorted anew when the store has changed."""
+    """Routes with their services, in the order they are tried; they are those of the last `rebuild`."""
 
     def __init__(self, store: Store) -> None:
         self._store, self._version, self._rules = store, -1, list[_Rule]()
 
+    def rebuild(self) -> None:
+        """Take in the store's changes (kong/runloop/handler.lua, new_router)."""
+        if self._version == self._store.version:
+            return
+        self._version = self._store.version
+        services = {row["id"]: row for row in self._store.rows("services")}
+        rules = [
+            _Rule(route, service, path)
+            for route in self._store.rows("routes")
+            if {"http", "https"} & set(route["protocols"])
+            and ((service := services.get((route["service"] or {}).get("id"))) is None or service["enabled"])
+            for path in route["paths"] or [None]
+        ]
+        self._rules = sorted(rules, key=lambda rule: rule.rank)
+
     def match(self, method: str, host: str, path: str, headers: Mapping[str, str]) -> Match | None:
-        if self._version != self._store.version:
-            self._version = self._store.version
-            routes = [row for row in self._store.rows("routes") if {"http", "https"} & set(row["protocols"])]
-            rules = [_Rule(route, path) for route in routes for path in route["paths"] or [None]]
-            self._rules = sorted(rules, key=lambda rule: rule.rank)
         for rule in self._rules:
             prefix = rule.prefix(method, host, path, headers)
             if prefix is not None:
-                reference = rule.route["service"]
-                service = self._store.get("services", reference["id"]) if reference else None
-                if service is None or service["enabled"]:
-                    return Match(rule.route, service, None if rule.path is None else prefix)
+                return Match(rule.route, rule.service, None if rule.path is None else prefix)
         return None
 
 

@@ -23,12 +23,13 @@ ROOT = Path(__file__).parents[2]
 
 
 class Gateway:
-    """One gateway process and its two addresses."""
+    """One gateway process and its two addresses; unless told otherwise it takes changes in at once."""
 
     def __init__(self, *options: str) -> None:
         admin, self.proxy_port = free_port(), free_port()
         self.admin, self.proxy = f"http://127.0.0.1:{admin}", f"http://127.0.0.1:{self.proxy_port}"
         command = [sys.executable, "-m", "offline.gateway", "--host", "127.0.0.1"]
+        command += ["--worker-state-update-frequency", "0"]
         ports = ["--admin-port", str(admin), "--proxy-port", str(self.proxy_port)]
         self.process = subprocess.Popen([*command, *ports, *options], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         self.http = requests.Session()
