@@ -167,9 +167,17 @@ def _path_needs_http(service: Props) -> tuple[Props, list[Failure]]:
     return service, []
 
 
-def _with_healthchecks(upstream: Props) -> tuple[Props, list[Failure]]:
+def _whole_upstream(upstream: Props) -> tuple[Props, list[Failure]]:
     given = upstream["healthchecks"]
-    return upstream | {"healthchecks": given if given == UNKNOWN else laid_over(HEALTHCHECKS, given or {})}, []
+    if given != UNKNOWN:
+        upstream = upstream | {"healthchecks": laid_over(HEALTHCHECKS, given or {})}
+    # Kong makes the two agree: `shorthand_fields` of its kong/db/schema/entities/upstreams.lua.
+    if upstream["algorithm"] in ("least-connections", "latency"):
+        upstream = upstream | {"hash_on": "none"}
+    elif is_known([upstream["algorithm"], upstream["hash_on"]]):
+        by_hash = "round-robin" if upstream["hash_on"] == "none" else "consistent-hashing"
+        upstream = upstream | {"algorithm": by_hash}
+    return upstream, []
 
 
 _CLIENT_CERTIFICATE = {"client_certificate": "certificates"}
@@ -185,7 +193,7 @@ UPSTREAM = Entity(
     _CLIENT_CERTIFICATE,
     unique="name",
     schema="upstreams",
-    finish=_with_healthchecks,
+    finish=_whole_upstream,
 )
 TARGET = Entity(
     "targets",

@@ -1,5 +1,7 @@
 """Pulumi's verbs for Kong's entities, through the Admin API."""
 
+import hashlib
+import json
 from typing import Any
 
 from infra.kong.admin_api import REFERENCED, AdminApi, InvalidEntityError, Json, NameTakenError
@@ -10,6 +12,9 @@ from infra.kong.shapes import HEALTHCHECKS, of_shape
 from infra.plugin import PluginError, Resource
 from infra.props import Failure, Props, is_known
 
+_ANSWER = "answer"
+"""An output: a digest of what Kong answered to the last write, where that differs from what it was given."""
+
 
 class KongEntity(Resource):
     """An entity, made and replaced whole by `PUT` at an id of its own."""
@@ -19,7 +24,7 @@ class KongEntity(Resource):
         self._entity = entity
         self.inputs = frozenset(entity.fields)
         self.replaced_on = frozenset(entity.identity)
-        self.secrets = entity.secrets
+        self.secrets = entity.secrets | {_ANSWER}
         self.deleted_first = deleted_first
         self._made: set[str] = set()  # by this process, which is of one run
 
@@ -62,9 +67,9 @@ class KongEntity(Resource):
         if preview:
             return self._kong.ask(lambda api: self._place(api, urn, own_id, inputs)) or own_id, inputs
         object_id = self._kong.do(lambda api: self._place(api, urn, own_id, inputs))
-        self._put(object_id, inputs)
+        outputs = self._put(object_id, inputs)
         self._made.add(object_id)
-        return object_id, inputs
+        return object_id, outputs
 
     def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
         """The live entity. On import `object_id` may also be Kong's name for it, PARENT/NAME below another."""
@@ -75,6 +80,8 @@ class KongEntity(Resource):
         found = self._kong.do(lambda api: api.get(*self._collection(parent), name))
         if found is None:
             return None
+        if state.get(_ANSWER) == _digest(found):
+            return found["id"], state, {name: state[name] for name in self._entity.fields}
         inputs = self._managed(found, state)
         return found["id"], inputs, inputs
 
@@ -83,7 +90,7 @@ class KongEntity(Resource):
         if preview and unique and state.get(unique) != inputs[unique] and is_known(inputs):
             self._kong.ask(lambda api: self._stay_clear(api, object_id, inputs))
         elif not preview:
-            self._put(object_id, inputs)
+            return self._put(object_id, inputs)
         return inputs
 
     def delete(self, object_id: str, state: Props) -> None:
@@ -151,7 +158,7 @@ class KongEntity(Resource):
         kind = self._entity.collection.removesuffix("s")
         return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} {inputs[self._entity.unique or 'name']!r}"
 
-    def _put(self, object_id: str, inputs: Props) -> None:
+    def _put(self, object_id: str, inputs: Props) -> Props:
         path = self._path(inputs)
 
         def put(api: AdminApi) -> Json | None:
@@ -170,6 +177,9 @@ class KongEntity(Resource):
             raise PluginError(self._without_secrets(str(error), inputs)) from None
         if made is None:
             raise PluginError(f"there is no {'/'.join(path[:2])} in Kong any more: run pulumi up --refresh")
+        # Kong keeps some fields by another name or in another form, and that is no drift.
+        is_as_given = not self.diff(self._managed(made, inputs), inputs)
+        return inputs if is_as_given else inputs | {_ANSWER: _digest(made)}
 
     def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
         return api.put(*path, object_id, body=document)
@@ -201,6 +211,11 @@ class KongEntity(Resource):
         if name == "healthchecks":
             return of_shape(HEALTHCHECKS, value)
         return value["id"] if value and name in (self._entity.references or {}) else value
+
+
+def _digest(answer: Json) -> str:
+    lasting = {name: value for name, value in answer.items() if name not in ("created_at", "updated_at")}
+    return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
 def _is_taken_apart(value: object) -> bool:

@@ -81,9 +81,10 @@ class KongPlugin(KongEntity):
             return None
         if name != "config":
             return super()._live(name, found, state)
-        known = CONFIGS.get(found["name"])
-        shape: Props = (defaults_of(known) if known else {}) | (state.get("config") or {})
-        return _given(shape, found["config"]) if shape else found["config"]
+        known, given = CONFIGS.get(found["name"]), state.get("config")
+        if known is None and given is None:  # on import
+            return found["config"]
+        return _given((defaults_of(known) if known else {}) | (given or {}), found["config"])
 
 
 def _given(shape: Props, live: Json) -> Json:

@@ -1,7 +1,9 @@
 """What the config of each plugin holds (kong/plugins/*/schema.lua of Kong 3.9.3)."""
 
+from collections import ChainMap
+
 from . import rules
-from .fields import Field, Row, flag, integer, text
+from .fields import Field, Row, flag, integer, record, text
 
 PERIODS = ("second", "minute", "hour", "day", "month", "year")
 _METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "TRACE", "CONNECT")
@@ -62,6 +64,17 @@ CONFIGS: dict[str, dict[str, Field]] = {
 }
 
 
+_QUEUE = record(
+    max_batch_size=integer(1, 1000000, 200),
+    max_coalescing_delay=Field(kind="number", default=1),
+    max_entries=integer(1, 1000000, 10000),
+    max_bytes=Field(kind="integer"),
+    max_retry_time=Field(kind="number", default=60),
+    initial_retry_delay=Field(kind="number", default=0.01),
+    max_retry_delay=Field(kind="number", default=60),
+    concurrency_limit=Field(kind="integer", default=1, checks=(rules.one_of(-1, 1),)),
+)
+# Kept and not enforced.
 CONFIGS |= {
     "cors": {
         **{name: Field(kind="array", elements=text()) for name in ("origins", "headers", "exposed_headers")},
@@ -77,22 +90,77 @@ CONFIGS |= {
         "status": Field(kind="number"),
         "message": text(),
     },
+    "basic-auth": {
+        "anonymous": text(),
+        "hide_credentials": flag(default=False),
+        "realm": text(required=True, default="service"),
+    },
+    "jwt": {
+        "uri_param_names": Field(kind="set", elements=text(), default=["jwt"]),
+        "cookie_names": Field(kind="set", elements=text(), default=[]),
+        "key_claim_name": text(default="iss"),
+        "secret_is_base64": flag(default=False),
+        "claims_to_verify": Field(kind="set", elements=text(rules.one_of("exp", "nbf"))),
+        "anonymous": text(),
+        "run_on_preflight": flag(default=True),
+        "maximum_expiration": Field(kind="number", default=0),
+        "header_names": Field(kind="set", elements=text(), default=["authorization"]),
+        "realm": text(),
+    },
+    "opentelemetry": {
+        "traces_endpoint": text(),
+        "logs_endpoint": text(),
+        "headers": Field(kind="map", keys=(rules.header_name,), elements=text()),
+        "resource_attributes": Field(kind="map", elements=text()),
+        "queue": _QUEUE,
+        "batch_span_count": Field(kind="integer"),
+        "batch_flush_delay": Field(kind="integer"),
+        "connect_timeout": integer(0, 2**31 - 2, 1000),
+        "send_timeout": integer(0, 2**31 - 2, 5000),
+        "read_timeout": integer(0, 2**31 - 2, 5000),
+        "http_response_header_for_traceid": text(),
+        "header_type": text(default="preserve"),
+        "sampling_rate": Field(kind="number", checks=(rules.between(0, 1),)),
+        "propagation": record(
+            **{name: Field(kind="array", elements=text()) for name in ("extract", "clear", "inject")},
+            default_format=text(required=True, default="w3c"),
+        ),
+    },
+    "prometheus": {
+        f"{name}": Field(kind="boolean", default=False)
+        for name in (
+            "per_consumer",
+            *(f"{what}_metrics" for what in ("status_code", "ai", "latency", "bandwidth", "upstream_health")),
+        )
+    },
 }
 
 
-PROTOCOLS_OF = {"ip-restriction": ["grpc", "grpcs", "http", "https", "tcp", "tls"]}
+PROTOCOLS_OF = {
+    "ip-restriction": ["grpc", "grpcs", "http", "https", "tcp", "tls"],
+    "prometheus": ["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"],
+}
 """The plugins that are for more than HTTP and gRPC."""
 
+_RENAMED: dict[str, dict[str, tuple[str, ...]]] = {
+    "rate-limiting": {f"redis_{name}": ("redis", name) for name in _REDIS},
+    "opentelemetry": {"endpoint": ("traces_endpoint",)},
+}
+"""The names of old that plugins still take, and where what they hold is kept (their `shorthand_fields`)."""
 
-def nest_redis(body: Row) -> Row:
-    """rate-limiting still takes the flat redis_* names of old, and the nested ones beat them."""
+
+def by_new_names(body: Row) -> Row:
+    """A plugin by the names of today; they beat those of old. A change need not say which plugin it is of."""
     config = body.get("config")
-    if body.get("name", "rate-limiting") != "rate-limiting" or not isinstance(config, dict):
+    if not isinstance(config, dict):
         return body
-    flat = {f"redis_{name}": name for name in _REDIS if f"redis_{name}" in config}
-    rest = {name: value for name, value in config.items() if name not in flat}
-    nested = {name: config[old] for old, name in flat.items()} | (config.get("redis") or {})
-    return body | {"config": rest | ({"redis": nested} if nested else {})}
+    renamed = _RENAMED.get(body["name"], {}) if "name" in body else dict(ChainMap(*_RENAMED.values()))
+    meant = {name: value for name, value in config.items() if name not in renamed}
+    for old in config.keys() & renamed.keys():
+        first, *below = renamed[old]
+        known = meant.get(first)
+        meant[first] = {below[0]: config[old]} | (known or {}) if below else known or config[old]
+    return body | {"config": meant}
 
 
 def flatten_redis(row: Row) -> Row:

@@ -34,6 +34,14 @@ def one_of(*values: object) -> Check:
     return lambda value: None if value in values else f"expected one of: {', '.join(map(str, values))}"
 
 
+def required(value: object) -> str | None:
+    return "required field missing" if value is None else None
+
+
+def unset(value: object) -> str | None:
+    return None if value is None else "value must be null"
+
+
 def not_empty(value: Collection[object]) -> str | None:
     return None if value else "length must be at least 1"
 

@@ -73,7 +73,7 @@ class Store:
         fields = fields_of(entity, old | body)
         shown = old | {name: None for name, field in fields.items() if field.names[0]}
         patched = merge(fields, shown, self._resolved(entity, entity.expand(body)))
-        return self._put(entity, self.checked(entity, patched | {"id": old["id"]}))
+        return self._put(entity, self._completed(entity, patched | {"id": old["id"]}))
 
     def delete(self, entity: Entity, row: Row) -> None:
         """Removes a row and all that cascades, unless something else still references it."""
@@ -88,17 +88,21 @@ class Store:
 
     def checked(self, entity: Entity, body: Row) -> Row:
         """The completed body, or Kong's list of all that is wrong with it."""
-        body = self._resolved(entity, entity.expand(body))
+        return self._completed(entity, self._resolved(entity, entity.expand(body)))
+
+    def _completed(self, entity: Entity, body: Row) -> Row:
         fields = fields_of(entity, body)
         row = complete(fields, body)
         if "updated_at" in fields:
             row["updated_at"] = fields["updated_at"].auto() if fields["updated_at"].auto else None
-        wrong = faults(fields, row)
-        whole = [
-            fault for looked_at, rule in entity.rules if not wrong.keys() & set(looked_at) and (fault := rule(row))
-        ]
+        wrong, whole, beside = faults(fields, row), [], Row()
+        for looked_at, rule in entity.rules:
+            if not wrong.keys() & set(looked_at) and (fault := rule(row)):
+                said, of_fields = (fault, {}) if isinstance(fault, str) else fault
+                whole.append(said)
+                beside |= of_fields
         if whole:
-            wrong["@entity"] = whole
+            wrong |= beside | {"@entity": whole}
         if wrong:
             raise errors.schema_violation(wrong)
         return row

@@ -2,13 +2,16 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from .. import rules
-from ..fields import Field, Row, set_of, text
+from ..fields import Field, Json, Row, set_of, text
+from ..rules import Check
 
-Rule = Callable[[Row], str | None]
+Fault = str | tuple[str, Row]  # what is wrong with the whole, and perhaps with single fields
+Rule = Callable[[Row], Fault | None]
+Rules = tuple[tuple[tuple[str, ...], Rule], ...]
 Fields = dict[str, Field]
 PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp")
 
@@ -23,7 +26,7 @@ class Entity:
     path: str = ""
     listed: bool = True  # has a path of its own beside the ones under what it references
     unique: tuple[tuple[str, ...], ...] = ()
-    rules: tuple[tuple[tuple[str, ...], Rule], ...] = ()
+    rules: Rules = ()
     expand: Callable[[Row], Row] = dict
     present: Callable[[Row], Row] = dict
 
@@ -34,6 +37,27 @@ NOW_MS = Field(kind="number", auto=lambda: round(time.time(), 3), required=True)
 TAGS = set_of(text(rules.tag))
 STAMPED: Fields = {"id": ID, "created_at": NOW, "updated_at": NOW, "tags": TAGS}
 NAME = text(rules.name)
+
+
+def conditional(field: str, values: Collection[Json], then: str, check: Check) -> tuple[tuple[str, ...], Rule]:
+    """A rule for one field, of rows in which another field has one of some values."""
+
+    def rule(row: Row) -> Fault | None:
+        if row[field] not in values or (fault := check(row[then])) is None:
+            return None
+        return f"failed conditional validation given value of field '{field}'", {then: fault}
+
+    return (field, then), rule
+
+
+def distinct(*names: str) -> tuple[tuple[str, ...], Rule]:
+    listed = ", ".join(f"'{name}'" for name in names)
+
+    def rule(row: Row) -> str | None:
+        given = [row[name] for name in names if row[name] is not None]
+        return None if len(set(given)) == len(given) else f"values of these fields must be distinct: {listed}"
+
+    return names, rule
 
 
 def at_least_one(*names: str) -> tuple[tuple[str, ...], Rule]:

@@ -4,9 +4,9 @@ import secrets
 from itertools import pairwise
 
 from .. import rules
-from ..configs import CONFIGS, PERIODS, flatten_redis, nest_redis
+from ..configs import CONFIGS, PERIODS, by_new_names, flatten_redis
 from ..fields import Field, Row, flag, foreign, integer, text
-from .entity import ID, NAME, NOW, PROTOCOLS, STAMPED, TAGS, Entity, at_least_one
+from .entity import ID, NAME, NOW, PROTOCOLS, STAMPED, TAGS, Entity, Fault, at_least_one
 
 CONSUMERS = Entity(
     name="consumers",
@@ -73,7 +73,7 @@ def _enabled(name: str) -> str | None:
     return f"plugin '{name}' not enabled; add it to the 'plugins' configuration property"
 
 
-def _limits_fit(row: Row) -> str | None:
+def _limits_fit(row: Row) -> Fault | None:
     """kong/plugins/rate-limiting/schema.lua"""
     if row["name"] != "rate-limiting":
         return None
@@ -93,7 +93,7 @@ PLUGINS = Entity(
     name="plugins",
     key="instance_name",
     unique=(("name", "service", "route", "consumer"), ("instance_name",)),
-    expand=nest_redis,
+    expand=by_new_names,
     present=flatten_redis,
     fields=STAMPED
     | {

@@ -5,7 +5,7 @@ import re
 from .. import rules
 from ..errors import schema_violation
 from ..fields import Field, Row, flag, foreign, integer, list_of, text
-from .entity import NAME, PROTOCOLS, STAMPED, Entity, Rule
+from .entity import NAME, PROTOCOLS, STAMPED, Entity, conditional
 
 _URL = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?"
@@ -35,21 +35,6 @@ def _expand_url(body: Row) -> Row:
     return {name: value for name, value in body.items() if name != "url"} | meant
 
 
-def _path_needs_http(row: Row) -> str | None:
-    if row["path"] is None or row["protocol"] in ("http", "https"):
-        return None
-    return "failed conditional validation given value of field 'protocol': value must be null"
-
-
-def _tls_needs_https(name: str) -> tuple[tuple[str, ...], Rule]:
-    def rule(row: Row) -> str | None:
-        if row[name] is None or row["protocol"] in ("https", "tls"):
-            return None
-        return f"'{name}' can only be set when 'protocol' is 'https' or 'tls'"
-
-    return (name, "protocol"), rule
-
-
 _TIMEOUT = integer(1, 2**31 - 2, 60000)
 SERVICES = Entity(
     name="services",
@@ -74,10 +59,10 @@ SERVICES = Entity(
         "enabled": flag(default=True),
     },
     rules=(
-        (("path", "protocol"), _path_needs_http),
+        conditional("protocol", ("tcp", "tls", "udp", "grpc", "grpcs"), "path", rules.unset),
         *(
-            _tls_needs_https(n)
-            for n in ("client_certificate", "tls_verify", "tls_verify_depth", "ca_certificates")
+            conditional("protocol", {*PROTOCOLS} - {"https", "tls"}, name, rules.unset)
+            for name in ("client_certificate", "tls_verify", "tls_verify_depth", "ca_certificates")
         ),
     ),
 )

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from .. import rules
 from ..fields import Field, Row, flag, foreign, integer, list_of, record, text
-from .entity import ID, NOW_MS, STAMPED, TAGS, Entity, Fields, Rule
+from ..rules import Check
+from .entity import ID, NOW_MS, STAMPED, TAGS, Entity, Fields, conditional, distinct
 
 _STATUSES = integer(100, 999)
 
@@ -17,20 +18,22 @@ _HEALTHY = [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303
 _FAILURES: Fields = {"tcp_failures": _COUNT, "timeouts": _COUNT, "http_failures": _COUNT}
 
 
-def _needs(field: str, value: str, other: str) -> tuple[tuple[str, ...], Rule]:
-    def rule(row: Row) -> str | None:
-        if row[field] != value or row[other] is not None:
-            return None
-        return f"failed conditional validation given value of field '{field}': {other}: required field missing"
+def _hash_by_algorithm(body: Row) -> Row:
+    """What hashes is consistent-hashing, and what counts connections or times does not (shorthand_fields)."""
+    if body.get("algorithm") in ("least-connections", "latency"):
+        return body | {"hash_on": "none"}
+    if body.get("hash_on") is None:
+        return body | ({"hash_on": "none"} if "hash_on" in body else {})
+    return body | {"algorithm": "round-robin" if body["hash_on"] == "none" else "consistent-hashing"}
 
-    return (field, other), rule
+
+def _other_than(hash_on: str) -> Check:
+    """What may stand in where the thing to hash on is missing: nothing, for some; for others, another thing."""
+    others = ["none"] if hash_on in ("none", "cookie") else [kind for kind in _HASHES if kind != hash_on]
+    return lambda value: value and rules.one_of(*others)(value)
 
 
-def _fallback_fits(row: Row) -> str | None:
-    """Hashing on nothing or a cookie has no fallback; else it is another thing (entities/upstreams.lua)."""
-    on, fallback = row["hash_on"], row["hash_fallback"]
-    wrong = fallback != "none" if on in ("none", "cookie") else on == fallback and on in ("consumer", "ip", "path")
-    return "failed conditional validation given value of field 'hash_on'" if wrong else None
+_HASHED_BY_NAME = ("header", "query_arg", "uri_capture")
 
 
 UPSTREAMS = Entity(
@@ -82,13 +85,22 @@ UPSTREAMS = Entity(
         "client_certificate": foreign("certificates"),
         "use_srv_name": replace(flag(default=False), required=False),
     },
+    expand=_hash_by_algorithm,
     rules=(
-        *(_needs("hash_on", kind, f"hash_on_{kind}") for kind in ("header", "cookie", "query_arg", "uri_capture")),
         *(
-            _needs("hash_fallback", kind, f"hash_fallback_{kind}")
-            for kind in ("header", "query_arg", "uri_capture")
+            conditional(field, (kind,), f"{field}_{kind}", rules.required)
+            for field in ("hash_on", "hash_fallback")
+            for kind in _HASHED_BY_NAME
         ),
-        (("hash_on", "hash_fallback"), _fallback_fits),
+        *(
+            conditional(field, ("cookie",), "hash_on_cookie", rules.required)
+            for field in ("hash_on", "hash_fallback")
+        ),
+        *(
+            conditional("hash_on", (kind,), "hash_fallback", _other_than(kind))
+            for kind in ("none", "cookie", "consumer", "ip", "path")
+        ),
+        *(distinct(f"hash_on_{kind}", f"hash_fallback_{kind}") for kind in _HASHED_BY_NAME),
     ),
 )
 
