@@ -12,6 +12,7 @@ from infra.kong.shapes import HEALTHCHECKS, of_shape
 from infra.plugin import PluginError, Resource
 from infra.props import Failure, Props, is_known
 
+_NAMED = 5  # entities in one message
 _ANSWER = "answer"
 """An output: a digest of what Kong answered to the last write, where that differs from what it was given."""
 
@@ -73,17 +74,21 @@ class KongEntity(Resource):
 
     def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
         """The live entity. On import `object_id` may also be Kong's name for it, PARENT/NAME below another."""
-        parent, _, name = object_id.rpartition("/")
+        parent, _, name = object_id.rpartition("/") if self._entity.below else ("", "", object_id)
         if self._entity.below and not (parent := parent or state.get(self._entity.below, "")):
             one = f"{self._entity.below.upper()}/{(self._entity.unique or 'id').upper()}"
             raise PluginError(f"to import one of the {self._entity.collection}, give {one}, not {object_id!r}")
-        found = self._kong.do(lambda api: api.get(*self._collection(parent), name))
+        found = self._kong.do(lambda api: api.get(*self._collection(parent), self._name(name)))
         if found is None:
             return None
         if state.get(_ANSWER) == _digest(found):
             return found["id"], state, {name: state[name] for name in self._entity.fields}
         inputs = self._managed(found, state)
         return found["id"], inputs, inputs
+
+    def _name(self, given: str) -> str:
+        """What Kong finds an entity by, of the id or name that is asked for."""
+        return given
 
     def update(self, object_id: str, state: Props, inputs: Props, *, preview: bool) -> Props:
         unique = self._entity.unique
@@ -110,13 +115,15 @@ class KongEntity(Resource):
 
     def _held(self, api: AdminApi, object_id: str, state: Props, error: InvalidEntityError) -> str:
         holders = str(error.fields.get("@referenced_by", "routes"))
-        held_by = ", ".join(
+        found = [
             f"{one.get('name') or 'unnamed'} (id {one['id']})"
             for one in api.list(self._entity.collection, object_id, holders)
-        )
+        ]
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        kind, them = (holders, "them") if len(found) > 1 else (holders.removesuffix("s"), "it")
         return (
-            f"{state.get('name') or object_id} can't be removed: it is in use by {holders.removesuffix('s')} "
-            f"{held_by}. Remove that {holders.removesuffix('s')}, or point it elsewhere, and run again."
+            f"{state.get('name') or object_id} can't be removed: it is in use by {kind} "
+            f"{', '.join(found[:_NAMED])}{more}. Remove {them}, or point {them} elsewhere, and run again."
         )
 
     def _collection(self, parent: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from infra.kong.fields import defaults_of
 from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, PLUGIN, SCOPES, SNI
 from infra.kong.managed import KongEntity
 from infra.kong.plugins import CONFIGS
+from infra.kong.rules import as_kept, is_target
 from infra.plugin import Provider, pause, serve
 from infra.props import Props
 
@@ -29,6 +30,9 @@ class KongTarget(KongEntity):
             if put := api.put(*path, object_id, body=document):
                 return put
             raise
+
+    def _name(self, given: str) -> str:
+        return given if is_target(given) else as_kept(given)
 
     def delete(self, object_id: str, state: Props) -> None:
         super().delete(object_id, state)

@@ -58,8 +58,18 @@ def test_a_service_that_a_route_holds_names_the_route(kong: Kong, gateway: Gatew
     object_id, state = made(service, "KongService", {"host": "a.example", "name": uuid4().hex})
     foreign = f"route-of-someone-{uuid4().hex}"
     gateway.made("POST", f"/services/{object_id}/routes", {"name": foreign, "paths": ["/x"]})
-    with pytest.raises(PluginError, match=f"{foreign}.*Remove that route"):
+    with pytest.raises(PluginError, match=f"by route {foreign}.*Remove it"):
         KongEntity(kong, SERVICE).delete(object_id, state)
+
+
+def test_of_many_routes_that_hold_a_service_a_few_are_named(kong: Kong, gateway: Gateway) -> None:
+    service = KongEntity(kong, SERVICE)
+    object_id, state = made(service, "KongService", {"host": "a.example"})
+    for _ in range(8):
+        gateway.made("POST", f"/services/{object_id}/routes", {"paths": ["/x"]})
+    with pytest.raises(PluginError, match=r"by routes .* and 3 more\. Remove them") as told:
+        KongEntity(kong, SERVICE).delete(object_id, state)
+    assert str(told.value).count("unnamed") == 5
 
 
 def test_the_delete_of_what_is_gone_is_done(kong: Kong) -> None:
@@ -70,13 +80,6 @@ def test_the_delete_of_what_is_gone_is_done(kong: Kong) -> None:
     for later_run in (KongEntity(kong, SERVICE), KongEntity(kong, SERVICE)):
         later_run.delete(object_id, state)
     assert service.read(object_id, state) is None
-
-
-def test_an_import_finds_an_entity_by_its_name(kong: Kong, gateway: Gateway) -> None:
-    row = gateway.made("POST", "/services", {"name": uuid4().hex, "host": "a.example", "port": 99})
-    found = KongEntity(kong, SERVICE).read(row["name"], {})
-    assert found is not None
-    assert (found[0], found[2]["port"]) == (row["id"], 99)
 
 
 def test_a_target_is_made_once_changed_in_place_and_moved_by_another(kong: Kong, gateway: Gateway) -> None:
