@@ -17,6 +17,7 @@ from infra.values import (
     one_of,
     switch,
     url,
+    usernames,
     whole_number,
 )
 
@@ -57,6 +58,7 @@ class StackConfig:
     max_context_bytes: int
     key_auth: bool
     consumers: dict[str, pulumi.Output[str]]
+    platform_consumers: list[str]
     requests_per_minute: int | None
     plain_http: str
     tls_certificate: pulumi.Output[str] | None
@@ -98,9 +100,10 @@ class _Reader:
 
         def read() -> object:
             try:
-                return parse(self._config.get_object(key))
-            except pulumi.ConfigTypeError as error:
-                raise WrongValueError("must be a list of IPv4 addresses") from error
+                value = self._config.get_object(key)
+            except pulumi.ConfigTypeError:
+                value = "no list"  # the error of its own would not say what is wanted
+            return parse(value)
 
         return self._checked(key, read, None)
 
@@ -210,9 +213,11 @@ def _gateway(read: _Reader) -> dict[str, Any]:
     header = matches(HEADER, "the name of a header")
     key_auth = read.text("keyAuth", switch, missing="set true or false")
     consumers = read.secrets("consumers", keys_by_consumer)
-    if key_auth and not consumers and not read.has_refused("consumers"):
-        read.wrong.append("consumers is missing: keyAuth lets nobody in without one")
-    if consumers and key_auth is False:
+    platform_consumers = read.listed("platformConsumers", usernames)
+    named = consumers or platform_consumers
+    if key_auth and not named and not any(map(read.has_refused, ("consumers", "platformConsumers"))):
+        read.wrong.append("consumers is missing, and so is platformConsumers: keyAuth lets nobody in without one")
+    if named and key_auth is False:
         read.wrong.append("keyAuth is false, so the keys of consumers would guard nothing: set it to true")
     return {
         "kong_admin_url": read.text(
@@ -223,6 +228,7 @@ def _gateway(read: _Reader) -> dict[str, Any]:
         "kong_admin_token_header": read.text("kongAdminTokenHeader", header, missing="set it"),
         "key_auth": key_auth,
         "consumers": {name: pulumi.Output.secret(key) for name, key in consumers.items()},
+        "platform_consumers": platform_consumers,
         "requests_per_minute": read.text("requestsPerMinute", whole_number(1, MAX_REQUESTS_PER_MINUTE)),
         "plain_http": read.text("plainHttp", one_of(*PLAIN_HTTP), missing="set it"),
     }

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.kong.entities import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
-from infra.kong.guards import KongCertificateArgs, KongConsumerArgs, KongKeyArgs, KongPluginArgs, KongSniArgs
+from infra.kong.guards import (
+    KongCertificateArgs,
+    KongConsumerArgs,
+    KongKeyArgs,
+    KongMembershipArgs,
+    KongPluginArgs,
+    KongSniArgs,
+)
 from infra.kong.plugins import (
+    AclConfig,
     CorrelationIdConfig,
     KeyAuthConfig,
     PluginConfig,
@@ -17,6 +25,7 @@ from infra.kong.resources import (
     KongCertificate,
     KongConsumer,
     KongKey,
+    KongMembership,
     KongPlugin,
     KongRoute,
     KongService,
@@ -73,6 +82,11 @@ class Access:
     requests_per_minute: int | None
     key_auth: bool
     consumers: dict[str, pulumi.Output[str]]
+    """Those of this stack, each with its key."""
+    platform_consumers: list[str]
+    """Those that the platform's Kong has already, and that are let in as well."""
+    group: str
+    """What all of them are members of, and no consumer else is."""
     certificate: pulumi.Output[str] | None
     certificate_key: pulumi.Output[str] | None
 
@@ -90,6 +104,8 @@ class Access:
         if self.key_auth:
             # In the header alone: what is in a URL ends in logs. The service has no use for the key.
             plugins.append(KeyAuthConfig(key_in_query=False, hide_credentials=True))
+            # Kong knows all consumers of its other services, too. Nor has the service any use for their groups.
+            plugins.append(AclConfig(allow=[self.group], hide_groups_header=True))
         return plugins
 
 
@@ -147,25 +163,33 @@ class Gateway(pulumi.ComponentResource):
         self.register_outputs({"ids": self.ids})
 
     def _guards(self, name: str, access: Access, service: KongService, tags: list[str]) -> list[pulumi.Resource]:
-        """Consumers with their keys, the plugins of the service, and the certificate of the hostname."""
-        child = pulumi.ResourceOptions(parent=self)
-        keys: list[pulumi.Resource] = []
-        for username, key in access.consumers.items():
-            consumer = KongConsumer(
-                f"{name}-{username}", KongConsumerArgs(username=f"{name}-{username}", tags=tags), child
-            )
-            keys.append(
-                KongKey(f"{name}-{username}", KongKeyArgs(consumer=consumer.id, key=key, tags=tags), child)
-            )
+        """Who is let in, the plugins of the service, and the certificate of the hostname."""
+        let_in = self._let_in(name, access, tags)
         plugins = [
             KongPlugin(
                 f"{name}-{config.plugin}",
                 KongPluginArgs(service=service.id, config=config, tags=tags),
-                pulumi.ResourceOptions(parent=self, depends_on=keys),
+                # A stack that serves already locks nobody out: whom a plugin lets in is there before it.
+                pulumi.ResourceOptions(parent=self, depends_on=let_in),
             )
             for config in access.plugins()
         ]
-        return [*plugins, *keys, *self._certificate(name, access, tags)]
+        return [*plugins, *let_in, *self._certificate(name, access, tags)]
+
+    def _let_in(self, name: str, access: Access, tags: list[str]) -> list[pulumi.Resource]:
+        """Consumers with their keys, and the members of the stack's group."""
+        child = pulumi.ResourceOptions(parent=self)
+        made: list[pulumi.Resource] = []
+        members: dict[str, pulumi.Input[str]] = {f"platform:{one}": one for one in access.platform_consumers}
+        for username, key in access.consumers.items():
+            own = f"{name}-{username}"
+            consumer = KongConsumer(own, KongConsumerArgs(username=own, tags=tags), child)
+            made.append(KongKey(own, KongKeyArgs(consumer=consumer.id, key=key, tags=tags), child))
+            members[own] = consumer.id
+        for member, consumer_id in members.items():
+            args = KongMembershipArgs(consumer=consumer_id, group=access.group, tags=tags)
+            made.append(KongMembership(member, args, child))
+        return made
 
     def _certificate(self, name: str, access: Access, tags: list[str]) -> list[pulumi.Resource]:
         if access.certificate is None or access.certificate_key is None:

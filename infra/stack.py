@@ -59,6 +59,8 @@ def deploy() -> None:
             requests_per_minute=stack.requests_per_minute,
             key_auth=stack.key_auth,
             consumers=stack.consumers,
+            platform_consumers=stack.platform_consumers,
+            group=f"{pulumi.get_project()}:{pulumi.get_stack()}",  # neither name can hold a colon
             certificate=stack.tls_certificate,
             certificate_key=stack.tls_key,
         ),

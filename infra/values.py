@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 CONSUMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+USERNAME = re.compile(r"(?![0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$)\S([^\x00-\x1f\x7f]*\S)?")
+"""Kong takes what looks like a UUID for an id, and finds no consumer by it."""
 KEY = re.compile(r"[!-~]{16,256}")
 
 
@@ -100,6 +102,17 @@ def keys_by_consumer(value: Any) -> dict[str, str]:  # noqa: ANN401 - whatever t
         raise WrongValueError(f"must give each consumer a key of 16 to 256 visible characters: see {wrong}")
     if len(set(value.values())) < len(value):
         raise WrongValueError("gives two consumers the same key")
+    return value
+
+
+def usernames(value: Any) -> list[str]:  # noqa: ANN401 - whatever the YAML holds
+    """Names of consumers that Kong has already, none of them twice."""
+    if not isinstance(value, list):
+        raise WrongValueError("must be a list of usernames")
+    if wrong := [name for name in value if not isinstance(name, str) or not USERNAME.fullmatch(name)]:
+        raise WrongValueError(f"must hold usernames of consumers in Kong, and no ids, not {wrong}")
+    if len(set(value)) < len(value):
+        raise WrongValueError("names a consumer twice")
     return value
 
 

@@ -37,7 +37,7 @@ def up(machine: Machine) -> None:
     stack.up(machine)
     smoke(machine)
     hostname = stack.outputs(machine)["record"]["name"]
-    key = " -H 'apikey: KEY'" if stack.key(machine) else ""
+    key = " -H 'apikey: KEY'" if stack.key(machine) != {} else ""
     stand_ins = [*install.stand_ins(), "moto for Route 53"]
     if gateway.is_stand_in(client, machine):
         stand_ins.append("offline/gateway for Kong")

@@ -12,6 +12,8 @@ LIVE_SECONDS = 30
 NOT_SERVED = {"redirect": requests.codes.permanent_redirect, "refuse": requests.codes.upgrade_required}
 """What a request over plain HTTP gets, by the stack's `plainHttp`."""
 
+WITHOUT_KEY = requests.codes.unauthorized
+
 NO_ROUTE = "no Route matched with those values"
 
 
@@ -19,18 +21,23 @@ def smoke(machine: Machine) -> None:
     """Create a session and list it by Host name; another host must get Kong's own 404. Raises `LocalError`.
 
     Where the stack has the route for HTTPS alone, plain HTTP must be turned away; the gateway of this machine
-    publishes no other port. Each of Kong's processes takes in a change within a few seconds, and not at once: so
-    what goes wrong is tried again for a while.
+    publishes no other port. Where it lets in consumers of the platform alone, so must be who has no key. Each of
+    Kong's processes takes in a change within a few seconds, and not at once: so what goes wrong is tried again
+    for a while.
     """
     hostname = stack.outputs(machine)["record"]["name"]
     key, turned_away = stack.key(machine), NOT_SERVED.get(stack.plain_http(machine))
+    if key is None:
+        turned_away = turned_away or WITHOUT_KEY
     url = f"http://127.0.0.1:{machine.proxy_port}/sessions"
     deadline = time.monotonic() + LIVE_SECONDS
     with step(f"A request through the gateway, for {hostname}"):
         while True:
             try:
                 done = (
-                    _is_turned_away(url, hostname, turned_away) if turned_away else _is_served(url, hostname, key)
+                    _is_turned_away(url, hostname, turned_away)
+                    if turned_away
+                    else _is_served(url, hostname, key or {})
                 )
             except (LocalError, requests.RequestException) as error:
                 if time.monotonic() > deadline:
@@ -45,6 +52,8 @@ def _is_turned_away(url: str, hostname: str, status: int) -> str:
     answer = requests.get(url, headers={"Host": hostname}, allow_redirects=False, timeout=30)
     if answer.status_code != status:
         raise LocalError(f"plain HTTP got {answer.status_code} {answer.text} instead of {status}")
+    if status == WITHOUT_KEY:
+        return f"Without a key a request gets {status}; the stack has no consumer of its own to try another with"
     return f"Plain HTTP gets {status}, as plainHttp says; HTTPS has no port on this machine"
 
 

@@ -77,8 +77,11 @@ def plain_http(machine: Machine) -> str:
     return str(_config(machine).get(f"{PROJECT}:plainHttp") or "serve")
 
 
-def key(machine: Machine) -> dict[str, str]:
-    """The header that lets one of the stack's consumers in; none where nobody needs a key."""
+def key(machine: Machine) -> dict[str, str] | None:
+    """The header that lets one of the stack's consumers in: empty where nobody needs it, None without a consumer.
+
+    The keys of consumers of the platform are not known here.
+    """
     if str(_config(machine).get(f"{PROJECT}:keyAuth")).lower() != "true":
         return {}
     # Not by `run`, which writes what it reads into a log.
@@ -92,7 +95,8 @@ def key(machine: Machine) -> dict[str, str]:
     )
     if done.returncode:
         raise LocalError(f"the consumers' keys can't be read: {done.stderr.strip()}")
-    return {"apikey": next(iter(json.loads(done.stdout).values()))}
+    keys: list[str] = list(json.loads(done.stdout).values())
+    return {"apikey": keys[0]} if keys else None
 
 
 def up(machine: Machine) -> None:

@@ -1,7 +1,7 @@
 """What guards a service: plugins, consumers with their keys, and certificates.
 
 Field names and defaults are Kong's own:
-Kong 3.x, `kong/db/schema/entities/*.lua` and `kong/plugins/key-auth/daos.lua`.
+Kong 3.x, `kong/db/schema/entities/*.lua`, and `daos.lua` of `kong/plugins/key-auth` and `kong/plugins/acl`.
 """
 
 from collections.abc import Mapping
@@ -51,6 +51,15 @@ class KongKeyArgs:
 
     consumer: Annotated[Input[str], text]
     key: Annotated[Input[str], text]
+    tags: Tags = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KongMembershipArgs:
+    """That a consumer, given by its id or its username, is in a group that the plugin acl may name."""
+
+    consumer: Annotated[Input[str], text]
+    group: Annotated[Input[str], text]
     tags: Tags = None
 
 
@@ -108,6 +117,14 @@ KEY = Entity(
     identity=("consumer",),
     secrets=frozenset({"key"}),
     schema="keyauth_credentials",
+)
+MEMBERSHIP = Entity(
+    "acls",
+    KongMembershipArgs,
+    {"consumer": "consumers"},
+    below="consumer",
+    identity=("consumer", "group"),
+    unique="group",
 )
 CERTIFICATE = Entity("certificates", KongCertificateArgs, secrets=frozenset({"key"}), schema="certificates")
 SNI = Entity("snis", KongSniArgs, {"certificate": "certificates"}, unique="name", schema="snis")

@@ -83,7 +83,7 @@ class KongEntity(Resource):
             return None
         if state.get(_ANSWER) == _digest(found):
             return found["id"], state, {name: state[name] for name in self._entity.fields}
-        inputs = self._managed(found, state)
+        inputs = self._managed(found, state | ({self._entity.below: parent} if self._entity.below else {}))
         return found["id"], inputs, inputs
 
     def _name(self, given: str) -> str:

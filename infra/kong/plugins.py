@@ -49,6 +49,24 @@ class KeyAuthConfig(PluginConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AclConfig(PluginConfig):
+    """Of the consumers that another plugin has recognized, lets through those in a group, or those in none."""
+
+    plugin: ClassVar[str] = "acl"
+
+    # Not always_use_authenticated_groups, which Kong has since 3.8.
+    allow: Annotated[Texts, each(text)] = None
+    deny: Annotated[Texts, each(text)] = None
+    hide_groups_header: Annotated[Flag, boolean] = False
+
+    @staticmethod
+    def mistake(config: Props) -> str | None:
+        if UNKNOWN in (config["allow"], config["deny"]) or bool(config["allow"]) != bool(config["deny"]):
+            return None
+        return "must set one of allow and deny"
+
+
+@dataclass(frozen=True, kw_only=True)
 class RateLimitingConfig(PluginConfig):
     """Lets so many requests through in each period."""
 

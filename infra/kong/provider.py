@@ -6,11 +6,11 @@ from infra.kong.admin_api import AdminApi, InvalidEntityError, Json, NameTakenEr
 from infra.kong.connection import Kong
 from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.kong.fields import defaults_of
-from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, PLUGIN, SCOPES, SNI
+from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLUGIN, SCOPES, SNI
 from infra.kong.managed import KongEntity
 from infra.kong.plugins import CONFIGS
-from infra.kong.rules import as_kept, is_target
-from infra.plugin import Provider, pause, serve
+from infra.kong.rules import as_kept, is_target, is_uuid
+from infra.plugin import PluginError, Provider, pause, serve
 from infra.props import Props
 
 VERSION = "2.0.0"
@@ -47,6 +47,28 @@ class KongKey(KongEntity):
 
     def _called(self, inputs: Props) -> str:  # noqa: ARG002 - the key is not told
         return "this very key for a consumer"
+
+
+class KongMembership(KongEntity):
+    """A membership may be that of a consumer whose name alone is known, since somebody else made it."""
+
+    def _place(self, api: AdminApi, urn: str, object_id: str, inputs: Props) -> str:
+        consumer = inputs["consumer"]
+        if not is_uuid(consumer) and api.get("consumers", consumer) is None:
+            raise PluginError(
+                f"Kong has no consumer {consumer!r} that could be put into the group {inputs['group']!r}: "
+                "check its name in platformConsumers, or make it first"
+            )
+        return super()._place(api, urn, object_id, inputs)
+
+    def _called(self, inputs: Props) -> str:
+        return f"consumer {inputs['consumer']!r} in the group {inputs['group']!r}"
+
+    def _document(self, inputs: Props) -> Json:
+        return {name: value for name, value in inputs.items() if name != "consumer"}  # which the path names
+
+    def _live(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
+        return state[name] if name == "consumer" else super()._live(name, found, state)
 
 
 class KongCertificate(KongEntity):
@@ -123,6 +145,7 @@ def main() -> None:
                 "kong:index:KongPlugin": KongPlugin(kong, PLUGIN),
                 "kong:index:KongConsumer": KongEntity(kong, CONSUMER),
                 "kong:index:KongKey": KongKey(kong, KEY, deleted_first=True),
+                "kong:index:KongMembership": KongMembership(kong, MEMBERSHIP),
                 "kong:index:KongCertificate": KongCertificate(kong, CERTIFICATE),
                 "kong:index:KongSni": KongEntity(kong, SNI),
             },

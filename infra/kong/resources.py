@@ -6,7 +6,14 @@ from typing import Generic, TypeVar
 import pulumi
 
 from infra.kong.entities import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
-from infra.kong.guards import KongCertificateArgs, KongConsumerArgs, KongKeyArgs, KongPluginArgs, KongSniArgs
+from infra.kong.guards import (
+    KongCertificateArgs,
+    KongConsumerArgs,
+    KongKeyArgs,
+    KongMembershipArgs,
+    KongPluginArgs,
+    KongSniArgs,
+)
 from infra.kong.plugins import PluginConfig
 
 _Args = TypeVar(
@@ -18,6 +25,7 @@ _Args = TypeVar(
     KongPluginArgs,
     KongConsumerArgs,
     KongKeyArgs,
+    KongMembershipArgs,
     KongCertificateArgs,
     KongSniArgs,
 )
@@ -92,6 +100,10 @@ class KongConsumer(_KongResource[KongConsumerArgs]):
 
 class KongKey(_KongResource[KongKeyArgs]):
     """A secret by which a consumer is known."""
+
+
+class KongMembership(_KongResource[KongMembershipArgs]):
+    """That a consumer is in a group."""
 
 
 class KongCertificate(_KongResource[KongCertificateArgs]):

@@ -21,6 +21,7 @@ NAME = re.compile(r"[A-Za-z0-9._~\x80-\U0010ffff-]+")
 HOST = re.compile(r"(?![\d.]+$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 ROUTE_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_.-]+(\.\*)?(:\d{1,5})?")
 PATH = re.compile(r"/(?!.*//)[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 TAG = re.compile(r"[^\x00-\x1f\x7f,/]+")
 
 
@@ -74,6 +75,11 @@ def each(rule: Rule, *, once: bool = False) -> Rule:
 def boolean(value: object) -> str | None:
     """True or false."""
     return None if isinstance(value, bool) else "must be true or false"
+
+
+def is_uuid(value: str) -> bool:
+    """Whether Kong takes a string for an id, and never for a name: kong/tools/uuid.lua, `is_valid_uuid`."""
+    return UUID.fullmatch(value) is not None
 
 
 def text(value: object) -> str | None:

@@ -26,17 +26,37 @@ def narrow_route(route: Declared) -> Iterator[str]:
 
 
 def key_auth(stack: Sequence[Declared]) -> Iterator[tuple[str, str]]:
-    plugins = [
-        each
-        for each in stack
-        if each.type == PLUGIN
-        and each.given("name") in ("key-auth", UNKNOWN)
-        and each.given("enabled") is not False
-    ]
-    for route in stack:
-        if route.type == ROUTE and route.in_prod and not any(_guards(plugin, route) for plugin in plugins):
+    for route in _routes_in_prod(stack):
+        if not any(_guards(plugin, route) for plugin in _plugins(stack, "key-auth")):
             message = "everybody may call it: `pulumi config set keyAuth true`, and give each consumer a key"
             yield route.urn, message
+
+
+def own_consumers(stack: Sequence[Declared]) -> Iterator[tuple[str, str]]:
+    groups = [plugin for plugin in _plugins(stack, "acl") if _allows(plugin)]
+    for route in _routes_in_prod(stack):
+        has_keys = any(_guards(plugin, route) for plugin in _plugins(stack, "key-auth"))
+        if has_keys and not any(_guards(plugin, route) for plugin in groups):
+            message = "every consumer of the whole Kong may call it: name a group in `allow` of the plugin acl"
+            yield route.urn, message
+
+
+def _routes_in_prod(stack: Sequence[Declared]) -> list[Declared]:
+    return [each for each in stack if each.type == ROUTE and each.in_prod]
+
+
+def _plugins(stack: Sequence[Declared], name: str) -> list[Declared]:
+    """Those that are, or may turn out to be, of a name, and are not switched off."""
+    return [
+        each
+        for each in stack
+        if each.type == PLUGIN and each.given("name") in (name, UNKNOWN) and each.given("enabled") is not False
+    ]
+
+
+def _allows(acl: Declared) -> bool:
+    config = acl.given("config")
+    return config == UNKNOWN or bool((config or {}).get("allow"))
 
 
 def _guards(plugin: Declared, route: Declared) -> bool:

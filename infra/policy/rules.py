@@ -85,6 +85,11 @@ STACK_RULES = [
         check=gateway.key_auth,
     ),
     StackRule(
+        name="acl-in-prod",
+        description="In prod a key of another service's consumer lets nobody in.",
+        check=gateway.own_consumers,
+    ),
+    StackRule(
         name="no-plain-http-outside",
         description="Requests leave the private network encrypted or not at all.",
         check=gateway.plain_http_stays_private,

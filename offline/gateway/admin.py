@@ -217,8 +217,10 @@ class Admin:
         field = place.entity.fields.get(place.entity.key)
         if not is_uuid(place.key) and field and (fault := field.fault(place.key)):
             raise errors.coded(10, f"invalid unique {place.entity.key}", fault)
-        # kong/api/routes/upstreams.lua: a target's address is looked for in its upstream alone.
-        return self._store.find(place.entity, place.key, place.of if place.entity.name == "targets" else None)
+        # kong/api/routes/upstreams.lua, kong/plugins/acl/api.lua: these are known by a name in their parent alone.
+        return self._store.find(
+            place.entity, place.key, place.of if place.entity.name in ("targets", "acls") else None
+        )
 
     def _at(self, place: Place) -> Row | None:
         """The row at a place; one that belongs to another parent is not there."""

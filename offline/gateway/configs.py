@@ -76,6 +76,12 @@ _QUEUE = record(
 )
 # Kept and not enforced.
 CONFIGS |= {
+    "acl": {
+        "allow": Field(kind="array", elements=text()),
+        "deny": Field(kind="array", elements=text()),
+        "hide_groups_header": flag(default=False),
+        "always_use_authenticated_groups": flag(default=False),
+    },
     "cors": {
         **{name: Field(kind="array", elements=text()) for name in ("origins", "headers", "exposed_headers")},
         "methods": Field(kind="array", elements=text(rules.one_of(*_METHODS)), default=list(_METHODS)),

@@ -52,8 +52,8 @@ class Exchange:
 class Plugins:
     """Runs the enabled plugins of a request's route, service and consumer, and the global ones.
 
-    The plugins are those of the last `rebuild`; consumers and their keys are asked of the store, as Kong's caches
-    are told of each change at once (kong/runloop/events.lua).
+    The plugins are those of the last `rebuild`; consumers, their keys and their groups are asked of the store, as
+    Kong's caches are told of each change at once (kong/runloop/events.lua).
     """
 
     def __init__(self, store: Store) -> None:
@@ -61,10 +61,11 @@ class Plugins:
         self._counts: Counter[tuple[str, str, str, int]] = Counter()
         self._numbers = itertools.count(1)
         self._run = uuid.uuid4()
-        # In the order of Kong's priorities: 1250, 951, 910, 1.
+        # In the order of Kong's priorities: 1250, 951, 950, 910, 1.
         self._steps: dict[str, Callable[[Exchange, Row], None]] = {
             "key-auth": self._key_auth,
             "request-size-limiting": _limit_size,
+            "acl": self._members_only,
             "rate-limiting": self._limit_rate,
             "correlation-id": self._correlate,
         }
@@ -118,6 +119,20 @@ class Plugins:
             exchange.up.popall(name, None)
             if value:
                 exchange.up[name] = value
+
+    def _members_only(self, exchange: Exchange, plugin: Row) -> None:
+        """kong/plugins/acl/handler.lua"""
+        config = plugin["config"]
+        if exchange.consumer is None:
+            raise TurnedAwayError(401, "Unauthorized")
+        groups = [row["group"] for row in self._store.rows("acls", consumer=exchange.consumer["id"])]
+        is_listed = any(group in groups for group in config["deny"] or config["allow"])
+        if is_listed is bool(config["deny"]):
+            if not groups and exchange.credential is None:
+                raise TurnedAwayError(401, "Unauthorized")
+            raise TurnedAwayError(403, "You cannot consume this service")
+        if not config["hide_groups_header"]:
+            exchange.up["X-Consumer-Groups"] = ", ".join(groups)
 
     def _limit_rate(self, exchange: Exchange, plugin: Row) -> None:
         """kong/plugins/rate-limiting/handler.lua, with the counts of this process (policy "local")."""

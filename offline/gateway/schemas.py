@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .configs import CONFIGS, PROTOCOLS_OF
 from .entities.entity import Entity, Fields
-from .entities.guards import CERTIFICATES, CONSUMERS, KEYS, PLUGINS, PROTOCOLS_OF_PLUGIN, SNIS
+from .entities.guards import CERTIFICATES, CONSUMERS, KEYS, MEMBERSHIPS, PLUGINS, PROTOCOLS_OF_PLUGIN, SNIS
 from .entities.routes import ROUTES
 from .entities.services import SERVICES
 from .entities.upstreams import TARGETS, UPSTREAMS
@@ -35,6 +35,7 @@ ENTITIES = {
         TARGETS,
         CONSUMERS,
         KEYS,
+        MEMBERSHIPS,
         CERTIFICATES,
         SNIS,
         PLUGINS,

@@ -65,6 +65,8 @@ class Peers:
                 return {"upstream": self.new("upstreams"), "target": "a.example:80"}
             case "key-auth":
                 return {"consumer": self.new("consumers"), "key": name}
+            case "acls":
+                return {"consumer": self.new("consumers"), "group": name}
             case "snis":
                 return {"certificate": self.new("certificates"), "name": f"{name}.example"}
             case "plugins":

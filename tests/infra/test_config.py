@@ -76,6 +76,14 @@ def test_dev_is_open_and_unprotected() -> None:
             {"reader": KEY},
             "consumers is in the clear: set it with `pulumi config set --secret --path",
         ),
+        ("platformConsumers", "reader", "platformConsumers must be a list of usernames"),
+        ("platformConsumers", {"reader": KEY}, "platformConsumers must be a list of usernames"),
+        ("platformConsumers", [1], "platformConsumers must hold usernames of consumers in Kong, and no ids"),
+        ("platformConsumers", [""], "platformConsumers must hold usernames"),
+        ("platformConsumers", ["a\nb"], "platformConsumers must hold usernames"),
+        ("platformConsumers", ["295DD562-7740-453b-b80d-799cb9ed8adf"], "and no ids"),
+        ("platformConsumers", ["a", "a"], "platformConsumers names a consumer twice"),
+        ("platformConsumers", ["reader"], "keyAuth is false, so the keys of consumers would guard nothing"),
         ("sequenceServiceUrl", "http://a b", "sequenceServiceUrl must be a URL"),
         ("kong:adopt", "yes", "kong:adopt must be one of true, false"),
         ("kong:adpot", "true", "kong:adpot is no key of this stack"),
@@ -107,9 +115,11 @@ def test_a_wrong_secret_is_refused_and_not_repeated(secrets: dict[str, object], 
 
 
 def test_key_auth_needs_a_consumer() -> None:
-    assert "consumers is missing" in refused(keyAuth=True)
-    assert "consumers is missing" not in refused({"consumers": {"reader": "canary"}}, keyAuth=True)
+    assert "consumers is missing, and so is platformConsumers" in refused(keyAuth=True)
+    assert "is missing" not in refused({"consumers": {"reader": "canary"}}, keyAuth=True)
+    assert "is missing" not in refused(platformConsumers="reader", keyAuth=True)
     assert list(load({"consumers": {"reader": KEY}}, keyAuth=True).consumers) == ["reader"]
+    assert load(platformConsumers=["b/c é"], keyAuth=True).platform_consumers == ["b/c é"]
 
 
 def test_a_certificate_and_its_key_are_taken() -> None:

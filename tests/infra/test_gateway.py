@@ -17,6 +17,8 @@ def access(**changed: object) -> Access:
         "requests_per_minute": None,
         "key_auth": False,
         "consumers": {},
+        "platform_consumers": [],
+        "group": "p:s",
         "certificate": None,
         "certificate_key": None,
     }
@@ -46,3 +48,9 @@ def test_a_key_is_taken_from_the_header_alone_and_not_passed_on() -> None:
     guard = config(access(key_auth=True), "key-auth")
     assert (guard.key_in_header, guard.key_in_query, guard.key_in_body) == (True, False, False)
     assert guard.hide_credentials is True
+
+
+def test_of_all_consumers_of_the_gateway_those_of_the_group_are_let_in() -> None:
+    assert config(access(), "acl") is None
+    guard = config(access(key_auth=True), "acl")
+    assert (guard.allow, guard.deny, guard.hide_groups_header) == (["p:s"], None, True)

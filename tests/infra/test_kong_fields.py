@@ -8,9 +8,9 @@ import pytest
 from infra.kong.connection import Kong
 from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.kong.fields import Entity
-from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, PLUGIN, SNI
+from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLUGIN, SNI
 from infra.kong.managed import KongEntity
-from infra.kong.provider import KongCertificate, KongKey, KongPlugin, KongTarget
+from infra.kong.provider import KongCertificate, KongKey, KongMembership, KongPlugin, KongTarget
 from infra.props import Props
 from tests.infra.certificates import certificate
 from tests.infra.kong_entities import Peers, checked, live, patch, urn
@@ -71,6 +71,7 @@ OTHERS: dict[str, dict[str, Other]] = {
     },
     "consumers": {"username": Other("NEW"), "custom_id": Other("NEW"), "tags": Other(["t"])},
     "key-auth": {"key": Other("NEW"), "tags": Other(["t"])},
+    "acls": {"tags": Other(["t"])},
     "certificates": {
         "cert": Other(OTHER_CERT, {"key": OTHER_KEY}), "key": Other(OTHER_KEY, {"cert": OTHER_CERT}),
         "tags": Other(["t"]),
@@ -85,6 +86,7 @@ ENTITIES = {
     "KongPlugin": PLUGIN,
     "KongConsumer": CONSUMER,
     "KongKey": KEY,
+    "KongMembership": MEMBERSHIP,
     "KongCertificate": CERTIFICATE,
     "KongSni": SNI,
 }
@@ -92,10 +94,17 @@ ENTITIES = {
 LEFT_OUT = {
     "targets": {"upstream", "target", "drain_seconds"},
     "key-auth": {"consumer"},
+    "acls": {"consumer", "group"},
     "plugins": {"name"},
     "services": {"ca_certificates"},
 }
-KINDS = {"targets": KongTarget, "plugins": KongPlugin, "key-auth": KongKey, "certificates": KongCertificate}
+KINDS = {
+    "targets": KongTarget,
+    "plugins": KongPlugin,
+    "key-auth": KongKey,
+    "acls": KongMembership,
+    "certificates": KongCertificate,
+}
 
 
 def other(entity: Entity, field: str, peers: Peers) -> Props:

@@ -9,16 +9,18 @@ from infra.kong.fields import fields_of
 from infra.kong.guards import PLUGIN
 from infra.kong.plugins import CONFIGS
 from infra.kong.provider import KongPlugin
-from infra.props import Props
+from infra.props import UNKNOWN, Props
 from tests.infra.kong_entities import Peers, checked, live, patch, urn
 from tests.offline.peers import Gateway
 
 NEEDED: dict[str, Props] = {
+    "acl": {"allow": ["a"]},
     "rate-limiting": {"minute": 5},
     "ip-restriction": {"deny": ["10.0.0.1"]},
     "cors": {},
 }
 OTHER_CONFIG: dict[str, dict[str, object]] = {
+    "acl": {"allow": ["b", "c"], "deny": ["b"], "hide_groups_header": True},
     "key-auth": {
         "key_names": ["x-key"], "hide_credentials": True, "anonymous": "nobody", "key_in_header": False,
         "key_in_query": False, "key_in_body": True, "run_on_preflight": False, "realm": "r",
@@ -38,6 +40,7 @@ OTHER_CONFIG: dict[str, dict[str, object]] = {
     "ip-restriction": {"allow": ["10.0.0.0/8"], "deny": ["10.0.0.2"], "status": 404, "message": "no"},
 }  # fmt: skip
 BESIDE: dict[tuple[str, str], Props] = {
+    ("acl", "deny"): {"allow": None},
     ("rate-limiting", "policy"): {"redis": {"host": "r.example"}},
     ("rate-limiting", "header_name"): {"limit_by": "header"},
     ("rate-limiting", "path"): {"limit_by": "path"},
@@ -108,3 +111,11 @@ def test_of_another_plugin_a_null_is_what_kong_has_and_so_are_protocols(kong: Ko
 def test_limits_that_do_not_go_together_are_refused_before_kong_is_asked(config: Props, says: str) -> None:
     _, failures = PLUGIN.complete({"name": "rate-limiting", "config": config})
     assert [failure.reason[: len(says)] for failure in failures] == [says]
+
+
+def test_acl_either_lets_groups_in_or_keeps_them_out() -> None:
+    wrong: list[Props] = [{}, {"allow": []}, {"allow": ["a"], "deny": ["b"]}]
+    for config in wrong:
+        _, failures = PLUGIN.complete({"name": "acl", "config": config})
+        assert [failure.reason for failure in failures] == ["must set one of allow and deny"]
+    assert PLUGIN.complete({"name": "acl", "config": {"allow": UNKNOWN, "deny": None}})[1] == []

@@ -50,25 +50,3 @@ def test_a_request_keeps_its_id_through_the_gateway_and_has_one_without(clone: C
     assert answer.headers["X-Request-ID"] == "mine-1"
     assert len(clone.request("GET", "/sessions").headers["X-Request-ID"]) == 36
     assert clone.request("POST", "/sessions", data=b"x" * 6_400_000).status_code in (413, 417)
-
-
-def test_make_up_tries_a_stack_that_wants_keys_and_one_for_https_alone(clone: Clone) -> None:
-    clone.set("keyAuth", True)
-    clone.pulumi(f"config set --secret --path consumers.app canary-key-of-the-app --stack {clone.stack}")
-    told = clone.make("up")
-    assert "was created and listed" in told
-    assert "-H 'apikey: KEY'" in told
-    clone.settled(401, "/sessions")
-    clone.set("plainHttp", "redirect")
-    told += clone.make("up")
-    assert "Plain HTTP gets 308" in told
-    logs = "".join(file.read_text() for file in (clone.folder / ".local" / "log").glob("*.log"))
-    assert "canary" not in told + logs
-    for name in (
-        "keyAuth",
-        "consumers",
-        "plainHttp",
-    ):  # and not the salt, which the state's secrets go by from now on
-        clone.pulumi(f"config rm {name}")
-    clone.make("up")
-    clone.settled(200, "/sessions")

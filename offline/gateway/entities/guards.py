@@ -29,6 +29,18 @@ KEYS = Entity(
         "consumer": foreign("consumers", cascade=True, required=True),
     },
 )
+MEMBERSHIPS = Entity(
+    name="acls",
+    key="group",
+    unique=(("group", "consumer"),),
+    fields={
+        "id": ID,
+        "created_at": NOW,
+        "tags": TAGS,
+        "group": text(required=True),
+        "consumer": foreign("consumers", cascade=True, required=True),
+    },
+)
 
 
 def _pair_matches(row: Row) -> str | None:
@@ -89,6 +101,13 @@ def _limits_fit(row: Row) -> Fault | None:
     return None
 
 
+def _allows_or_denies(row: Row) -> str | None:
+    """kong/plugins/acl/schema.lua"""
+    if row["name"] != "acl" or bool(row["config"]["allow"]) != bool(row["config"]["deny"]):
+        return None
+    return "exactly one of these fields must be non-empty: 'config.allow', 'config.deny'"
+
+
 PLUGINS = Entity(
     name="plugins",
     key="instance_name",
@@ -106,5 +125,5 @@ PLUGINS = Entity(
         "route": foreign("routes", cascade=True),
         "consumer": foreign("consumers", cascade=True),
     },
-    rules=((("name", "config"), _limits_fit),),
+    rules=((("name", "config"), _limits_fit), (("name", "config"), _allows_or_denies)),
 )

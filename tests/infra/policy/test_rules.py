@@ -143,22 +143,46 @@ def test_name_and_data_are_protected_in_prod(kind: str, stack: str, refused: boo
         ({"name": "key-auth", "consumer": "c"}, True),
         ({"name": "key-auth", "route": "another"}, True),
         ({"name": "cors"}, True),
-        ({"name": UNKNOWN}, False),
+        ({"name": "acl", "config": {"allow": ["g"]}}, True),
+        ({"name": UNKNOWN, "config": UNKNOWN}, False),
         ({"name": "key-auth", "service": UNKNOWN}, False),
     ],
 )
 def test_a_route_in_prod_has_key_auth(plugin: dict[str, object] | None, let_in: bool) -> None:
-    stack = [resource(ROUTE), *([resource(PLUGIN, plugin)] if plugin else [])]
-    told = broken(*stack)
+    acl = resource(PLUGIN, {"name": "acl", "config": {"allow": ["g"]}})
+    told = broken(resource(ROUTE), acl, *([resource(PLUGIN, plugin)] if plugin else []))
     assert [name for name, _ in told] == ["key-auth-in-prod"] * let_in
     assert all("config set keyAuth true" in message for _, message in told)
 
 
 def test_key_auth_of_the_route_itself_guards_it_and_dev_needs_none() -> None:
     route = resource(ROUTE)
-    plugin = resource(PLUGIN, {"name": "key-auth", "route": "r"}, dependencies={"route": [route.urn]})
-    assert broken(route, plugin) == []
+    plugins = [
+        resource(PLUGIN, given | {"route": "r"}, dependencies={"route": [route.urn]})
+        for given in ({"name": "key-auth"}, {"name": "acl", "config": {"allow": ["g"]}})
+    ]
+    assert broken(route, *plugins) == []
     assert broken(resource(ROUTE, stack="dev")) == []
+
+
+@pytest.mark.parametrize(
+    ("acl", "let_in"),
+    [
+        (None, True),
+        ({"config": {"allow": ["g"]}}, False),
+        ({"config": {"allow": UNKNOWN}}, False),
+        ({"config": UNKNOWN}, False),
+        ({"config": {"deny": ["g"]}}, True),
+        ({"config": {"allow": ["g"]}, "enabled": False}, True),
+        ({"config": {"allow": ["g"]}, "service": "another"}, True),
+    ],
+)
+def test_a_route_in_prod_lets_consumers_of_its_own_in(acl: dict[str, object] | None, let_in: bool) -> None:
+    plugins = [resource(PLUGIN, {"name": "acl", **acl})] if acl else []
+    told = broken(resource(ROUTE), resource(PLUGIN, {"name": "key-auth"}), *plugins)
+    assert [name for name, _ in told] == ["acl-in-prod"] * let_in
+    assert all("name a group in `allow` of the plugin acl" in message for _, message in told)
+    assert broken(resource(ROUTE, stack="dev"), resource(PLUGIN, {"name": "key-auth"}, stack="dev")) == []
 
 
 @pytest.mark.parametrize(

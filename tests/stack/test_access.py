@@ -1,0 +1,95 @@
+"""A stack that lets in who has a key, in a Kong that has consumers of other services as well."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+import requests
+
+from tests.stack.clone import Clone
+
+OWN, ADMITTED, OTHER = "app", "platform-reader", "some-other-teams-batch-job"
+
+
+class Guarded:
+    """The clone with `keyAuth`, and a key of each consumer: its own, an admitted one, and another."""
+
+    def __init__(self, clone: Clone) -> None:
+        self.clone = clone
+        self.keys = {name: f"canary{uuid4().hex}" for name in (OWN, ADMITTED, OTHER)}
+        for name in (ADMITTED, OTHER):
+            for path, body in (("", {"username": name}), (f"/{name}/key-auth", {"key": self.keys[name]})):
+                requests.post(f"{clone.admin}/consumers{path}", json=body, timeout=10).raise_for_status()
+        clone.set("keyAuth", True)
+        clone.set("platformConsumers", [ADMITTED])
+        clone.pulumi(f"config set --secret --path consumers.{OWN} {self.keys[OWN]} --stack {clone.stack}")
+        self.told = clone.make("up")
+
+    def status(self, name: str) -> int:
+        return self.clone.request("GET", "/sessions?limit=1", headers={"apikey": self.keys[name]}).status_code
+
+    def groups(self, username: str) -> list[str]:
+        return [row["group"] for row in self.clone.kong(f"/consumers/{username}/acls")["data"]]
+
+    def open(self) -> None:
+        """Let everybody in again."""
+        for key in ("keyAuth", "consumers", "platformConsumers", "plainHttp"):
+            # and not the salt, which the state's secrets go by from now on
+            self.clone.pulumi(f"config rm {key}")
+        self.clone.make("up")
+        self.clone.settled(200, "/sessions")
+        assert [self.clone.kong(f"/consumers/{name}")["username"] for name in (ADMITTED, OTHER)] == [
+            ADMITTED,
+            OTHER,
+        ]
+        assert self.groups(ADMITTED) == []
+        for name in (ADMITTED, OTHER):
+            requests.delete(f"{self.clone.admin}/consumers/{name}", timeout=10)
+
+
+@pytest.fixture(scope="module")
+def guarded(clone: Clone) -> Iterator[Guarded]:
+    guarded = Guarded(clone)
+    yield guarded
+    guarded.open()
+
+
+def test_make_up_tries_a_stack_that_wants_keys(guarded: Guarded) -> None:
+    assert "was created and listed" in guarded.told
+    assert "-H 'apikey: KEY'" in guarded.told
+
+
+def test_of_all_consumers_in_kong_those_of_the_stack_and_the_admitted_get_in(guarded: Guarded) -> None:
+    guarded.clone.settled(401, "/sessions")
+    assert {name: guarded.status(name) for name in guarded.keys} == {OWN: 200, ADMITTED: 200, OTHER: 403}
+
+
+def test_a_consumer_that_was_taken_out_of_the_group_by_hand_is_put_back(guarded: Guarded) -> None:
+    clone = guarded.clone
+    (group,) = guarded.groups(ADMITTED)
+    requests.delete(f"{clone.admin}/consumers/{ADMITTED}/acls/{group}", timeout=10)
+    assert guarded.status(ADMITTED) == 403
+    clone.pulumi("up --yes --skip-preview --refresh --run-program")
+    assert guarded.status(ADMITTED) == 200
+    clone.pulumi("preview --refresh --run-program --expect-no-changes")
+
+
+def test_a_platform_consumer_that_kong_does_not_have_stops_the_preview(guarded: Guarded) -> None:
+    guarded.clone.set("platformConsumers", [ADMITTED, "nobody-here"])
+    told = guarded.clone.pulumi("preview", fails=True)
+    assert "Kong has no consumer 'nobody-here'" in told
+    guarded.clone.set("platformConsumers", [ADMITTED])
+
+
+def test_make_up_tries_a_stack_for_https_alone_and_one_without_consumers_of_its_own(guarded: Guarded) -> None:
+    clone = guarded.clone
+    before = clone.file.read_text()
+    clone.pulumi("config rm consumers")
+    told = clone.make("smoke")
+    assert "Without a key a request gets 401" in told
+    clone.file.write_text(before)
+    clone.set("plainHttp", "redirect")
+    told += clone.make("up")
+    assert "Plain HTTP gets 308" in told
+    logs = "".join(file.read_text() for file in (clone.folder / ".local" / "log").glob("*.log"))
+    assert "canary" not in guarded.told + told + logs
