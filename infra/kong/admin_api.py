@@ -16,6 +16,10 @@ Json = dict[str, Any]
 TIMEOUT_SECONDS = (2.5, 6.5)  # to connect, and between two bytes of an answer
 RETRIES = 3  # with these times and pauses a call to a Kong that is silent ends within 40 s
 BACKOFF_SECONDS = 0.3
+REFRESH_SECONDS = {"db_update_propagation": 0, "db_update_frequency": 5, "worker_state_update_frequency": 5}
+"""Kong's settings and their defaults: kong/templates/kong_defaults.lua."""
+
+REBUILD_SECONDS = 1
 ASK_AGAIN = (500, 502, 503, 504)
 
 
@@ -124,6 +128,16 @@ class AdminApi:
             self._has_database = (about.get("configuration") or {}).get("database") != "off"
         if not self._has_database:
             raise self._read_only("it says so itself")
+
+    def refresh_seconds(self) -> float:
+        """How long it takes at most until all workers of all nodes act on what was written.
+
+        A node looks for what others have written (kong/cluster_events/init.lua), and then each of its workers
+        takes in routes and plugins by timers of their own, which keep no order (kong/runloop/handler.lua,
+        `router-rebuild` and `plugins-iterator-rebuild`).
+        """
+        settings = (self._call("GET", ()) or {}).get("configuration") or {}
+        return REBUILD_SECONDS + sum(float(settings.get(name, usual)) for name, usual in REFRESH_SECONDS.items())
 
     def _read_only(self, message: str) -> ReadOnlyKongError:
         return ReadOnlyKongError(

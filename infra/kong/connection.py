@@ -14,9 +14,10 @@ _Answer = TypeVar("_Answer")
 class Kong:
     """Its Admin API, asked by many resources at once."""
 
-    def __init__(self, warn: Callable[[str], None] = warn) -> None:
+    def __init__(self, warn: Callable[[str], None] = warn, wait: Callable[[float], None] = pause) -> None:
         self._api: AdminApi | None = None
         self._warn = warn
+        self.wait = wait
         self._told = False
         self._lock = Lock()
         self.adopt = False
@@ -27,7 +28,7 @@ class Kong:
         if url != UNKNOWN and not str(url).startswith(("http://", "https://")):
             raise PluginError(f"the Kong provider's adminUrl must be a http:// or https:// URL, not {url!r}")
         header = config.get("tokenHeader") or "Kong-Admin-Token"
-        self._api = AdminApi(str(url), token=config.get("token"), token_header=header, wait=pause)
+        self._api = AdminApi(str(url), token=config.get("token"), token_header=header, wait=self.wait)
         self.adopt = config.get("adopt") in (True, "true")  # the SDK writes a provider's inputs as strings
 
     def do(self, call: Callable[[AdminApi], _Answer]) -> _Answer:
@@ -54,6 +55,10 @@ class Kong:
             return None
         except AdminApiError as error:
             raise PluginError(str(error)) from error
+
+    def settle(self) -> None:
+        """Wait until every worker of Kong acts on what was written."""
+        self.wait(self.do(lambda api: api.refresh_seconds()))
 
     def require(self, _: Props) -> Props:
         """Nothing, when its entities can be changed; PluginError with the reason why not."""

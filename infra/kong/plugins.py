@@ -25,6 +25,8 @@ class PluginConfig:
     plugin: ClassVar[str]
     protocols: ClassVar[tuple[str, ...]] = ("grpc", "grpcs", "http", "https")
     """What it is for unless it is told: `kong/db/schema/typedefs.lua`, or the plugin's own schema."""
+    keeps_out: ClassVar[bool] = False
+    """Whether a service without it would be open to somebody who is not to get in."""
 
     @staticmethod
     def mistake(_config: Props) -> str | None:
@@ -37,6 +39,7 @@ class KeyAuthConfig(PluginConfig):
     """Lets through who has the key of a consumer."""
 
     plugin: ClassVar[str] = "key-auth"
+    keeps_out: ClassVar[bool] = True
 
     key_names: Annotated[Texts, each(text)] = ("apikey",)
     hide_credentials: Annotated[Flag, boolean] = False
@@ -53,6 +56,7 @@ class AclConfig(PluginConfig):
     """Of the consumers that another plugin has recognized, lets through those in a group, or those in none."""
 
     plugin: ClassVar[str] = "acl"
+    keeps_out: ClassVar[bool] = True
 
     # Not always_use_authenticated_groups, which Kong has since 3.8.
     allow: Annotated[Texts, each(text)] = None
@@ -149,6 +153,7 @@ class IpRestrictionConfig(PluginConfig):
     """Lets through, or keeps out, addresses and networks."""
 
     plugin: ClassVar[str] = "ip-restriction"
+    keeps_out: ClassVar[bool] = True
     protocols: ClassVar[tuple[str, ...]] = ("grpc", "grpcs", "http", "https", "tcp", "tls")
 
     allow: Annotated[Texts, each(text)] = None
@@ -162,3 +167,8 @@ class IpRestrictionConfig(PluginConfig):
 
 
 CONFIGS: dict[str, type[PluginConfig]] = {config.plugin: config for config in PluginConfig.__subclasses__()}
+
+
+def keeps_out(plugin: str) -> bool:
+    """Whether a plugin may keep somebody out, as any may of which nothing is known here."""
+    return plugin not in CONFIGS or CONFIGS[plugin].keeps_out

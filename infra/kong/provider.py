@@ -8,9 +8,9 @@ from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.kong.fields import defaults_of
 from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLUGIN, SCOPES, SNI
 from infra.kong.managed import KongEntity
-from infra.kong.plugins import CONFIGS
+from infra.kong.plugins import CONFIGS, keeps_out
 from infra.kong.rules import as_kept, is_target, is_uuid
-from infra.plugin import PluginError, Provider, pause, serve
+from infra.plugin import PluginError, Provider, serve
 from infra.props import Props
 
 VERSION = "2.0.0"
@@ -36,7 +36,7 @@ class KongTarget(KongEntity):
 
     def delete(self, object_id: str, state: Props) -> None:
         super().delete(object_id, state)
-        pause(state.get("drain_seconds") or 0)
+        self._kong.wait(state.get("drain_seconds") or 0)
 
 
 class KongKey(KongEntity):
@@ -79,8 +79,46 @@ class KongCertificate(KongEntity):
         return patched or super()._write(api, path, object_id, document)
 
 
+class KongRoute(KongEntity):
+    """A route that was removed leads on for a while, and so long its guards must stay."""
+
+    def delete(self, object_id: str, state: Props) -> None:
+        super().delete(object_id, state)
+        service = state["service"]
+        if not service or object_id in self._made:
+            return
+        plugins = self._kong.do(lambda api: [one["name"] for one in api.list("services", service, "plugins")])
+        if any(map(keeps_out, plugins)):
+            self._kong.settle()
+
+
 class KongPlugin(KongEntity):
-    """A plugin has no name: there is one of its kind for each service, route and consumer that it is for."""
+    """A plugin has no name: there is one of its kind for each service, route and consumer that it is for.
+
+    One that keeps somebody out is not done before every worker of Kong acts on it. So a route that comes after it
+    is never open; and nobody is turned away for want of a key, or a group, that is removed after it. A run that is
+    killed meanwhile has not noted it as done, and the next one waits again.
+    """
+
+    def create(self, urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
+        made = super().create(urn, inputs, preview=preview)
+        if not preview and keeps_out(inputs["name"]):
+            self._kong.settle()
+        return made
+
+    def update(self, object_id: str, state: Props, inputs: Props, *, preview: bool) -> Props:
+        outputs = super().update(object_id, state, inputs, preview=preview)
+        if not preview and keeps_out(inputs["name"]):
+            self._kong.settle()
+        return outputs
+
+    def delete(self, object_id: str, state: Props) -> None:
+        super().delete(object_id, state)
+        service = state["service"]
+        if not service or state["route"] or object_id in self._made or not keeps_out(state["name"]):
+            return
+        if self._kong.do(lambda api: any(api.list("services", service, "routes"))):
+            self._kong.settle()
 
     def _same(self, api: AdminApi, inputs: Props) -> Json | None:
         scope = next(((SCOPES[one], inputs[one]) for one in ("consumer", "route", "service") if inputs[one]), ())
@@ -139,7 +177,7 @@ def main() -> None:
         Provider(
             {
                 "kong:index:KongService": KongEntity(kong, SERVICE),
-                "kong:index:KongRoute": KongEntity(kong, ROUTE),
+                "kong:index:KongRoute": KongRoute(kong, ROUTE),
                 "kong:index:KongUpstream": KongEntity(kong, UPSTREAM),
                 "kong:index:KongTarget": KongTarget(kong, TARGET),
                 "kong:index:KongPlugin": KongPlugin(kong, PLUGIN),

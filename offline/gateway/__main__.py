@@ -37,7 +37,7 @@ async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None,
         proxy = Proxy(http, store, balancer, refresh=refresh)
         runners = [
             await _listen(host, proxy_port, proxy.handle),
-            await _listen(host, admin_port, Admin(store, balancer).handle),
+            await _listen(host, admin_port, Admin(store, balancer, refresh).handle),
         ]
         watch = asyncio.gather(balancer.watch(), proxy.take_in())
         _log.info(

@@ -50,9 +50,9 @@ class Place:
 class Admin:
     """Answers Admin API requests from the store; a write is acknowledged once the store has kept it."""
 
-    def __init__(self, store: Store, balancer: Balancer) -> None:
+    def __init__(self, store: Store, balancer: Balancer, refresh: float) -> None:
         self._store = store
-        self._node = Node(store, balancer)
+        self._node = Node(store, balancer, refresh)
 
     async def handle(self, request: web.Request) -> web.Response:
         started = time.monotonic()

@@ -19,8 +19,8 @@ Answer = tuple[int, Json]
 class Node:
     """One node of a Kong; `requests` is how many its Admin API was asked."""
 
-    def __init__(self, store: Store, balancer: Balancer) -> None:
-        self._store, self._balancer = store, balancer
+    def __init__(self, store: Store, balancer: Balancer, refresh: float) -> None:
+        self._store, self._balancer, self._refresh = store, balancer, refresh
         self._node_id = str(uuid.uuid4())
         self.requests = 0
 
@@ -38,7 +38,14 @@ class Node:
             },
             "pids": {"master": os.getpid(), "workers": []},
             "timers": {"running": 0, "pending": 0},
-            "configuration": {"database": "postgres", "router_flavor": "traditional_compatible"},
+            "configuration": {
+                "database": "postgres",
+                "router_flavor": "traditional_compatible",
+                "worker_consistency": "eventual" if self._refresh else "strict",
+                "worker_state_update_frequency": self._refresh,
+                "db_update_frequency": self._refresh,
+                "db_update_propagation": 0,
+            },
         }
 
     def status(self, _body: Row, _query: Mapping[str, str]) -> Answer:

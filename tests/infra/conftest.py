@@ -18,7 +18,7 @@ def gateway() -> Iterator[Gateway]:
 
 @pytest.fixture
 def kong(gateway: Gateway) -> Kong:
-    """The provider's Kong, configured for the gateway."""
-    kong = Kong()
+    """The provider's Kong, configured for the gateway, which takes changes in at once: so nothing waits for it."""
+    kong = Kong(wait=lambda _: None)
     kong.configure({"adminUrl": gateway.admin})
     return kong
