@@ -1,17 +1,29 @@
 """Kong's Admin API over HTTP: requests and its errors in plain words. It knows nothing of Pulumi."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from threading import Lock
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import LocationParseError
 
-Json = dict[str, Any]
+from infra.kong import diagnosis
+from infra.kong.errors import (
+    AdminApiDeniedError,
+    AdminApiError,
+    AdminApiUnreachableError,
+    AdminApiUnusableError,
+    InvalidEntityError,
+    Json,
+    NameTakenError,
+    UnfitKongError,
+)
 
 TIMEOUT_SECONDS = (2.5, 6.5)  # to connect, and between two bytes of an answer
 RETRIES = 3  # with these times and pauses a call to a Kong that is silent ends within 40 s
@@ -21,49 +33,16 @@ REFRESH_SECONDS = {"db_update_propagation": 0, "db_update_frequency": 5, "worker
 
 REBUILD_SECONDS = 1
 ASK_AGAIN = (500, 502, 503, 504)
+DENIED = (401, 403, 407)
+OLDEST = (3, 4)
+FIELDS_SINCE = {
+    (3, 1): "an upstream's use_srv_name",
+    (3, 2): "a plugin's instance_name",
+    (3, 4): "rate-limiting's sync_rate",
+}
+"""What a Kong before these versions does not know: kong/db/migrations/core, kong/clustering/compat."""
 
-
-class AdminApiError(Exception):
-    """The Admin API did not do what was asked.
-
-    ├── AdminApiUnreachableError   nothing answers, or nothing that is a Kong, or one that is broken
-    ├── AdminApiDeniedError        the token is missing or wrong
-    ├── ReadOnlyKongError          a Kong without a database can't be changed entity by entity
-    ├── NameTakenError             another entity has the name already
-    └── InvalidEntityError         Kong refuses a field
-    """
-
-
-class AdminApiUnreachableError(AdminApiError):
-    """Nothing answers, or nothing that is a Kong, or one that is broken: without its database, for example."""
-
-
-class AdminApiDeniedError(AdminApiError):
-    """The token is missing or wrong."""
-
-
-class ReadOnlyKongError(AdminApiError):
-    """A Kong without a database can't be changed entity by entity."""
-
-
-class NameTakenError(AdminApiError):
-    """Another entity has the name already."""
-
-
-class InvalidEntityError(AdminApiError):
-    """Kong refuses a field, a reference, or the removal of something that others refer to."""
-
-    def __init__(self, message: str, code: int, fields: Json) -> None:
-        super().__init__(message)
-        self.code = code
-        self.fields = fields
-
-    def mistakes(self) -> list[tuple[str, str]]:
-        """Each field that is wrong, as a path, with Kong's reason."""
-        return list(_mistakes(self.fields, "")) or [("", str(self))]
-
-
-REFERENCED = 4  # kong/db/errors.lua: foreign key violation
+VERSION = re.compile(r"(\d+)\.(\d+)")
 DBLESS = 12  # kong/db/errors.lua: operation unsupported
 
 
@@ -82,13 +61,16 @@ class AdminApi:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url = url.rstrip("/")
-        self._has_database: bool | None = None
+        self._node: Future[Json] | None = None
+        self._asking = ThreadPoolExecutor(1)
+        self._lock = Lock()
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy for the outside world has no business here
         self._http.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # an authority of one's own has
         self._wait = wait
         for scheme in ("http://", "https://"):
             self._http.mount(scheme, HTTPAdapter(pool_maxsize=64))
+        self._has_token = bool(token)
         if token:
             self._http.headers[token_header] = token
 
@@ -121,12 +103,17 @@ class AdminApi:
                 return
             page = self._call("GET", path, query=f"?size=1000&offset={quote(page['offset'], safe='')}")
 
-    def require_database(self) -> None:
-        """Raises ReadOnlyKongError when nothing can be changed in this Kong."""
-        if self._has_database is None:
-            about = self._call("GET", ()) or {}
-            self._has_database = (about.get("configuration") or {}).get("database") != "off"
-        if not self._has_database:
+    def require_fit(self) -> None:
+        """Raises UnfitKongError when this Kong is too old, or nothing can be changed in it."""
+        node = self._known_node()
+        version = _version(node["version"])
+        if version < OLDEST:
+            missing = ", ".join(field for since, field in FIELDS_SINCE.items() if version < since)
+            raise UnfitKongError(
+                f"Kong at {self._url} is {node['version']}, which is too old: it has no {missing}. "
+                "Use Kong 3.4 or later, or point kongAdminUrl at one."
+            )
+        if node["configuration"].get("database") == "off":
             raise self._read_only("it says so itself")
 
     def refresh_seconds(self) -> float:
@@ -136,87 +123,118 @@ class AdminApi:
         takes in routes and plugins by timers of their own, which keep no order (kong/runloop/handler.lua,
         `router-rebuild` and `plugins-iterator-rebuild`).
         """
-        settings = (self._call("GET", ()) or {}).get("configuration") or {}
+        settings = self._known_node()["configuration"]
         return REBUILD_SECONDS + sum(float(settings.get(name, usual)) for name, usual in REFRESH_SECONDS.items())
 
-    def _read_only(self, message: str) -> ReadOnlyKongError:
-        return ReadOnlyKongError(
+    def _read_only(self, message: str) -> UnfitKongError:
+        return UnfitKongError(
             f"Kong at {self._url} runs without a database, so nothing can be changed in it ({message}). "
             "Point kongAdminUrl at a Kong with PostgreSQL."
         )
 
+    def _known_node(self) -> Json:
+        """What Kong says of itself at the root: asked once, for all threads, and again after a failure.
+
+        Any server answers 404 for what it doesn't know. Only of a Kong does that mean that an entity isn't there.
+        """
+        with self._lock:
+            node = self._node
+            if node is None or (node.done() and node.exception()):
+                node = self._node = self._asking.submit(self._ask_node)
+        return node.result()
+
+    def _ask_node(self) -> Json:
+        answer, content = self._exchange("GET", "/")
+        if not answer.ok or not _is_node(content):
+            raise self._unusable(diagnosis.of_stranger("GET /", answer))
+        return content
+
     def _call(self, method: str, path: tuple[str, ...], body: Json | None = None, query: str = "") -> Json | None:
+        self._known_node()
         where = "/" + "/".join(quote(part, safe=":") for part in path)
-        try:
-            answer = self._ask(method, self._url + where + query, body)
-        except requests.RequestException as error:
-            raise AdminApiUnreachableError(
-                f"Kong's Admin API does not answer at {self._url}: {_reason(error)}. "
-                "Check kongAdminUrl, and that Kong runs there."
-            ) from error
-        if answer.status_code == requests.codes.no_content:
+        answer, content = self._exchange(method, where, body, query)
+        if answer.status_code in (requests.codes.no_content, requests.codes.not_found):
             return None
-        try:
-            content = answer.json()
-        except requests.JSONDecodeError:
-            content = None
-        if not isinstance(content, dict):
-            raise AdminApiUnreachableError(
-                f"{self._url} answered {method} {where} with {answer.status_code} and no JSON object: "
-                "that is no Kong Admin API. Check kongAdminUrl."
-            )
         if answer.ok:
             return content
-        if answer.status_code == requests.codes.not_found:
-            return None
         raise self._error(f"{method} {where}", answer.status_code, content)
+
+    def _exchange(
+        self, method: str, where: str, body: Json | None = None, query: str = ""
+    ) -> tuple[requests.Response, Json]:
+        """An answer with its JSON object, which may be an error of Kong's."""
+        try:
+            answer = self._ask(method, self._url + where + query, body)
+        except (OSError, UnicodeError, LocationParseError) as error:  # all that requests raises
+            fault = diagnosis.of_error(self._url, error)
+            raise self._unusable(fault) from error
+        try:
+            content = {} if answer.status_code == requests.codes.no_content else answer.json()
+        except requests.JSONDecodeError:
+            content = None
+        call, said = f"{method} {where}", _said(answer, content)
+        if answer.status_code in DENIED:
+            fault = diagnosis.of_denial(call, answer, said, has_token=self._has_token)
+            raise AdminApiDeniedError(self._text(fault))
+        if answer.status_code >= requests.codes.internal_server_error:
+            where_to_look = "Check Kong's log and its database" if content else "No Kong answers behind that"
+            raise AdminApiUnreachableError(
+                f"{call}: Kong's Admin API at {self._url} answered {answer.status_code}: {said}. {where_to_look}."
+            )
+        if answer.status_code // 100 == 3 or not isinstance(content, dict):
+            raise self._unusable(diagnosis.of_stranger(call, answer))
+        return answer, content
+
+    def _unusable(self, fault: diagnosis.Fault) -> AdminApiUnusableError:
+        kind = AdminApiUnreachableError if fault.passes else AdminApiUnusableError
+        return kind(self._text(fault))
+
+    def _text(self, fault: diagnosis.Fault) -> str:
+        says = "does not answer" if fault.passes else "can't be used"
+        return f"Kong's Admin API {says} at {self._url}: {fault.reason}. {fault.advice}"
 
     def _ask(self, method: str, url: str, body: Json | None) -> requests.Response:
         """The answer, after as many tries as it takes. The pauses are ours alone: no Retry-After prolongs them."""
         once = partial(self._http.request, method, url, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False)
         for attempt in range(RETRIES):
-            with suppress(requests.RequestException):
+            try:
                 answer = once()
                 if answer.status_code not in ASK_AGAIN:
                     return answer
+            except (OSError, UnicodeError, LocationParseError) as error:
+                if not diagnosis.of_error(self._url, error).passes:
+                    raise
             self._wait(BACKOFF_SECONDS * 2**attempt)
         return once()
 
     def _error(self, call: str, status: int, content: Json) -> AdminApiError:
         message = content.get("message", "no message")
         code = content.get("code", 0)
-        if status in (requests.codes.unauthorized, requests.codes.forbidden):
-            return AdminApiDeniedError(
-                f"Kong's Admin API at {self._url} denies access ({status}: {message}). "
-                "Set its token with: pulumi config set --secret kongAdminToken"
-            )
         if code == DBLESS:
             return self._read_only(message)
         if status == requests.codes.conflict:
             return NameTakenError(f"{call}: {message}")
         if status == requests.codes.bad_request:
             return InvalidEntityError(f"{call}: {message}", code, content.get("fields") or {})
-        if status >= requests.codes.internal_server_error:
-            return AdminApiUnreachableError(f"{call}: Kong answered {status}: {message}.")
         return AdminApiError(f"{call}: Kong answered {status}: {message}")
 
 
-def _mistakes(told: object, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(told, dict):
-        for name, more in told.items():
-            if name == "@entity":  # a list of what is wrong with fields beside each other
-                yield from ((path, str(one)) for one in more)
-            else:
-                yield from _mistakes(more, f"{path}.{name}".lstrip("."))
-    elif isinstance(told, list):
-        for index, more in enumerate(told):
-            yield from _mistakes(more, f"{path}[{index}]")
-    elif told is not None:
-        yield path, str(told)
+def _is_node(content: Json) -> bool:
+    return (
+        isinstance(content.get("configuration"), dict)
+        and isinstance(content.get("version"), str)
+        and VERSION.match(content["version"]) is not None
+    )
 
 
-def _reason(error: BaseException) -> str:
-    """What the operating system said, without the layers that pass it on."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return str(error)
+def _version(text: str) -> tuple[int, ...]:
+    found = VERSION.match(text)
+    return tuple(map(int, found.groups())) if found else ()
+
+
+def _said(answer: requests.Response, content: object) -> str:
+    """The message of an error; of what is no JSON, who says it."""
+    if isinstance(content, dict) and "message" in content:
+        return str(content["message"])
+    server = answer.headers.get("Server")
+    return f"{answer.reason}, from {server}" if server else str(answer.reason)

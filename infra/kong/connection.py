@@ -4,7 +4,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TypeVar
 
-from infra.kong.admin_api import AdminApi, AdminApiError, AdminApiUnreachableError
+from infra.kong.admin_api import AdminApi
+from infra.kong.errors import AdminApiError, AdminApiUnreachableError, AdminApiUnusableError
 from infra.plugin import PluginError, pause, warn
 from infra.props import UNKNOWN, Props
 
@@ -37,9 +38,10 @@ class Kong:
             raise PluginError("the Kong provider was used before it was configured")
         try:
             return call(self._api)
-        except AdminApiUnreachableError as error:
+        except AdminApiUnusableError as error:
             # Many resources fail at once; one long message is enough.
-            raise PluginError(str(error) if self._first() else "Kong's Admin API does not answer") from error
+            short = "Kong's Admin API does not answer as it should"
+            raise PluginError(str(error) if self._first() else short) from error
         except AdminApiError as error:
             raise PluginError(str(error)) from error
 
@@ -62,7 +64,7 @@ class Kong:
 
     def require(self, _: Props) -> Props:
         """Nothing, when its entities can be changed; PluginError with the reason why not."""
-        self.do(lambda api: api.require_database())
+        self.do(lambda api: api.require_fit())
         return {}
 
     def _first(self) -> bool:

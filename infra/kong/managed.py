@@ -4,8 +4,9 @@ import hashlib
 import json
 from typing import Any
 
-from infra.kong.admin_api import REFERENCED, AdminApi, InvalidEntityError, Json, NameTakenError
+from infra.kong.admin_api import AdminApi
 from infra.kong.connection import Kong
+from infra.kong.errors import REFERENCED, InvalidEntityError, Json, NameTakenError
 from infra.kong.fields import Entity
 from infra.kong.ownership import entity_id, in_the_way, owner_of, owner_of_urn
 from infra.kong.shapes import HEALTHCHECKS, of_shape
@@ -45,6 +46,7 @@ class KongEntity(Resource):
             return filled, []
 
         def validate(api: AdminApi) -> list[Failure]:
+            api.require_fit()
             try:
                 api.post("schemas", schema, "validate", body=document)
             except InvalidEntityError as error:
@@ -137,7 +139,7 @@ class KongEntity(Resource):
 
     def _place(self, api: AdminApi, urn: str, object_id: str, inputs: Props) -> str:
         """The id to make it at: its own, or that of what is taken over. PluginError when that is not wished."""
-        api.require_database()
+        api.require_fit()
         # What is there under its own id is of a run whose state was lost: the same create again.
         if not is_known(inputs) or api.get(*self._path(inputs), object_id) is not None:
             return object_id

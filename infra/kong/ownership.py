@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from infra.kong.admin_api import Json
+from infra.kong.errors import Json
 
 NAMESPACE = uuid.UUID("5b1c6a0e-2f43-5c1d-9d0a-5a6f2b8e7c11")
 """Ids are made from names below this one; to change it would replace every entity there is."""

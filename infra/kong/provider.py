@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from infra.kong.admin_api import AdminApi, InvalidEntityError, Json, NameTakenError
+from infra.kong.admin_api import AdminApi
 from infra.kong.connection import Kong
 from infra.kong.entities import ROUTE, SERVICE, TARGET, UPSTREAM
+from infra.kong.errors import InvalidEntityError, Json, NameTakenError
 from infra.kong.fields import defaults_of
 from infra.kong.guards import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLUGIN, SCOPES, SNI
 from infra.kong.managed import KongEntity
