@@ -25,12 +25,21 @@ def mistakes(certificate: str, key: str, hostname: str) -> list[str]:
     names = _names(leaf)
     if not any(_covers(name, hostname) for name in names):
         wrong.append(f"tlsCertificate is for {', '.join(names) or 'no host name'} and not for {hostname}")
+    return wrong
+
+
+def outdated(certificate: str) -> str | None:
+    """Why the first certificate of a PEM is not valid today. What is no PEM is Kong's to judge."""
+    try:
+        leaf = x509.load_pem_x509_certificates(certificate.encode())[0]
+    except ValueError:
+        return None
     now = datetime.now(UTC)
     if now > leaf.not_valid_after_utc:
-        wrong.append(f"tlsCertificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}")
+        return f"the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}"
     if now < leaf.not_valid_before_utc:
-        wrong.append(f"tlsCertificate is not valid before {leaf.not_valid_before_utc:%Y-%m-%d}")
-    return wrong
+        return f"the certificate is not valid before {leaf.not_valid_before_utc:%Y-%m-%d}"
+    return None
 
 
 def _names(leaf: x509.Certificate) -> list[str]:

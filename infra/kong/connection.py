@@ -17,7 +17,7 @@ class Kong:
 
     def __init__(self, warn: Callable[[str], None] = warn, wait: Callable[[float], None] = pause) -> None:
         self._api: AdminApi | None = None
-        self._warn = warn
+        self.warn = warn
         self.wait = wait
         self._told = False
         self._lock = Lock()
@@ -53,7 +53,7 @@ class Kong:
             return call(self._api)
         except AdminApiUnreachableError as error:
             if self._first():
-                self._warn(f"{error} This preview goes on without what Kong itself would say.")
+                self.warn(f"{error} This preview goes on without what Kong itself would say.")
             return None
         except AdminApiError as error:
             raise PluginError(str(error)) from error

@@ -12,7 +12,7 @@ from infra.kong.managed import KongEntity
 from infra.kong.plugins import CONFIGS, keeps_out
 from infra.kong.rules import as_kept, is_target, is_uuid
 from infra.plugin import PluginError, Provider, serve
-from infra.props import Props
+from infra.props import UNKNOWN, Failure, Props
 
 VERSION = "2.0.0"
 
@@ -74,6 +74,22 @@ class KongMembership(KongEntity):
 
 class KongCertificate(KongEntity):
     """A certificate that is put without its host names loses them, so one that is there is patched."""
+
+    def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:
+        """Refuse a certificate that is outdated, but warn of one that was let in before: it expired meanwhile.
+
+        The date is looked at here, where a destroy does not come by, and what was declared before is known.
+        """
+        from infra import tls  # cryptography takes as long to load as a tenth of a preview
+
+        filled, failures = super().check(urn, inputs, old)
+        if failures or filled["cert"] == UNKNOWN or (reason := tls.outdated(filled["cert"])) is None:
+            return filled, failures
+        advice = f"{reason}: set a current one, with `pulumi config set --secret tlsCertificate` and tlsKey"
+        if filled["cert"] != old.get("cert"):
+            return filled, [Failure("", advice)]  # of a property the engine would print the value
+        self._kong.warn(advice)
+        return filled, []
 
     def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
         patched = api.patch(*path, object_id, body=document)

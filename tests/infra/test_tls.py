@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.tls import mistakes
+from infra.tls import mistakes, outdated
 from tests.infra.certificates import HOSTNAME, certificate
 
 
@@ -26,9 +26,14 @@ def test_another_certificates_key_is_refused() -> None:
     assert mistakes(leaf, key, HOSTNAME) == ["tlsKey is not the key of tlsCertificate"]
 
 
-def test_the_dates_are_looked_at() -> None:
-    assert "expired on" in mistakes(*certificate(HOSTNAME, days=(-90, -1)), HOSTNAME)[0]
-    assert "is not valid before" in mistakes(*certificate(HOSTNAME, days=(1, 90)), HOSTNAME)[0]
+def test_a_certificate_is_outdated_before_and_after_its_dates() -> None:
+    def outdated_for(*days: int) -> str:
+        return outdated(certificate(HOSTNAME, days=(days[0], days[1]))[0]) or ""
+
+    assert "expired on" in outdated_for(-90, -1)
+    assert "is not valid before" in outdated_for(1, 90)
+    assert outdated_for(-1, 1) == ""
+    assert mistakes(*certificate(HOSTNAME, days=(-90, -1)), HOSTNAME) == [], "a destroy would stop at it"
 
 
 def test_what_is_no_pem_is_refused_without_repeating_it() -> None:
