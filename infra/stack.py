@@ -1,5 +1,7 @@
 """The whole stack: image → containers → gateway → DNS."""
 
+from uuid import uuid4
+
 import pulumi
 
 from infra import config
@@ -17,8 +19,11 @@ def deploy() -> None:
     stack = config.load()
     found = look_up(stack.hosted_zone_id, stack.hostname)
     on_docker = pulumi.ResourceOptions(providers=[docker_provider(stack.docker_host)])
+    # Kept in the state from its first run on: by it, what another state made under the same names is told apart.
+    mark = pulumi.Stash(f"{NAME}-mark", input=uuid4().hex, opts=pulumi.ResourceOptions(ignore_changes=["input"]))
     kong = KongProvider(
         "kong",
+        mark=mark.output,
         admin_url=stack.kong_admin_url,
         token=stack.kong_admin_token,
         token_header=stack.kong_admin_token_header,

@@ -22,6 +22,7 @@ class Kong:
         self._told = False
         self._lock = Lock()
         self.adopt = False
+        self.mark: str | None = None
 
     def configure(self, config: Props) -> None:
         """Take in the provider's inputs; PluginError when they can't be used."""
@@ -31,6 +32,7 @@ class Kong:
         header = config.get("tokenHeader") or "Kong-Admin-Token"
         self._api = AdminApi(str(url), token=config.get("token"), token_header=header, wait=self.wait)
         self.adopt = config.get("adopt") in (True, "true")  # the SDK writes a provider's inputs as strings
+        self.mark = config.get("mark")
 
     def do(self, call: Callable[[AdminApi], _Answer]) -> _Answer:
         """What the Admin API answers; PluginError with its reason."""

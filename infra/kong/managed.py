@@ -8,10 +8,10 @@ from infra.kong.admin_api import AdminApi
 from infra.kong.connection import Kong
 from infra.kong.errors import REFERENCED, InvalidEntityError, Json, NameTakenError
 from infra.kong.fields import Entity
-from infra.kong.ownership import entity_id, in_the_way, owner_of, owner_of_urn
+from infra.kong.ownership import entity_id, in_the_way, mark_of, mark_tag, owner_of, owner_of_urn
 from infra.kong.shapes import HEALTHCHECKS, of_shape
 from infra.plugin import PluginError, Resource
-from infra.props import Failure, Props, is_known
+from infra.props import UNKNOWN, Failure, Props, is_known
 
 _NAMED = 5  # entities in one message
 _ANSWER = "answer"
@@ -36,8 +36,10 @@ class KongEntity(Resource):
         if failures:
             return filled, failures
         if urn and is_known(filled["tags"]):
-            tags = filled["tags"] or []
-            filled["tags"] = tags + [tag for tag in owner_of_urn(urn).tags if tag not in tags]
+            tags, own = filled["tags"] or [], owner_of_urn(urn).tags
+            if mark := self._kong.mark:
+                own.append(mark if mark == UNKNOWN else mark_tag(mark))
+            filled["tags"] = tags + [tag for tag in own if tag not in tags]
         schema = self._entity.schema
         if schema is None or not is_known(filled):
             return filled, []
@@ -83,6 +85,9 @@ class KongEntity(Resource):
         found = self._kong.do(lambda api: api.get(*self._collection(parent), self._name(name)))
         if found is None:
             return None
+        if state and self._is_of_another_state(found, state):
+            self._kong.warn(f"{self._as_taken(found)}: this state forgets it")
+            return None
         if state.get(_ANSWER) == _digest(found):
             return found["id"], state, {name: state[name] for name in self._entity.fields}
         inputs = self._managed(found, state | ({self._entity.below: parent} if self._entity.below else {}))
@@ -93,12 +98,11 @@ class KongEntity(Resource):
         return given
 
     def update(self, object_id: str, state: Props, inputs: Props, *, preview: bool) -> Props:
-        unique = self._entity.unique
-        if preview and unique and state.get(unique) != inputs[unique] and is_known(inputs):
-            self._kong.ask(lambda api: self._stay_clear(api, object_id, inputs))
-        elif not preview:
-            return self._put(object_id, inputs)
-        return inputs
+        if preview:
+            self._kong.ask(lambda api: self._stay_clear(api, object_id, state, inputs))
+            return inputs
+        self._kong.do(lambda api: self._require_ours(api, object_id, state, inputs))
+        return self._put(object_id, inputs)
 
     def delete(self, object_id: str, state: Props) -> None:
         if object_id in self._made:
@@ -106,6 +110,10 @@ class KongEntity(Resource):
         path = self._path(state)
 
         def delete(api: AdminApi) -> None:
+            found = api.get(*path, object_id)
+            if found is not None and self._is_of_another_state(found, state):
+                self._kong.warn(f"{self._as_taken(found)}: it is left as it is")
+                return
             try:
                 api.delete(*path, object_id)
             except InvalidEntityError as error:
@@ -137,24 +145,47 @@ class KongEntity(Resource):
     def _path(self, inputs: Props) -> tuple[str, ...]:
         return self._collection(str(inputs[self._entity.below]) if self._entity.below else "")
 
-    def _place(self, api: AdminApi, urn: str, object_id: str, inputs: Props) -> str:
+    def _place(self, api: AdminApi, urn: str, own_id: str, inputs: Props) -> str:
         """The id to make it at: its own, or that of what is taken over. PluginError when that is not wished."""
         api.require_fit()
-        # What is there under its own id is of a run whose state was lost: the same create again.
-        if not is_known(inputs) or api.get(*self._path(inputs), object_id) is not None:
-            return object_id
-        found = self._same(api, inputs)
+        found = api.get(*self._path(inputs), own_id)
+        if found is not None and mark_of(found) == self._kong.mark:
+            return own_id  # made by a run of this state that was cut short: the same create again
+        if found is None and is_known(inputs):
+            found = self._same(api, inputs)
         if found is None:
-            return object_id
-        me, owner = owner_of_urn(urn), owner_of(found)
-        if self._kong.adopt and owner in (None, me):
+            return own_id
+        me = owner_of_urn(urn)
+        if self._kong.adopt and owner_of(found) in (None, me):
             return str(found["id"])
-        raise PluginError(in_the_way(self._called(inputs), found, me))
+        raise PluginError(in_the_way(self._called(inputs, found), found, me, self._kong.mark))
 
-    def _stay_clear(self, api: AdminApi, object_id: str, inputs: Props) -> None:
+    def _is_of_another_state(self, found: Json, state: Props) -> bool:
+        """Whether another state has made or taken over what this one has as its own."""
+        # A state has the mark of another where an import took that in, or where its own was made anew.
+        return mark_of(found) not in (None, self._kong.mark, mark_of(state))
+
+    def _as_taken(self, found: Json) -> str:
+        kind = self._entity.collection.removesuffix("s")
+        return f"Kong's {kind} {found['id']} has the mark of another state (tags {', '.join(found['tags'])})"
+
+    def _require_ours(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
+        found = api.get(*self._path(inputs), object_id)
+        if found is None or not self._is_of_another_state(found, state):
+            return
+        me = owner_of(inputs)
+        if not (self._kong.adopt and owner_of(found) in (None, me)):
+            raise PluginError(in_the_way(self._called(inputs, found), found, me, self._kong.mark))
+
+    def _stay_clear(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
+        self._require_ours(api, object_id, state, inputs)
+        unique = self._entity.unique
+        if unique is None or state.get(unique) == inputs[unique] or not is_known(inputs):
+            return
         found = self._same(api, inputs)
         if found is not None and found["id"] != object_id:
-            raise PluginError(f"Kong already has {self._called(inputs)} (id {found['id']}): choose another name")
+            called = self._called(inputs, found)
+            raise PluginError(f"Kong already has {called} (id {found['id']}): choose another name")
 
     def _same(self, api: AdminApi, inputs: Props) -> Json | None:
         """What has the place that is wanted: the same name, most often."""
@@ -163,9 +194,10 @@ class KongEntity(Resource):
             return None
         return api.get(*self._path(inputs), inputs[unique])
 
-    def _called(self, inputs: Props) -> str:
+    def _called(self, inputs: Props, _found: Json) -> str:
         kind = self._entity.collection.removesuffix("s")
-        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} {inputs[self._entity.unique or 'name']!r}"
+        name = inputs.get(self._entity.unique or "name")
+        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}{f' {name!r}' if name else ''}"
 
     def _put(self, object_id: str, inputs: Props) -> Props:
         path = self._path(inputs)

@@ -9,7 +9,7 @@ from infra.kong.errors import Json
 NAMESPACE = uuid.UUID("5b1c6a0e-2f43-5c1d-9d0a-5a6f2b8e7c11")
 """Ids are made from names below this one; to change it would replace every entity there is."""
 
-_PROJECT, _STACK = "project:", "stack:"
+_PROJECT, _STACK, _MARK = "project:", "stack:", "mark:"
 
 
 class Owner(NamedTuple):
@@ -47,7 +47,18 @@ def owner_of(entity: Json) -> Owner | None:
     return Owner(project, stack) if project and stack else None
 
 
-def in_the_way(what: str, found: Json, me: Owner) -> str:
+def mark_tag(mark: str) -> str:
+    """The tag of what the state with this mark made. Two backends may each have a stack of the same name."""
+    return _MARK + mark
+
+
+def mark_of(entity: Json) -> str | None:
+    """The mark of the state that made an entity; None for what was made by hand, or before there were marks."""
+    tags = entity.get("tags") or []
+    return next((tag.removeprefix(_MARK) for tag in tags if tag.startswith(_MARK)), None)
+
+
+def in_the_way(what: str, found: Json, me: Owner | None, mark: str | None) -> str:
     """What to say of an entity that has the place of one of ours, and what to do about it."""
     made = datetime.fromtimestamp(found["created_at"], UTC) if found.get("created_at") else None
     about = f"id {found.get('id')}, tags {found.get('tags') or 'none'}"
@@ -55,6 +66,12 @@ def in_the_way(what: str, found: Json, me: Owner) -> str:
     owner = owner_of(found)
     if owner is None:
         says = "which this stack did not make. To take it over: pulumi config set kong:adopt true"
+    elif owner == me and mark_of(found) != mark:
+        says = (
+            f"which another state of stack {owner.stack} made. If another backend has that state, work with it "
+            "there (pulumi login), or use another Kong for this one. If it is lost, take over what it made: "
+            "pulumi config set kong:adopt true"
+        )
     elif owner == me:
         says = (
             "which this stack made under another logical name. Give the resource an alias of that name; "

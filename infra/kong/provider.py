@@ -46,8 +46,8 @@ class KongKey(KongEntity):
     def _same(self, api: AdminApi, inputs: Props) -> Json | None:
         return next((found for found in api.list("key-auths") if found["key"] == inputs["key"]), None)
 
-    def _called(self, inputs: Props) -> str:  # noqa: ARG002 - the key is not told
-        return "this very key for a consumer"
+    def _called(self, inputs: Props, found: Json) -> str:
+        return "this very key for a consumer" if found["key"] == inputs["key"] else "a key of this consumer"
 
 
 class KongMembership(KongEntity):
@@ -62,7 +62,7 @@ class KongMembership(KongEntity):
             )
         return super()._place(api, urn, object_id, inputs)
 
-    def _called(self, inputs: Props) -> str:
+    def _called(self, inputs: Props, _found: Json) -> str:
         return f"consumer {inputs['consumer']!r} in the group {inputs['group']!r}"
 
     def _document(self, inputs: Props) -> Json:
@@ -145,7 +145,7 @@ class KongPlugin(KongEntity):
                 return found
         return None
 
-    def _called(self, inputs: Props) -> str:
+    def _called(self, inputs: Props, _found: Json) -> str:
         scope = ", ".join(f"{one} {inputs[one]}" for one in SCOPES if inputs[one])
         return f"a plugin {inputs['name']!r} for {scope or 'all requests'}"
 

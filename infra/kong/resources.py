@@ -34,6 +34,7 @@ _Args = TypeVar(
 class KongProvider(pulumi.ProviderResource):
     """The Kong whose Admin API is at `admin_url`, with a token in `token_header` where it wants one.
 
+    Each entity gets a tag with the `mark`, so that another state with a stack of the same name is told apart.
     With `adopt` an entity that is in the place of a new one, and that no other stack owns, is taken over.
     """
 
@@ -42,12 +43,19 @@ class KongProvider(pulumi.ProviderResource):
         resource_name: str,
         *,
         admin_url: pulumi.Input[str],
+        mark: pulumi.Input[str],
         token: pulumi.Input[str] | None = None,
         token_header: pulumi.Input[str] | None = None,
         adopt: pulumi.Input[bool] = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        props = {"adminUrl": admin_url, "token": token, "tokenHeader": token_header, "adopt": adopt}
+        props = {
+            "adminUrl": admin_url,
+            "token": token,
+            "tokenHeader": token_header,
+            "adopt": adopt,
+            "mark": mark,
+        }
         super().__init__("kong", resource_name, props, opts)
 
     def require(self) -> None:

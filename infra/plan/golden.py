@@ -14,11 +14,12 @@ from infra.props import UNKNOWN
 
 PLANS = ROOT / "plans"
 IMAGE = re.compile(rf"\b{REPOSITORY}:[0-9a-f]+")
+RANDOM = re.compile(r"\b[0-9a-f]{32}\b")
 LOOPBACK = re.compile(r"\b127\.0\.0\.1:\d+")
 HEAD = """\
 # What stack {stack} is made of: every resource with its inputs. Written by `make plans`.
 # In a pull request, a change here is a change of the infrastructure. Masked are secrets, the hash of the image's
-# content, and the ports that the platform takes on one machine.
+# content, what is random, and the ports that the platform takes on one machine.
 """
 
 
@@ -53,7 +54,7 @@ def _masked(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, list):
         return [_masked(item) for item in value]
     if isinstance(value, str):
-        text = IMAGE.sub(f"{REPOSITORY}:[content]", value)
+        text = RANDOM.sub("[random]", IMAGE.sub(f"{REPOSITORY}:[content]", value))
         return LOOPBACK.sub("127.0.0.1:[port]", text).replace(UNKNOWN, "[unknown before up]")
     return value
 

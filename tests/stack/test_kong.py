@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,24 @@ def test_a_kong_that_is_down_is_a_warning_in_a_preview_and_stops_an_up(config: C
     clone.file.write_text(good)
     clone.pulumi(UP)
     clone.pulumi(SAME)
+
+
+def test_the_same_stack_in_another_backend_is_stopped_until_it_takes_over(config: Clone, tmp_path: Path) -> None:
+    clone = config
+
+    def elsewhere(command: str, *, fails: bool = False) -> str:
+        backend = f". ./activate && export PULUMI_BACKEND_URL=file://{tmp_path}"
+        return clone._run(["bash", "-c", f"{backend} && pulumi --non-interactive {command}"], fails=fails)
+
+    mine = clone.kong(f"/services/{clone.outputs()['kong']['service']}")
+    elsewhere(f"stack init {clone.stack}")
+    told = elsewhere("preview", fails=True)
+    assert f"another state of stack {clone.stack} made" in told
+    assert next(tag for tag in mine["tags"] if tag.startswith("mark:")) in told
+    assert "pulumi config set kong:adopt true" in told
+    elsewhere("config set kong:adopt true")
+    assert mine["id"] in elsewhere("preview")
+    assert clone.kong(f"/services/{mine['id']}") == mine
 
 
 def test_what_is_in_the_way_stops_the_preview_with_its_id_until_it_is_adopted(config: Clone) -> None:
