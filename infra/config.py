@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi.runtime import config as runtime
 
+from infra.image import ROOT
+from infra.passphrase import is_of_one_machine, is_public
 from infra.values import (
     WrongValueError,
     database_url,
@@ -169,13 +172,23 @@ def load() -> StackConfig:
     read = _Reader()
     values = _name(read) | _containers(read) | _gateway(read)
     values |= _certificate(read, values["hostname"])
-    read.strangers(runtime.CONFIG.get())
+    given = runtime.CONFIG.get()
+    read.strangers(given)
+    if any(map(runtime.is_config_secret, given)) and not is_of_one_machine(given) and is_public(_file()):
+        read.wrong.append(
+            "encryptionsalt is that of the passphrase which everyone can read in local/machine.py: choose another "
+            "with `pulumi stack change-secrets-provider passphrase`, then set each secret to a new value"
+        )
     if read.wrong:
         lines = "\n".join(f"  - {line}" for line in read.wrong)
         raise pulumi.RunError(
-            f"the config of stack {pulumi.get_stack()} needs mending in Pulumi.{pulumi.get_stack()}.yaml:\n{lines}"
+            f"the config of stack {pulumi.get_stack()} needs mending in {_file().name}:\n{lines}"
         )
     return StackConfig(**values)
+
+
+def _file() -> Path:
+    return ROOT / f"Pulumi.{pulumi.get_stack()}.yaml"
 
 
 def _name(read: _Reader) -> dict[str, Any]:

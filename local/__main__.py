@@ -1,12 +1,13 @@
 """`python -m local VERB`: what `make up`, `preview`, `smoke` and `down` do once `make setup` is done."""
 
+import os
 import sys
 
 import docker
 from docker.errors import DockerException
 
 from local import engine, gateway, install, recovery, stack, zone
-from local.machine import STATE, LocalError, Machine, forget, from_environment, remember
+from local.machine import STATE, LocalError, Machine, forget, from_environment, leads_elsewhere, remember
 from local.smoke import smoke
 from local.steps import say
 
@@ -78,6 +79,8 @@ VERBS = {"down": down, "preview": preview, "smoke": smoke, "up": up}
 
 def main() -> int:
     """Run one verb; 1 when it fails, with its reason on standard error."""
+    for variable in filter(leads_elsewhere, list(os.environ)):
+        del os.environ[variable]
     try:
         VERBS[sys.argv[1]](from_environment())
     except (LocalError, DockerException) as error:

@@ -13,10 +13,9 @@ from docker.models.containers import Container
 
 from local import processes
 from local.install import apt_install, is_debian_root
-from local.machine import LOGS, ROOT, STATE, LocalError
+from local.machine import DEFAULT_HOST, LOGS, ROOT, STATE, LocalError, context_host, environment
 from local.steps import run, say, step
 
-DEFAULT_HOST = "unix:///var/run/docker.sock"
 PID_FILE = STATE / "dockerd.pid"
 START_SECONDS = 60
 BASE_IMAGE = "session-context-base:bookworm"
@@ -27,18 +26,8 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 def find() -> docker.DockerClient | None:
     """The engine that answers where the environment or Docker's current context points; None without one."""
-    if "DOCKER_HOST" not in os.environ and shutil.which("docker"):
-        context = subprocess.run(
-            ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        # Only where it leads elsewhere: what DOCKER_HOST says goes into the stack's state.
-        if context.returncode == 0 and context.stdout.strip() not in ("", DEFAULT_HOST):
-            os.environ["DOCKER_HOST"] = context.stdout.strip()
     try:
-        client = docker.from_env(timeout=600)
+        client = docker.from_env(timeout=600, environment=environment())
         client.ping()
     except DockerException:
         return None
@@ -50,9 +39,14 @@ def start() -> docker.DockerClient:
     client = find()
     if client is not None:
         return client
-    if os.environ.get("DOCKER_HOST", DEFAULT_HOST) != DEFAULT_HOST:
+    if (os.environ.get("DOCKER_HOST") or DEFAULT_HOST) != DEFAULT_HOST:
         raise LocalError(
             f"no Docker engine answers at {os.environ['DOCKER_HOST']}: start it, or unset DOCKER_HOST"
+        )
+    if not os.environ.get("DOCKER_HOST") and (host := context_host()):
+        raise LocalError(
+            f"no Docker engine answers at {host}, where Docker's current context leads: start it (Docker Desktop, "
+            "Colima, …), or choose another context with `docker context use`"
         )
     if shutil.which("dockerd") is None or os.geteuid() != 0:
         raise LocalError(

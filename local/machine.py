@@ -3,15 +3,32 @@
 import json
 import os
 import re
+import shutil
+import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+PROJECT = "session-context"
 ROOT = Path(__file__).parent.parent
 VENV = ROOT / ".venv"
 STATE = ROOT / ".local"  # all that belongs to this clone and not to git
 BIN = STATE / "bin"
 LOGS = STATE / "log"
+SHELL = ROOT / "local" / "shell"  # what ./activate puts first on PATH
+BACKEND = f"file://{STATE / 'state'}"
+STACKS = STATE / "state" / ".pulumi" / "stacks" / PROJECT  # a file for each stack that the backend has
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "session-context"
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+LEADS_ELSEWHERE = (
+    "AWS_",
+    "PULUMI_CONFIG",
+    "PULUMI_DIY_BACKEND_",
+    "PULUMI_OPTION_",
+    "PULUMI_SELF_MANAGED_STATE_",
+    "PULUMI_STACK",
+)
+"""How variables begin that a user may have for other work; the stacks of this machine say all of it themselves."""
 
 
 class LocalError(Exception):
@@ -84,15 +101,42 @@ def _ports_file(stack: str) -> Path:
     return STATE / f"ports-{stack}.json"
 
 
-def environment() -> dict[str, str]:
-    """The environment that `. ./activate` makes, for commands that are run from here.
+def leads_elsewhere(variable: str) -> bool:
+    """Whether a variable of the environment would lead AWS's or Pulumi's tools away from this machine."""
+    return variable.startswith(LEADS_ELSEWHERE)
 
-    Python may keep compiled code: without it, each start of a plugin takes a second longer.
+
+def environment() -> dict[str, str]:
+    """The environment in which pulumi, and what is run from here, works on the stacks of this machine.
+
+    Docker's context is a DOCKER_HOST in it, which is all that Pulumi's plugin and the SDK understand. Python may
+    keep compiled code: without it, each start of a plugin takes a second longer.
     """
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return inherited | {
-        "PATH": os.pathsep.join([str(BIN), str(VENV / "bin"), os.environ.get("PATH", os.defpath)]),
-        "PULUMI_BACKEND_URL": f"file://{STATE / 'state'}",
-        "PULUMI_CONFIG_PASSPHRASE": "dev",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DOCKER_CONTEXT", "PYTHONDONTWRITEBYTECODE") and not leads_elsewhere(name)
     }
+    host = os.environ.get("DOCKER_HOST") or context_host()
+    path = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != SHELL]
+    return (
+        inherited
+        | ({"DOCKER_HOST": host} if host else {})
+        | {
+            "PATH": os.pathsep.join([str(BIN), str(VENV / "bin"), *path]),
+            "PULUMI_BACKEND_URL": BACKEND,
+            # Everyone can read this passphrase, so no stack of another backend may have it.
+            "PULUMI_CONFIG_PASSPHRASE": "dev",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+    )
+
+
+@cache
+def context_host() -> str | None:
+    """Where Docker's current context leads, such as to Colima's engine; None for the usual place."""
+    if shutil.which("docker") is None:
+        return None
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return None if done.returncode or done.stdout.strip() in ("", DEFAULT_HOST) else done.stdout.strip()

@@ -11,8 +11,8 @@ from docker.models.containers import Container
 
 from local import processes, stack
 from local.engine import has_image
-from local.machine import STATE, Machine
-from local.stack import PROJECT, pulumi
+from local.machine import PROJECT, STATE, Machine
+from local.stack import pulumi
 from local.steps import say, step
 from local.zone import remove_record
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import yaml
 
-from local.machine import ROOT, STATE, LocalError, Machine, environment
+from local.machine import PROJECT, ROOT, STACKS, STATE, LocalError, Machine, environment
 from local.report.digest import NoPreviewError, read
 from local.report.markdown import failed, plain, report
 from local.steps import run, say, show, step
 
-PROJECT = "session-context"
 REPORT = STATE / "preview.md"
 RAW = STATE / "preview.json"
 REFRESH = ("--refresh", "--run-program")
@@ -39,7 +38,7 @@ def _file(machine: Machine) -> Path:
 
 def exists(machine: Machine) -> bool:
     """Whether the backend has the stack, perhaps with nothing in it."""
-    return (STATE / "state" / ".pulumi" / "stacks" / PROJECT / f"{machine.stack}.json").is_file()
+    return (STACKS / f"{machine.stack}.json").is_file()
 
 
 def configure(machine: Machine, *, zone: str) -> None:

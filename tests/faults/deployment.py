@@ -19,8 +19,8 @@ import requests
 import yaml
 
 from local import processes
+from local.machine import PROJECT
 from local.recovery import PLUGIN
-from local.stack import PROJECT
 from tests.faults.proxy import FaultProxy
 from tests.infra.certificates import certificate
 from tests.stack.clone import Clone, docker_client

@@ -18,7 +18,7 @@ import requests
 import yaml
 
 from local import processes
-from local.machine import ROOT
+from local.machine import BIN, ROOT, SHELL, environment
 from tests.ports import free_port
 
 HOSTNAME = "sessioncontext.fountain.coach"
@@ -33,6 +33,8 @@ class Clone:
         self.folder = folder
         self.stack = f"t{uuid4().hex[:6]}"
         self.ports = {"PROXY_PORT": free_port(), "ADMIN_PORT": free_port(), "DNS_PORT": free_port()}
+        self.variables: dict[str, str] = {}
+        """What its environment has besides."""
         self.file = folder / f"Pulumi.{self.stack}.yaml"
         copy_of_project(folder)
         shutil.copy(folder / "Pulumi.dev.yaml", self.file)
@@ -48,9 +50,9 @@ class Clone:
     def environment(self) -> dict[str, str]:
         given = {name: value for name, value in os.environ.items() if name not in ("PATH", "PULUMI_BACKEND_URL")}
         ports = {name: str(port) for name, port in self.ports.items()}
-        own = str(ROOT / ".local" / "bin")  # a fresh clone finds no CLI of another clone on PATH
-        path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != own)
-        return given | ports | {"STACK": self.stack, "PATH": path}
+        own = (str(BIN), str(SHELL))  # a fresh clone finds no CLI of another clone on PATH
+        path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part not in own)
+        return given | ports | {"STACK": self.stack, "PATH": path} | self.variables
 
     def make(self, *targets: str, fails: bool = False) -> str:
         """Run make; what it printed."""
@@ -194,7 +196,7 @@ def copy_of_project(folder: Path) -> None:
 
 def docker_client() -> "contextlib.closing[docker.DockerClient]":
     """The engine that `make up` uses."""
-    return contextlib.closing(docker.from_env())
+    return contextlib.closing(docker.from_env(environment=environment()))
 
 
 def eventually(true: object, seconds: float = 30) -> None:

@@ -18,11 +18,13 @@ from tests.stack.sshd import Sshd
 
 
 class Prod(Clone):
-    """The clone's platform is that of `make up`; its stack is prod, with a passphrase of its own."""
+    """The clone's platform is that of `make up`; its stack is prod, with a backend and a passphrase of its own."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._platform = self.stack
+        self._states = folder / "states-of-prod"
+        self._states.mkdir()
         self.passphrase, self.token, self.key, self._password = (f"canary{uuid4().hex}" for _ in range(4))
         self.certificate, self._tls_key = certificate(HOSTNAME)
         self.canaries = [
@@ -93,7 +95,8 @@ class Prod(Clone):
         """Run a pulumi command with the passphrase, and `given` on its standard input."""
         if self.stack == self._platform:
             return super().pulumi(command, fails=fails)
-        script = f". ./activate && export PULUMI_CONFIG_PASSPHRASE={self.passphrase} && pulumi --non-interactive "
+        own = f"PULUMI_BACKEND_URL=file://{self._states} PULUMI_CONFIG_PASSPHRASE={self.passphrase}"
+        script = f". ./activate && export {own} && pulumi --non-interactive "
         done = subprocess.run(
             ["bash", "-c", script + command],
             cwd=self.folder,
