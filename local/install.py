@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 from local.lock import alone
-from local.machine import BIN, CACHE, ROOT, STATE, VENV, LocalError
+from local.machine import BIN, CACHE, ROOT, SHELL, STATE, VENV, LocalError
 from local.steps import run, say, step
 
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -112,7 +112,8 @@ def _python_packages() -> None:
 
 def _found(name: str) -> str | None:
     """A command on PATH that we did not put there ourselves."""
-    elsewhere = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder) != BIN]
+    path = os.environ.get("PATH", "").split(os.pathsep)
+    elsewhere = [folder for folder in path if Path(folder) not in (BIN, SHELL)]
     return shutil.which(name, path=os.pathsep.join(elsewhere))
 
 

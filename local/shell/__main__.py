@@ -37,16 +37,22 @@ class RefusedError(Exception):
     """The command would let a stack have what it may not."""
 
 
-def for_this_machine(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The CLI's arguments and environment for a command on a stack of this machine. Raises `RefusedError`."""
+def options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The stack and the folder that a command names, and its words."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-s", "--stack", nargs="?")
-    options, others = parser.parse_known_args(arguments)
-    words = [word for word in others if not word.startswith("-")]
+    parser.add_argument("-C", "--cwd", nargs="?")
+    known, others = parser.parse_known_args(arguments)
+    return known, [word for word in others if not word.startswith("-")]
+
+
+def for_this_machine(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The CLI's arguments and environment for a command on a stack of this machine. Raises `RefusedError`."""
+    given, words = options(arguments)
     verb, name = _verb(words)
     stacks = sorted(file.stem for file in STACKS.glob("*.json"))
     current = "" if verb == "select" else os.environ.get("PULUMI_STACK", "")
-    stack = str(options.stack or name or current).rpartition("/")[2]
+    stack = str(given.stack or name or current).rpartition("/")[2]
     if verb in CREATING or words[:1] == ["new"] or (stack and stack not in stacks):
         raise RefusedError(REFUSED.format(name=stack or "NAME"))
     if not stack and verb != "select":
@@ -85,7 +91,8 @@ def _selected(stacks: Sequence[str]) -> str:
 
 def _is_ours(folder: Path) -> bool:
     """Whether a command in this folder works on this project."""
-    return next((above for above in (folder, *folder.parents) if (above / "Pulumi.yaml").is_file()), ROOT) == ROOT
+    projects = (above for above in (folder, *folder.parents) if (above / "Pulumi.yaml").is_file())
+    return next(projects, None) == ROOT
 
 
 def main() -> None:
@@ -94,8 +101,9 @@ def main() -> None:
     if cli is None:
         sys.exit("pulumi: no CLI is installed here: run `make setup`")
     arguments, variables = sys.argv[1:], dict(os.environ)
+    folder = Path(options(arguments)[0].cwd or "").resolve()
     # Who names a backend works there, on stacks of their own.
-    if not variables.get("PULUMI_BACKEND_URL") and _is_ours(Path.cwd()):
+    if not variables.get("PULUMI_BACKEND_URL") and _is_ours(folder):
         try:
             arguments, variables = for_this_machine(arguments)
         except RefusedError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local import install
-from local.machine import ROOT
+from local.machine import ROOT, SHELL
 
 
 @pytest.fixture
@@ -51,6 +51,14 @@ def test_the_language_host_is_used_as_soon_as_it_is_there(machine: Path, place: 
     executable(machine / place / "pulumi-language-python")
     install._language_host(machine / "cli")
     assert install.stand_ins() == []
+
+
+def test_in_a_shell_with_activate_setup_finds_no_cli_of_its_own(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{SHELL}:{machine / 'bin'}:{machine / 'path'}")
+    executable(machine / "bin" / "pulumi")
+    assert install._found("pulumi") is None
 
 
 def test_a_stand_in_of_another_clone_is_written_anew(machine: Path) -> None:

@@ -145,12 +145,23 @@ def test_a_backend_from_before_is_not_taken_for_the_stack_of_make_up(folder: Fol
     assert (outcome.backend, outcome.passphrase) == (folder.backend, "dev")
 
 
-def test_another_project_is_left_alone(folder: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["stack init mine", "new python"])
+@pytest.mark.parametrize("place", ["cd {} && pulumi", "pulumi -C {}", "pulumi --cwd={}"])
+def test_another_project_is_left_alone(folder: Folder, tmp_path: Path, place: str, command: str) -> None:
     folder.has("dev")
-    (tmp_path / "Pulumi.yaml").write_text("name: other\n")
-    outcome = folder.run(f"cd {tmp_path} && pulumi stack init mine")
-    assert outcome.arguments == ["stack", "init", "mine"]
+    other = tmp_path / "other"
+    other.mkdir()
+    if command != "new python":
+        (other / "Pulumi.yaml").write_text("name: other\n")
+    outcome = folder.run(f"{place.format(other)} {command}")
+    assert outcome.arguments[-len(command.split()) :] == command.split()
     assert (outcome.backend, outcome.passphrase) == ("", "")
+
+
+def test_this_project_is_known_from_elsewhere(folder: Folder) -> None:
+    folder.has("dev")
+    assert folder.run(f"cd / && pulumi -C {folder.path} up").stack == "dev"
+    assert folder.run("cd local/shell && pulumi up").stack == "dev"
 
 
 def test_of_several_stacks_it_is_the_selected_one(folder: Folder) -> None:
