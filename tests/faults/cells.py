@@ -38,6 +38,7 @@ STEPS = (
     Step("Kong plugin", "kong", r"PUT /plugins/"),
     Step("Kong consumer", "kong", r"PUT /consumers/[^/]+$"),
     Step("Kong key", "kong", r"PUT /(consumers/[^/]+/)?key-auths?/"),
+    Step("Kong membership", "kong", r"PUT /consumers/[^/]+/acls/"),
     Step("Kong certificate", "kong", r"PUT /certificates/"),
     Step("Kong SNI", "kong", r"PUT /snis/"),
     Step("Kong route", "kong", r"PUT /routes/"),

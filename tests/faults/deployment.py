@@ -39,7 +39,7 @@ PLUGINS = {
     "dns": r"pulumi-resource-aws|offline\.aws_plugin",
 }
 COLLECTIONS = (
-    "services", "routes", "upstreams", "plugins", "consumers", "key-auths", "certificates", "snis",
+    "services", "routes", "upstreams", "plugins", "consumers", "key-auths", "acls", "certificates", "snis",
 )  # fmt: skip
 
 
