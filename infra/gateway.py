@@ -85,7 +85,7 @@ class Access:
     """Those of this stack, each with its key."""
     platform_consumers: list[str]
     """Those that the platform's Kong has already, and that are let in as well."""
-    group: str
+    group: pulumi.Input[str]
     """What all of them are members of, and no consumer else is."""
     certificate: pulumi.Output[str] | None
     certificate_key: pulumi.Output[str] | None

@@ -65,7 +65,7 @@ def deploy() -> None:
             key_auth=stack.key_auth,
             consumers=stack.consumers,
             platform_consumers=stack.platform_consumers,
-            group=f"{pulumi.get_project()}:{pulumi.get_stack()}",  # neither name can hold a colon
+            group=pulumi.Output.concat(pulumi.get_project(), ":", pulumi.get_stack(), ":", mark.output),
             certificate=stack.tls_certificate,
             certificate_key=stack.tls_key,
         ),

@@ -21,6 +21,7 @@ from infra.plan import stack_file
 SECRET = "[secret]"  # noqa: S105 - what is shown in its place
 NAMED_BY_ENGINE = "[name of "
 STACK_TYPE = "pulumi:pulumi:Stack"
+STASH_TYPE = "pulumi:index:Stash"
 SIGNATURE = rpc._special_sig_key
 
 
@@ -93,6 +94,8 @@ class _Recorder(mocks.MockMonitor):
         self.recorded.append(resource)
         answer = resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id)
         answer.object.CopyFrom(request.object)
+        if request.type == STASH_TYPE:
+            answer.object["output"] = request.object["input"]
         if request.custom and "name" not in answer.object:
             answer.object["name"] = f"{NAMED_BY_ENGINE}{request.name}]"  # which the engine makes up at `up`
         return answer

@@ -72,3 +72,14 @@ def test_a_plan_of_a_wrong_config_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(pulumi.RunError, match="ttl must be a whole number") as refused:
         text(file)
     assert "hostedZoneId is missing" in str(refused.value)
+
+
+def test_no_two_states_let_in_the_same_group() -> None:
+    groups = {
+        each.inputs["group"]
+        for _ in range(2)
+        for each in declared(ROOT / "Pulumi.prod.yaml")[0]
+        if each.type == "kong:index:KongMembership"
+    }
+    assert len(groups) == 2
+    assert all(group.startswith("session-context:prod:") for group in groups)
