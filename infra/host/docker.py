@@ -29,10 +29,12 @@ healthy it takes for a good one in the next run, which would then remove those t
 def docker_provider(host: str | None) -> pulumi.ProviderResource:
     """The provider of the engine at `host`; without one the plugin takes DOCKER_HOST, or this machine's engine.
 
-    The SDK's own class would declare DOCKER_HOST itself, and each engineer's would be a change of the stack.
+    The SDK's own class would declare DOCKER_HOST itself, and each engineer's would be a change of the stack. And a
+    shell's DOCKER_CONTEXT would go before the host for containers and volumes, though not for images; an empty one
+    here keeps it out.
     """
     opts = pulumi.ResourceOptions(version=version("pulumi-docker"))
-    return pulumi.ProviderResource("docker", "docker", {"host": host}, opts)
+    return pulumi.ProviderResource("docker", "docker", {"host": host, "context": ""}, opts)
 
 
 def labels() -> dict[str, str]:

@@ -26,6 +26,8 @@ class Engine:
 
     def configure(self, config: Props) -> None:
         self._host = config.get("host") or os.environ.get("DOCKER_HOST")
+        if context := config.get("context", os.environ.get("DOCKER_CONTEXT")):
+            raise PluginError(f"the stand-in knows no contexts, so not {context}: set DOCKER_HOST instead")
 
     @property
     def client(self) -> docker.DockerClient:
