@@ -13,7 +13,7 @@ from docker.models.images import Image
 
 from bench.report import Target, at_most
 from bench.subjects import memory
-from local.engine import BASE_IMAGE
+from local.images import BASE_IMAGE
 from tests.stack.clone import Clone, docker_client
 
 _EMPTY = "name: empty\nruntime: {{name: python, options: {{virtualenv: {venv}}}}}\n"

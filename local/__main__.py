@@ -6,25 +6,34 @@ import sys
 import docker
 from docker.errors import DockerException
 
-from local import engine, gateway, install, recovery, stack, zone
-from local.machine import STATE, LocalError, Machine, forget, from_environment, leads_elsewhere, remember
+from local import base_image, engine, gateway, install, recovery, stack, zone
+from local.machine import (
+    STATE,
+    LocalError,
+    Machine,
+    forget,
+    from_environment,
+    leads_elsewhere,
+    past_proxies,
+    remember,
+)
 from local.smoke import smoke
 from local.steps import say
 
 
-def _start_platform(machine: Machine) -> tuple[docker.DockerClient, str]:
-    """Have all that the stack needs around it; the Docker engine, and the zone's id."""
+def _start_platform(machine: Machine, *, prefer_official: bool) -> tuple[docker.DockerClient, str]:
+    """Start the platform; return the Docker client and the zone's id."""
     client = engine.start()
     gateway.check(client, machine)
     zone.check(machine)
-    engine.base_image(client)
+    base_image.prepare(client, prefer_official=prefer_official)
     remember(machine)
-    gateway.start(client, machine)
+    gateway.start(client, machine, prefer_official=prefer_official)
     return client, zone.start(machine)
 
 
-def _ready_stack(machine: Machine) -> docker.DockerClient:
-    client, zone_id = _start_platform(machine)
+def _ready_stack(machine: Machine, *, prefer_official: bool = False) -> docker.DockerClient:
+    client, zone_id = _start_platform(machine, prefer_official=prefer_official)
     recovery.mend_backend(STATE / "state")
     stack.prepare(machine)
     stack.configure(machine, zone=zone_id)
@@ -34,7 +43,7 @@ def _ready_stack(machine: Machine) -> docker.DockerClient:
 
 def up(machine: Machine) -> None:
     """From whatever is there to a running API, then tried and told of."""
-    client = _ready_stack(machine)
+    client = _ready_stack(machine, prefer_official=True)
     stack.up(machine)
     smoke(machine)
     hostname = stack.outputs(machine)["record"]["name"]
@@ -42,6 +51,8 @@ def up(machine: Machine) -> None:
     stand_ins = [*install.stand_ins(), "moto for Route 53"]
     if gateway.is_stand_in(client, machine):
         stand_ins.append("offline/gateway for Kong")
+    if base_image.is_stand_in(client):
+        stand_ins.append("Debian's packages for the base image")
     url = f"http://127.0.0.1:{machine.proxy_port}"
     say(f"The API is up at {url} for the host {hostname}. Try:")
     print(
@@ -81,6 +92,7 @@ def main() -> int:
     """Run one verb; 1 when it fails, with its reason on standard error."""
     for variable in filter(leads_elsewhere, list(os.environ)):
         del os.environ[variable]
+    os.environ |= past_proxies()
     try:
         VERBS[sys.argv[1]](from_environment())
     except (LocalError, DockerException) as error:

@@ -30,6 +30,8 @@ LEADS_ELSEWHERE = (
 )
 """How variables begin that a user may have for other work; the stacks of this machine say all of it themselves."""
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 class LocalError(Exception):
     """A step can't go on; the message says what to do."""
@@ -106,6 +108,17 @@ def leads_elsewhere(variable: str) -> bool:
     return variable.startswith(LEADS_ELSEWHERE)
 
 
+def past_proxies() -> dict[str, str]:
+    """NO_PROXY with the loopback in it: a proxy for the outside can't reach what runs on this machine.
+
+    In both spellings, since each program prefers one of them.
+    """
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host for host in given.replace(" ", "").split(",") if host]
+    value = given if given == "*" else ",".join(dict.fromkeys([*hosts, *LOOPBACK]))
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
 def environment() -> dict[str, str]:
     """The environment in which pulumi, and what is run from here, works on the stacks of this machine.
 
@@ -121,6 +134,7 @@ def environment() -> dict[str, str]:
     path = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != SHELL]
     return (
         inherited
+        | past_proxies()
         | ({"DOCKER_HOST": host} if host else {})
         | {
             "PATH": os.pathsep.join([str(BIN), str(VENV / "bin"), *path]),

@@ -10,7 +10,7 @@ import docker
 from docker.models.containers import Container
 
 from local import processes, stack
-from local.engine import has_image
+from local.images import has_image
 from local.machine import PROJECT, STATE, Machine
 from local.stack import pulumi
 from local.steps import say, step

@@ -10,7 +10,7 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import processes
-from local.gateway import need_free
+from local.gateway import require_free_port
 from local.machine import LOGS, STATE, VENV, LocalError, Machine
 from local.steps import step
 
@@ -27,7 +27,7 @@ START_SECONDS = 60
 def check(machine: Machine) -> None:
     """Raises `LocalError` when the port is somebody else's."""
     if not _runs(machine):
-        need_free(machine.dns_port)
+        require_free_port(machine.dns_port)
 
 
 def _runs(machine: Machine) -> bool:

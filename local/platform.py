@@ -1,0 +1,97 @@
+"""The Docker objects of a stack's platform: one network, and containers in it whose data is in volumes."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+from docker.errors import NotFound
+from docker.models.containers import Container
+
+from local.machine import ROOT, Machine
+
+STACK_LABEL = "session-context.platform"
+CLONE_LABEL = "session-context.clone"
+FULL_NAME = re.compile(r"^(docker\.io/(library/)?|localhost/)")
+"""What Podman adds to an image's name."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """All of it is labelled as this clone's, so that it can be found and removed."""
+
+    client: docker.DockerClient
+    machine: Machine
+
+    @property
+    def network(self) -> str:
+        return self.machine.platform
+
+    @property
+    def gateway(self) -> str:
+        return f"{self.network}-gateway"
+
+    @property
+    def database(self) -> str:
+        return f"{self.network}-gateway-database"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {STACK_LABEL: self.machine.stack, CLONE_LABEL: str(ROOT)}
+
+    def container(self, name: str) -> Container | None:
+        """The container of this name, whatever state it is in."""
+        try:
+            return self.client.containers.get(name)
+        except NotFound:
+            return None
+
+    def create_network(self) -> None:
+        """Create the network, unless it exists."""
+        if not self.client.networks.list(names=[f"^{self.network}$"]):
+            self.client.networks.create(self.network, labels=self.labels)
+
+    def replace(self, name: str, image: str, *, data: str, **options: Any) -> None:  # noqa: ANN401 - the SDK's options
+        """Start a container of this name, in place of one that exists; `data` is where its volume is mounted."""
+        existing = self.container(name)
+        if existing is not None:
+            existing.remove(force=True, v=True)
+        if data:
+            self.client.volumes.create(name, labels=self.labels)
+            options["volumes"] = {name: {"bind": data, "mode": "rw"}}
+        options["restart_policy"] = {"Name": "unless-stopped"}
+        self.client.containers.run(
+            image, name=name, detach=True, network=self.network, labels=self.labels, **options
+        )
+
+    def is_in_use(self, container: Container) -> bool:
+        """Whether a container runs, neither paused nor restarting, and is in the network."""
+        return container.status == "running" and self.network in container.attrs["NetworkSettings"]["Networks"]
+
+    def remove(self) -> None:
+        """Remove every container, volume and network."""
+        wanted: dict[str, str | list[str] | bool] = {
+            "label": [f"{name}={value}" for name, value in self.labels.items()]
+        }
+        for container in self.client.containers.list(all=True, filters=wanted, ignore_removed=True):
+            container.remove(force=True, v=True)
+        for volume in self.client.volumes.list(filters=wanted):
+            volume.remove(force=True)
+        for network in self.client.networks.list(filters=wanted):
+            network.remove()
+
+
+def image_of(container: Container) -> str:
+    """The name of a container's image as it was given."""
+    return FULL_NAME.sub("", str(container.attrs["Config"]["Image"]))
+
+
+def ports_of(container: Container) -> dict[str, int]:
+    """The loopback port that each published port of a container has."""
+    bindings = container.attrs["HostConfig"]["PortBindings"] or {}
+    return {inside: int(outside[0]["HostPort"]) for inside, outside in bindings.items()}
+
+
+def published(ports: dict[str, int]) -> dict[str, tuple[str, int]]:
+    """Ports as the SDK publishes them, on the loopback alone."""
+    return {inside: ("127.0.0.1", outside) for inside, outside in ports.items()}

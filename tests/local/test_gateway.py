@@ -1,0 +1,112 @@
+"""The gateway comes up again, whatever became of Kong, of its database, or of a run before."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import docker
+import pytest
+import requests
+
+from local import base_image, gateway, images, kong
+from local.machine import Machine
+from local.platform import Platform
+from tests.ports import free_port
+from tests.stack.clone import docker_client, eventually
+
+FOLDER = Path(__file__).parent / "kong_image"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[docker.DockerClient]:
+    """An engine with stand-ins for the official images, under names of their own."""
+    tag = uuid4().hex[:8]
+    with docker_client() as client, pytest.MonkeyPatch.context() as patch:
+        base_image.prepare(client, prefer_official=False)
+        patch.setattr(kong, "KONG_IMAGE", f"session-context-kong:{tag}")
+        patch.setattr(kong, "POSTGRES_IMAGE", f"session-context-postgres:{tag}")
+        for name in (kong.KONG_IMAGE, kong.POSTGRES_IMAGE):
+            images.build_image(client, FOLDER, name)
+        yield client
+        for name in (kong.KONG_IMAGE, kong.POSTGRES_IMAGE):
+            client.images.remove(name, force=True)
+
+
+@pytest.fixture
+def platform(client: docker.DockerClient) -> Iterator[Platform]:
+    """The platform of a stack of its own, with nothing in it yet."""
+    stack = f"t{uuid4().hex[:6]}"
+    machine = Machine(stack=stack, proxy_port=free_port(), admin_port=free_port(), dns_port=free_port())
+    platform = Platform(client, machine)
+    yield platform
+    platform.remove()
+
+
+def start(platform: Platform) -> None:
+    gateway.start(platform.client, platform.machine, prefer_official=True)
+
+
+def id_of(platform: Platform) -> str | None:
+    container = platform.container(platform.gateway)
+    return container.id if container else None
+
+
+def reaches_database(platform: Platform) -> bool:
+    status = requests.get(f"http://127.0.0.1:{platform.machine.admin_port}/status", timeout=5).json()
+    return bool(status["database"]["reachable"])
+
+
+def test_a_kong_that_serves_is_left_alone_and_its_database_comes_back(platform: Platform) -> None:
+    start(platform)
+    settings = platform.client.containers.get(platform.gateway).attrs["Config"]["Env"]
+    assert {"KONG_NGINX_WORKER_PROCESSES=2", "KONG_ANONYMOUS_REPORTS=off"} <= set(settings)
+    first = id_of(platform)
+    start(platform)
+    assert id_of(platform) == first
+    assert not gateway.is_stand_in(platform.client, platform.machine)
+
+    platform.client.containers.get(platform.database).stop(timeout=0)
+    assert not reaches_database(platform)
+    start(platform)
+    assert reaches_database(platform)
+
+    platform.client.containers.get(platform.database).remove(force=True)
+    platform.client.volumes.get(platform.database).remove()
+    start(platform)
+    assert reaches_database(platform)
+
+
+def test_migrations_that_were_cut_off_are_done_again_also_for_a_gateway_that_restarts(platform: Platform) -> None:
+    start(platform)
+    platform.client.containers.get(platform.database).remove(force=True)
+    platform.client.volumes.get(platform.database).remove()
+    platform.client.containers.get(platform.gateway).stop(timeout=0)
+    kong._start_database(platform)
+    bootstrap = platform.client.containers.run(
+        kong.KONG_IMAGE,
+        ["kong", "migrations", "bootstrap"],
+        detach=True,
+        network=platform.network,
+        environment=kong._settings(platform),
+    )
+    eventually(lambda: b"step 2" in bootstrap.logs())
+    bootstrap.remove(force=True)
+    platform.client.containers.get(platform.gateway).start()  # says that there are new migrations, and ends
+
+    start(platform)
+    assert reaches_database(platform)
+
+
+def test_a_stand_in_gives_way_to_a_kong_that_can_be_pulled_by_now_but_in_an_up_alone(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(kong, "KONG_IMAGE", "127.0.0.1:9/kong:3.9")
+        start(platform)
+        assert gateway.is_stand_in(platform.client, platform.machine)
+        assert "127.0.0.1:9/kong:3.9 can't be pulled: " in capsys.readouterr().out
+    gateway.start(platform.client, platform.machine, prefer_official=False)
+    assert gateway.is_stand_in(platform.client, platform.machine)
+    start(platform)
+    assert not gateway.is_stand_in(platform.client, platform.machine)
+    assert reaches_database(platform)
