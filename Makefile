@@ -17,7 +17,7 @@ down: setup ## remove all that `make up` made and stop all that it started
 preview: setup ## tell what `make up` would change, for you and for a reviewer; starts the platform if need be
 	@.venv/bin/python -m local preview
 
-smoke: setup ## make a session through the gateway and find it again
+smoke: setup ## create, read and remove a session through the gateway
 	@.venv/bin/python -m local smoke
 
 test: setup ## lint, types and all tests; starts what it needs and stops it again

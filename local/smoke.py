@@ -1,6 +1,7 @@
-"""`make smoke`: one session made and found again through the gateway, as a client would."""
+"""`make smoke`: one session created, read and removed again through the gateway, as a client would."""
 
 import time
+from uuid import uuid4
 
 import requests
 
@@ -13,64 +14,99 @@ NOT_SERVED = {"redirect": requests.codes.permanent_redirect, "refuse": requests.
 """What a request over plain HTTP gets, by the stack's `plainHttp`."""
 
 WITHOUT_KEY = requests.codes.unauthorized
-
 NO_ROUTE = "no Route matched with those values"
+ENOUGH_A_MINUTE = 6
+"""A session takes three requests, and `make up` may be run twice in a minute."""
 
 
 def smoke(machine: Machine) -> None:
-    """Create a session and list it by Host name; another host must get Kong's own 404. Raises `LocalError`.
+    """Use the API by Host name; another host must get Kong's own 404. Raises `LocalError`.
 
     Where the stack has the route for HTTPS alone, plain HTTP must be turned away; the gateway of this machine
-    publishes no other port. Where it lets in consumers of the platform alone, so must be who has no key. Each of
-    Kong's processes takes in a change within a few seconds, and not at once: so what goes wrong is tried again
-    for a while.
+    publishes no other port. Where it lets in consumers of the platform alone, so must be who has no key.
     """
     hostname = stack.outputs(machine)["record"]["name"]
     key, turned_away = stack.key(machine), NOT_SERVED.get(stack.plain_http(machine))
-    if key is None:
-        turned_away = turned_away or WITHOUT_KEY
-    url = f"http://127.0.0.1:{machine.proxy_port}/sessions"
-    deadline = time.monotonic() + LIVE_SECONDS
+    a_minute = stack.requests_per_minute(machine)
+    api = Api(f"http://127.0.0.1:{machine.proxy_port}", hostname, key or {})
     with step(f"A request through the gateway, for {hostname}"):
+        if turned_away:
+            api.ask("GET", "/sessions", turned_away)
+            said = f"Plain HTTP gets {turned_away}, as plainHttp says; HTTPS has no port on this machine"
+        elif key is None:
+            api.ask("GET", "/sessions", WITHOUT_KEY)
+            said = f"Without a key a request gets {WITHOUT_KEY}; the stack has no consumer of its own to try with"
+        elif a_minute and a_minute < ENOUGH_A_MINUTE:
+            api.ask("GET", "/openapi.json", requests.codes.ok, requests.codes.too_many_requests)
+            said = f"The API answers; {a_minute} requests a minute are too few to try it with a session"
+        else:
+            said = f"Session {use_session(api)} was created, read and removed"
+        other = Api(api.url, "other.example", {})
+        if NO_ROUTE not in other.ask("GET", "/sessions", requests.codes.not_found).text:
+            raise LocalError("another host's 404 is not Kong's own")
+    say(f"{said}; another host gets Kong's 404")
+
+
+class Api:
+    """The API as a client reaches it: at a URL, by a host name, perhaps with a key."""
+
+    def __init__(self, url: str, hostname: str, key: dict[str, str]) -> None:
+        self.url = url
+        self._headers = {"Host": hostname, **key}
+
+    def ask(
+        self, method: str, path: str, *expected: int, headers: dict[str, str] | None = None, json: object = None
+    ) -> requests.Response:
+        """The answer, once its status is an expected one. Raises `LocalError` when it does not come to that.
+
+        Each of Kong's processes takes in a change within a few seconds, and not at once. Past a limit on requests
+        it says itself when to come back.
+        """
+        deadline = time.monotonic() + LIVE_SECONDS
         while True:
+            pause = 0.2
             try:
-                done = (
-                    _is_turned_away(url, hostname, turned_away)
-                    if turned_away
-                    else _is_served(url, hostname, key or {})
+                answer = requests.request(
+                    method,
+                    self.url + path,
+                    headers=self._headers | (headers or {}),
+                    json=json,
+                    allow_redirects=False,
+                    timeout=LIVE_SECONDS,
                 )
-            except (LocalError, requests.RequestException) as error:
-                if time.monotonic() > deadline:
-                    raise LocalError(f"after {LIVE_SECONDS} s through the gateway at {url}: {error}") from error
-                time.sleep(0.2)
+            except requests.RequestException as error:
+                got = str(error)
             else:
-                break
-    say(done)
+                if answer.status_code in expected:
+                    return answer
+                got = f"{answer.status_code} {answer.text}"
+                if answer.status_code == requests.codes.too_many_requests:
+                    pause = float(answer.headers.get("Retry-After", 1))
+                    say(f"  … past requestsPerMinute, which lets the next request in after {pause:.0f} s")
+                    deadline += pause
+            if time.monotonic() > deadline:
+                raise LocalError(f"after {LIVE_SECONDS} s {method} {self.url}{path} still got {got}")
+            time.sleep(pause)
 
 
-def _is_turned_away(url: str, hostname: str, status: int) -> str:
-    answer = requests.get(url, headers={"Host": hostname}, allow_redirects=False, timeout=30)
-    if answer.status_code != status:
-        raise LocalError(f"plain HTTP got {answer.status_code} {answer.text} instead of {status}")
-    if status == WITHOUT_KEY:
-        return f"Without a key a request gets {status}; the stack has no consumer of its own to try another with"
-    return f"Plain HTTP gets {status}, as plainHttp says; HTTPS has no port on this machine"
+def use_session(api: Api) -> int:
+    """Create a session, read it, and remove it again whatever happens; its id. It reads no other.
 
-
-def _is_served(url: str, hostname: str, key: dict[str, str]) -> str:
-    mine = {"Host": hostname, **key}
-    # A session for each try would be in nobody's way, but one is enough.
-    first = requests.get(url, headers=mine, params={"limit": 1}, timeout=30)
-    if first.status_code != requests.codes.ok:
-        raise LocalError(f"the API answered {first.status_code}: {first.text}")
-    context = f"made by the smoke test at {time.time():.0f}"
-    made = requests.post(url, json={"userId": 1, "context": context}, headers=mine, timeout=30)
-    if made.status_code != requests.codes.created:
-        raise LocalError(f"the API answered {made.status_code} to a new session: {made.text}")
-    listed = requests.get(url, headers=mine, timeout=30)
-    if listed.status_code != requests.codes.ok or made.json() not in listed.json():
-        raise LocalError(f"session {made.text} is not in the list")
-    refused = requests.get(url, headers={"Host": "other.example"}, timeout=30)
-    if refused.status_code != requests.codes.not_found or NO_ROUTE not in refused.text:
-        raise LocalError(f"another host got {refused.status_code} {refused.text} instead of Kong's 404")
-    return f"Session {made.json()['sessionId']} was created and listed; another host gets Kong's 404"
+    The key makes repeated creates one create, so that a lost answer leaves no session. Only a kill can leave one.
+    """
+    made = api.ask(
+        "POST",
+        "/sessions",
+        requests.codes.created,
+        headers={"Idempotency-Key": f"smoke-test-{uuid4()}"},
+        json={"userId": 1, "context": "made by the smoke test"},
+    ).json()
+    session_id: int = made["sessionId"]
+    try:
+        read = api.ask("GET", f"/sessions/{session_id}", requests.codes.ok).json()
+        if read != made:
+            raise LocalError(f"session {made} was created, and {read} was read")
+    finally:
+        # What an earlier try with a lost answer has removed is not found.
+        api.ask("DELETE", f"/sessions/{session_id}", requests.codes.no_content, requests.codes.not_found)
+    return session_id

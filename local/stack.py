@@ -76,6 +76,12 @@ def plain_http(machine: Machine) -> str:
     return str(_config(machine).get(f"{PROJECT}:plainHttp") or "serve")
 
 
+def requests_per_minute(machine: Machine) -> int | None:
+    """The stack's limit on requests; None without one."""
+    limit = _config(machine).get(f"{PROJECT}:requestsPerMinute")
+    return int(limit) if limit else None
+
+
 def key(machine: Machine) -> dict[str, str] | None:
     """The header that lets one of the stack's consumers in: empty where nobody needs it, None without a consumer.
 

@@ -1,0 +1,96 @@
+"""The smoke test leaves the user's sessions as they were, also when something fails, and keeps to a limit."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from local import smoke
+from local.machine import LocalError
+from tests.service.processes import Service, running
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A service with one session of a user's."""
+    monkeypatch.setattr(smoke, "LIVE_SECONDS", 1)
+    with running(Service(tmp_path)) as service:
+        service.create(7, context="a user's own")
+        yield service
+
+
+@contextmanager
+def gateway(service: Service, *faults: tuple[str, int]) -> Iterator[tuple[smoke.Api, list[str]]]:
+    """A gateway that answers the next request of a method with a status of its own, and what it was asked.
+
+    The answer of a 502 is lost on its way: the service has done what was asked.
+    """
+    left, asked = list(faults), list[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fault = next((fault for fault in left if fault[0] == self.command), None)
+            status, content = fault[1] if fault else 0, b""
+            if fault:
+                left.remove(fault)
+            if status in (0, 502):
+                answer = service.request(self.command, self.path, data=body, headers=dict(self.headers))
+                status, content = status or answer.status_code, answer.content
+            self.send_response(status)
+            self.send_header("Retry-After", "1")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_DELETE = do_GET  # noqa: N815 - the server's names for them
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield smoke.Api(f"http://127.0.0.1:{server.server_port}", "sessions.example", {}), asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def users(service: Service) -> list[str]:
+    return [session["context"] for session in service.list()]
+
+
+def test_it_reads_nothing_but_what_it_made_and_removes_that(service: Service) -> None:
+    with gateway(service) as (api, asked):
+        made = smoke.use_session(api)
+    assert asked == ["POST /sessions", f"GET /sessions/{made}", f"DELETE /sessions/{made}"]
+    assert users(service) == ["a user's own"]
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+def test_a_lost_answer_leaves_no_session(service: Service, method: str) -> None:
+    with gateway(service, (method, 502)) as (api, _):
+        smoke.use_session(api)
+    assert users(service) == ["a user's own"]
+
+
+def test_a_check_that_fails_leaves_no_session(service: Service) -> None:
+    with gateway(service, *[("GET", 500)] * 20) as (api, _), pytest.raises(LocalError, match="still got 500"):
+        smoke.use_session(api)
+    assert users(service) == ["a user's own"]
+
+
+def test_past_a_limit_it_comes_back_when_the_gateway_says_so(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with gateway(service, ("GET", 429), ("DELETE", requests.codes.too_many_requests)) as (api, asked):
+        smoke.use_session(api)
+    assert len(asked) == 5
+    assert "lets the next request in after 1 s" in capsys.readouterr().out
+    assert users(service) == ["a user's own"]
