@@ -12,6 +12,7 @@ import stat
 import sys
 import urllib.error
 import urllib.request
+from functools import cache
 from pathlib import Path
 
 from local.lock import alone
@@ -137,13 +138,16 @@ def _pulumi() -> Path:
     return folder
 
 
+@cache
 def _reached(url: str) -> bool:
+    """Whether a page can be downloaded from; why not is said, once."""
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own https URL
             return True
     except urllib.error.HTTPError:
         return True
-    except OSError:
+    except OSError as error:
+        say(f"{url} is not reached: {getattr(error, 'reason', error)}")
         return False
 
 
@@ -169,7 +173,7 @@ def _install_pulumi(folder: Path) -> None:
 
 def _build_pulumi(folder: Path) -> None:
     go = _go()
-    say("No download page is reached, so the pulumi CLI is built from its Go module: about 4 minutes, once")
+    say("So the pulumi CLI is built from its Go module: about 4 minutes, once")
     with step(f"Building the pulumi CLI {PULUMI_VERSION}"):
         folder.mkdir(parents=True, exist_ok=True)
         half = folder / f"pulumi.{os.getpid()}"

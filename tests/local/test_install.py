@@ -32,6 +32,14 @@ def test_without_the_plugin_the_stand_in_takes_its_place(machine: Path) -> None:
     assert install.stand_ins() == ["pulumi-resource-docker"]
 
 
+@pytest.mark.usefixtures("machine")
+def test_why_nothing_is_downloaded_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    install._reached.cache_clear()
+    for name in install.PLUGINS:
+        install._plugin(name)
+    assert capsys.readouterr().out.count("http://127.0.0.1:9 is not reached: [Errno 111] Connection refused") == 1
+
+
 @pytest.mark.parametrize("place", ["home/plugins/resource-docker-v5.2.0", "path"])
 def test_the_plugin_is_used_as_soon_as_it_is_there(machine: Path, place: str) -> None:
     install._plugin("docker")
