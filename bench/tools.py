@@ -2,7 +2,7 @@
 
 import shutil
 
-from local.install import apt_install, is_debian_root
+from local.debian import apt_install, is_debian_root
 from local.machine import LocalError
 
 

@@ -17,8 +17,8 @@ from docker.errors import DockerException
 from docker.utils.config import load_general_config
 
 from local import images
+from local.debian import apt_install, is_debian_root
 from local.images import build_failure, has_image, pull_image
-from local.install import apt_install, is_debian_root
 from local.lock import alone
 from local.machine import LOOPBACK, STATE, LocalError
 from local.steps import run, say, step

@@ -15,6 +15,7 @@ import urllib.request
 from functools import cache
 from pathlib import Path
 
+from local.debian import apt_install, is_debian_root
 from local.lock import alone
 from local.machine import BIN, CACHE, ROOT, SHELL, STATE, VENV, LocalError
 from local.steps import run, say, step
@@ -55,17 +56,6 @@ def setup() -> None:
         _language_host(official)
         for name in PLUGINS:
             _plugin(name)
-
-
-def is_debian_root() -> bool:
-    """Whether we may install Debian's packages here."""
-    return Path("/etc/debian_version").exists() and os.geteuid() == 0
-
-
-def apt_install(*packages: str) -> None:
-    """Install Debian's packages."""
-    run(["apt-get", "update"], log="apt-update")
-    run(["apt-get", "install", "-y", "--no-install-recommends", *packages], log="apt-install")
 
 
 def _docker_engine() -> None:
