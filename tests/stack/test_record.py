@@ -2,6 +2,8 @@
 
 from tests.stack.clone import HOSTNAME, Clone
 
+AAAA = {"Name": f"{HOSTNAME}.", "Type": "AAAA", "TTL": 60, "ResourceRecords": [{"Value": "2001:db8::7"}]}
+NS = {"Name": f"{HOSTNAME}.", "Type": "NS", "TTL": 60, "ResourceRecords": [{"Value": "ns1.example."}]}
 OLD = {"Name": f"{HOSTNAME}.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
 
 
@@ -36,6 +38,28 @@ def test_a_record_that_a_lost_run_made_is_taken_as_it_is(empty: Clone) -> None:
     clone.make("up")
     clone.pulumi("preview --refresh --expect-no-changes")
     assert clone.outputs()["recordBefore"] == []
+
+
+def test_a_preview_warns_of_what_leads_clients_past_the_record(clone: Clone) -> None:
+    for record in (AAAA, NS):
+        clone.in_zone("CREATE", record)
+    try:
+        told = clone.pulumi("preview --expect-no-changes")
+    finally:
+        for record in (AAAA, NS):
+            clone.in_zone("DELETE", record)
+    assert "has an AAAA record (2001:db8::7), which this stack leaves alone" in told
+    assert f"delegates {HOSTNAME} to ns1.example" in told
+
+
+def test_a_name_that_its_zone_delegates_stops_a_first_run(empty: Clone) -> None:
+    empty.in_zone("CREATE", NS)
+    try:
+        told = empty.pulumi("preview", fails=True)
+    finally:
+        empty.in_zone("DELETE", NS)
+    assert "Set hostedZoneId to the zone of" in told
+    assert "Traceback" not in told
 
 
 def test_a_hostname_outside_its_zone_is_told_with_the_zones_name(clone: Clone) -> None:
