@@ -1,6 +1,5 @@
 """The stack's config: the only reader of `pulumi.Config`."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,27 +8,28 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime
 
+from infra.host.docker import DATA
 from infra.image import ROOT
 from infra.passphrase import is_of_one_machine, is_public
 from infra.values import (
     WrongValueError,
     database_url,
+    header_name,
+    header_value,
+    hostname,
+    image,
     ipv4_addresses,
     keys_by_consumer,
-    matches,
+    network,
     one_of,
+    platform,
     switch,
     url,
     usernames,
     whole_number,
+    zone_id,
 )
 
-HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-ZONE_ID = re.compile(r"[A-Z0-9]{1,32}")
-NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
-PLATFORM = re.compile(r"linux/[a-z0-9]+(/v[0-9]+)?")
-HEADER = re.compile(r"[A-Za-z0-9-]+")
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
 MAX_REPLICAS = 16
 MAX_CONTEXT_BYTES = 4 * 2**20
@@ -192,9 +192,8 @@ def _file() -> Path:
 
 
 def _name(read: _Reader) -> dict[str, Any]:
-    zone_id = matches(ZONE_ID, "a Route 53 zone id such as Z0123456789ABCDEFGHIJ")
     return {
-        "hostname": read.text("hostname", matches(HOSTNAME, "a host name in lower case"), missing="set it"),
+        "hostname": read.text("hostname", hostname, missing="set it"),
         "hosted_zone_id": read.text(
             "hostedZoneId", zone_id, missing="set the Route 53 zone that the hostname lies in"
         ),
@@ -206,16 +205,15 @@ def _name(read: _Reader) -> dict[str, Any]:
 
 
 def _containers(read: _Reader) -> dict[str, Any]:
-    network = matches(NETWORK, "the name of a Docker network")
     return {
         "container_host": read.text("containerHost", one_of("docker"), missing="set it"),
         "docker_host": read.text("dockerHost", url("ssh", "tcp", "unix", "npipe")),
         "network": read.text("network", network, missing="set the Docker network that the gateway is in"),
         "replicas": read.text("replicas", whole_number(1, MAX_REPLICAS), missing="set it"),
-        "base_image": read.text("baseImage", matches(IMAGE, "the name of an image"), missing="set it"),
-        "platform": read.text("platform", matches(PLATFORM, "a platform such as linux/amd64")),
+        "base_image": read.text("baseImage", image, missing="set it"),
+        "platform": read.text("platform", platform),
         "sequence_service_url": read.text("sequenceServiceUrl", url("http", "https")),
-        "database_url": _hidden(read.secret("databaseUrl", database_url)),
+        "database_url": _hidden(read.secret("databaseUrl", database_url(DATA))),
         "max_context_bytes": read.text(
             "maxContextBytes", whole_number(1, MAX_CONTEXT_BYTES), missing="set the largest context"
         ),
@@ -223,7 +221,6 @@ def _containers(read: _Reader) -> dict[str, Any]:
 
 
 def _gateway(read: _Reader) -> dict[str, Any]:
-    header = matches(HEADER, "the name of a header")
     key_auth = read.text("keyAuth", switch, missing="set true or false")
     consumers = read.secrets("consumers", keys_by_consumer)
     platform_consumers = read.listed("platformConsumers", usernames)
@@ -236,9 +233,9 @@ def _gateway(read: _Reader) -> dict[str, Any]:
         "kong_admin_url": read.text(
             "kongAdminUrl", url("http", "https"), missing="set where Kong's Admin API answers"
         ),
-        "kong_admin_token": _hidden(read.secret("kongAdminToken")),
+        "kong_admin_token": _hidden(read.secret("kongAdminToken", header_value)),
         "adopt_in_kong": read.adopts_in_kong(),
-        "kong_admin_token_header": read.text("kongAdminTokenHeader", header, missing="set it"),
+        "kong_admin_token_header": read.text("kongAdminTokenHeader", header_name, missing="set it"),
         "key_auth": key_auth,
         "consumers": {name: pulumi.Output.secret(key) for name, key in consumers.items()},
         "platform_consumers": platform_consumers,

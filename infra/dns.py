@@ -111,7 +111,7 @@ def _kind(record: RecordSet) -> str:
 
 
 def _says(record: RecordSet) -> str:
-    return f"alias of {record['alias']['DNSName']}" if record["alias"] else ", ".join(record["values"])
+    return f"alias of {record['alias']['DNSName'].rstrip('.')}" if record["alias"] else ", ".join(record["values"])
 
 
 def is_plain(record: RecordSet, values: list[str], ttl: int) -> bool:

@@ -20,7 +20,7 @@ def placeholders(hostname: str) -> dict[str, str]:
         .sign(key, SHA256())
     )
     return {
-        "databaseUrl": "postgresql://placeholder",
+        "databaseUrl": "postgresql://placeholder/placeholder",
         "tlsCertificate": certificate.public_bytes(Encoding.PEM).decode(),
         "tlsKey": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
     }
