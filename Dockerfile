@@ -26,5 +26,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOST=0.0.0.0
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=2s --timeout=3s --start-period=30s --retries=3 CMD ["python3", "-m", "service.health"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python3", "-I", "-S", "service/health.py"]
 CMD ["python3", "-m", "service"]

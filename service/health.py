@@ -1,22 +1,33 @@
-"""The container's health check: exits with 0 when the service of this container is ready."""
+"""The container's health check: a script that exits with 0 when the service of this container is ready.
 
-import http.client
-import sys
+Each replica runs it every few seconds. So it is started without `site`, and takes the C module that `socket` is
+made of: with `http.client` it would take five times the CPU time.
+"""
+
+import _socket
 
 PORT = 8080
 TIMEOUT_SECONDS = 2.0
 
 
-def main() -> int:
-    """Ask `/readyz`. The standard library alone is loaded: this runs every few seconds."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=TIMEOUT_SECONDS)
+def main(port: int = PORT) -> int:
+    """Ask `/readyz`; 1, with the reason on standard output, when it does not answer 200."""
+    connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    connection.settimeout(TIMEOUT_SECONDS)
     try:
-        connection.request("GET", "/readyz")
-        return int(connection.getresponse().status != http.client.OK)
+        connection.connect(("127.0.0.1", port))
+        connection.send(b"GET /readyz HTTP/1.0\r\n\r\n")
+        answer = connection.recv(4096)
     except OSError as error:
-        print(error, file=sys.stderr)
+        print(error)
         return 1
+    finally:
+        connection.close()
+    if answer.split(b" ", 2)[1:2] == [b"200"]:
+        return 0
+    print(answer.decode(errors="replace"))
+    return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -146,6 +146,8 @@ def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
     for name in ("ignoreChanges", "replaceOnChanges", "additionalSecretOutputs"):
         if listed := list(getattr(request, name)):
             options[name] = listed
+    if limits := json_format.MessageToDict(request.customTimeouts):
+        options["customTimeouts"] = limits
     return options
 
 

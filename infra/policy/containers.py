@@ -44,10 +44,8 @@ def limits(container: Declared) -> Iterator[str]:
         if limit != UNKNOWN and not (isinstance(limit, int | float) and limit > 0):
             yield f"it may take all memory: set `{name}`, in MB"
     ulimits = container.given("ulimits")
-    if ulimits != UNKNOWN and not any(
-        UNKNOWN in (each, _name(each)) or _name(each) == "nproc" for each in ulimits or []
-    ):
-        yield "it may start processes without end: set a limit named nproc in `ulimits`"
+    if ulimits != UNKNOWN and any(_name(each) == "nproc" for each in ulimits or []):
+        yield "nproc counts what its user runs in all containers of the machine: take it out of `ulimits`"
     options = container.given("logOpts") or {}
     if container.given("logDriver") in (None, "json-file") and options != UNKNOWN and "max-size" not in options:
         yield "its log may fill the disk: set max-size in `logOpts`"

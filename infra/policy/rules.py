@@ -48,7 +48,7 @@ RULES = [
     ),
     Rule(
         name="limits",
-        description="No container can take memory, processes or disk from the others.",
+        description="No container can take memory or disk from the others, or be stopped by how much they run.",
         types=frozenset({CONTAINER}),
         check=containers.limits,
     ),

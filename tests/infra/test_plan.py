@@ -36,6 +36,14 @@ def test_ids_are_those_that_the_provider_will_give(file: Path) -> None:
     assert service.id == outputs["kong"]["service"] == entity_id(service.urn)
 
 
+@pytest.mark.parametrize("file", FILES, ids=stack_of)
+def test_only_what_the_plugins_end_in_time_has_a_timeout(file: Path) -> None:
+    """Docker's plugin warns of one that a volume has, and goes on for as long as the engine does."""
+    resources, _ = declared(file)
+    limited = {resource.type for resource in resources if "customTimeouts" in resource.options}
+    assert limited == {"aws:route53/record:Record", "docker:index/container:Container"}
+
+
 def test_a_plan_is_the_same_from_any_folder_and_on_any_port(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text((ROOT / "Pulumi.dev.yaml").read_text().replace("127.0.0.1:8001", "127.0.0.1:18001"))
