@@ -1,12 +1,14 @@
 """The service's image: named by a hash of all that goes into it, so that a preview knows its name."""
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import pulumi
 import pulumi_docker as docker
 
 ROOT = Path(__file__).parent.parent
+CONTEXT = ".local/build"
 REPOSITORY = "session-context-api"
 TAG_DIGITS = 16
 
@@ -15,17 +17,13 @@ def content_hash(root: Path, base_image: str, platform: str | None = None) -> st
     """A hash of what a build from `root` takes in; dates, owners and where the folder lies don't count."""
     digest = hashlib.sha256(f"{base_image} {platform or ''}".rstrip().encode())
     for file in build_files(root):
-        executable = bool(file.stat().st_mode & 0o100)
         content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"\n{file.relative_to(root).as_posix()} {executable} {content}".encode())
+        digest.update(f"\n{file.relative_to(root).as_posix()} {_is_executable(file)} {content}".encode())
     return digest.hexdigest()
 
 
 def build_files(root: Path) -> list[Path]:
-    """The Dockerfile and what .dockerignore leaves to it, in order.
-
-    Docker's own reading of .dockerignore would be a fifth of a preview, to import; a test compares the two.
-    """
+    """The Dockerfile and the service without what Python and tools leave there, in order."""
     files = [file for file in (root / "service").rglob("*") if file.is_file()]
     return sorted({root / "Dockerfile", *(file for file in files if not _is_cache(file.relative_to(root)))})
 
@@ -34,6 +32,37 @@ def _is_cache(path: Path) -> bool:
     return path.suffix == ".pyc" or any(
         part == "__pycache__" or (part.startswith(".") and part.endswith("_cache")) for part in path.parts
     )
+
+
+def _is_executable(file: Path) -> bool:
+    return bool(file.stat().st_mode & 0o100)
+
+
+def stage(root: Path) -> Path:
+    """Copy what a build takes in to a folder of its own, with the modes that git knows; that folder.
+
+    Docker's plugin compares all bits of each mode, and a clone's umask makes some of them: built from the clone
+    itself, the image would be another one for each engineer. Other runs may read the folder meanwhile, so each
+    file that has changed is replaced in one step, and no other is touched.
+    """
+    context = root / CONTEXT
+    context.mkdir(parents=True, exist_ok=True)
+    copies = {context / file.relative_to(root): file for file in build_files(root)}
+    for copy, file in copies.items():
+        mode = 0o755 if _is_executable(file) else 0o644
+        if copy.is_file() and copy.stat().st_mode & 0o777 == mode and copy.read_bytes() == file.read_bytes():
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=context.parent, delete=False) as half:
+            half.write(file.read_bytes())
+        Path(half.name).chmod(mode)
+        Path(half.name).replace(copy)
+    for found in (context, *context.rglob("*")):
+        if found.is_dir():
+            found.chmod(0o755)
+        elif found not in copies:
+            found.unlink(missing_ok=True)
+    return context
 
 
 class Image(pulumi.ComponentResource):
@@ -56,12 +85,13 @@ class Image(pulumi.ComponentResource):
     ) -> None:
         super().__init__("session-context:index:Image", name, None, opts)
         self.reference = f"{REPOSITORY}:{content_hash(ROOT, base_image, platform)[:TAG_DIGITS]}"
+        stage(ROOT)
         self.built = docker.Image(
             name,
             image_name=self.reference,
             build=docker.DockerBuildArgs(
-                context=".",
-                dockerfile="Dockerfile",
+                context=CONTEXT,
+                dockerfile=f"{CONTEXT}/Dockerfile",
                 args={"BASE_IMAGE": base_image},
                 platform=platform,  # else the plugin builds for the machine that it runs on itself
             ),

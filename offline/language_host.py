@@ -68,7 +68,7 @@ class LanguageHost(LanguageServer):
 def main() -> None:
     """Serve until the engine ends, as it expects of a language host: the port is the first line."""
     print("a stand-in serves for pulumi-language-python (offline/language_host.py)", file=sys.stderr)
-    end_with_engine()
+    end_with_engine(look_every=300)  # Pulumi's own looks as seldom, and lives on after a killed engine
     server = grpc.server(ThreadPoolExecutor(4))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -2,7 +2,7 @@
 
 from infra.plugin.provider import Provider, pause
 from infra.plugin.resource import InitFailedError, PluginError, Resource
-from infra.plugin.server import end_with_engine, serve, warn
+from infra.plugin.server import end_with_engine, inform, serve, warn
 
 __all__ = [
     "InitFailedError",
@@ -10,6 +10,7 @@ __all__ = [
     "Provider",
     "Resource",
     "end_with_engine",
+    "inform",
     "pause",
     "serve",
     "warn",

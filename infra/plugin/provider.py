@@ -113,7 +113,7 @@ class Provider(pp.Provider):
 
     async def diff(self, request: pp.DiffRequest) -> pp.DiffResponse:
         resource = self._of(request.type)
-        state, inputs = _plain_map(request.old_state), _plain_map(request.new_inputs)
+        state, inputs = resource.recorded(_plain_map(request.old_state)), _plain_map(request.new_inputs)
         changed = sorted(resource.diff(state, inputs) - set(request.ignore_changes))
         is_in_place = resource.is_in_place(request.urn, request.resource_id, inputs)
         replaces = [name for name in changed if name in resource.replaced_on and not is_in_place]
@@ -140,7 +140,8 @@ class Provider(pp.Provider):
         resource = self._of(request.type)
         properties = _plain_map(request.properties)
         object_id, outputs = await _within(
-            request.timeout, partial(resource.create, request.urn, properties, preview=request.preview)
+            _limit(resource, request.timeout),
+            partial(resource.create, request.urn, properties, preview=request.preview),
         )
         return pp.CreateResponse(resource_id=object_id, properties=wrap_map(outputs, resource.secrets))
 
@@ -156,7 +157,8 @@ class Provider(pp.Provider):
         resource = self._of(request.type)
         olds, news = _plain_map(request.olds), _plain_map(request.news)
         outputs = await _within(
-            request.timeout, partial(resource.update, request.resource_id, olds, news, preview=request.preview)
+            _limit(resource, request.timeout),
+            partial(resource.update, request.resource_id, olds, news, preview=request.preview),
         )
         return pp.UpdateResponse(properties=wrap_map(outputs, resource.secrets))
 
@@ -164,14 +166,22 @@ class Provider(pp.Provider):
         CANCELLED.set()
 
     async def delete(self, request: pp.DeleteRequest) -> None:
-        delete = self._of(request.type).delete
-        await _within(request.timeout, partial(delete, request.resource_id, _plain_map(request.properties)))
+        resource = self._of(request.type)
+        await _within(
+            _limit(resource, request.timeout),
+            partial(resource.delete, request.resource_id, _plain_map(request.properties)),
+        )
 
 
-async def _within(seconds: float, call: Callable[[], _Answer]) -> _Answer:
-    """What a call of its own thread returns, within the resource's `custom_timeouts`; 0 is without a limit."""
+def _limit(resource: Resource, seconds: float) -> float | None:
+    """The resource's `custom_timeouts`, where it takes any; the engine sends 0 for none."""
+    return seconds or None if resource.takes_timeouts else None
+
+
+async def _within(seconds: float | None, call: Callable[[], _Answer]) -> _Answer:
+    """What a call of its own thread returns, within that time."""
     try:
-        return await asyncio.wait_for(asyncio.to_thread(call), seconds or None)
+        return await asyncio.wait_for(asyncio.to_thread(call), seconds)
     except TimeoutError:
         raise PluginError(
             f"no answer within {seconds:.0f} s, which the resource's custom timeout allows"

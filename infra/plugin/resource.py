@@ -31,12 +31,19 @@ class Resource(ABC):
         """Fill in defaults and name every wrong input. `_old` is empty for a new resource."""
         return inputs, []
 
+    def recorded(self, state: Props) -> Props:
+        """The inputs that the object was made of, as its state has them."""
+        return state
+
     def diff(self, state: Props, inputs: Props) -> set[str]:
         """The names of the inputs that differ from the recorded state."""
         return {name for name in self.inputs if state.get(name) != inputs.get(name)}
 
     secrets: frozenset[str] = frozenset()
     """Properties that are secret, wherever they come from."""
+
+    takes_timeouts: bool = True
+    """Whether `custom_timeouts` end its calls."""
 
     deleted_first: bool = False
     """Whether a replacement has to wait until what it replaces is gone."""

@@ -73,12 +73,21 @@ class _Servicer(ProviderServicer):
 
 
 def warn(message: str) -> None:
-    """Show the user a warning; a process that no engine has started writes it on standard error."""
+    """Show the user a warning."""
+    _log(engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=message))
+
+
+def inform(message: str, urn: str) -> None:
+    """Show the user a message about a resource."""
+    _log(engine_pb2.LogRequest(severity=engine_pb2.INFO, message=message, urn=urn))
+
+
+def _log(request: engine_pb2.LogRequest) -> None:
+    """Hand a message to the engine; a process that no engine has started writes it on standard error."""
     if not _engine:
-        sys.stderr.write(f"warning: {message}\n")
+        sys.stderr.write(f"{engine_pb2.LogSeverity.Name(request.severity).lower()}: {request.message}\n")
         return
     with grpc.insecure_channel(_engine[0]) as channel:
-        request = engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=message)
         engine_pb2_grpc.EngineStub(channel).Log(request, timeout=_LOG_SECONDS)
 
 

@@ -2,7 +2,8 @@
 
 It answers `docker.Image`, `docker.Volume` and `docker.Container` the way plugin 5.2 does, for the inputs this
 project uses, over the Docker engine's own API. It can't push to a registry or build with BuildKit. Of a
-container's drift it sees that it is gone, stopped, renamed, or has another limit on its memory.
+container's drift it sees that it is gone, stopped, renamed, or has other limits on memory or another restart
+policy.
 """
 
 import sys

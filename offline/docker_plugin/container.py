@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from contextlib import suppress
 from typing import Any
 
 import docker
@@ -22,7 +23,6 @@ REPLACED = frozenset({
     "networksAdvanced", "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads", "user",
     "volumes",
 })  # fmt: skip
-RESTARTS_TO_GIVE_UP = 3
 MB = 1024 * 1024
 SECOND = 1_000_000_000  # the engine's API counts nanoseconds
 
@@ -57,20 +57,11 @@ class Container(DockerResource):
         return str(container.id), inputs
 
     def _wait_healthy(self, container: LiveContainer, inputs: Props) -> None:
-        limit = float(inputs.get("waitTimeout", 60))
-        for _ in until(limit):
+        for _ in until(float(inputs.get("waitTimeout", 60))):
             container.reload()
-            state = container.attrs["State"]
-            if state.get("Health", {}).get("Status") == "healthy":
+            if container.attrs["State"].get("Health", {}).get("Status") == "healthy":
                 return
-            if container.attrs["RestartCount"] > RESTARTS_TO_GIVE_UP:
-                break
-        tail = container.logs(tail=20).decode(errors="replace")
-        raise InitFailedError(
-            f"container {inputs['name']} does not get healthy (given {limit:.0f} s). It last said:\n{tail}",
-            str(container.id),
-            inputs,
-        )
+        raise InitFailedError("container failed to be in healthy state", str(container.id), inputs)
 
     def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
         try:
@@ -80,6 +71,7 @@ class Container(DockerResource):
         host = live.attrs["HostConfig"]
         managed = {name: state[name] for name in self.inputs & state.keys()}
         managed |= {"name": live.name, "mustRun": live.attrs["State"]["Running"]}
+        managed |= {"restart": host["RestartPolicy"]["Name"]} if "restart" in state else {}
         managed |= {
             name: host[theirs] // MB if host[theirs] > 0 else host[theirs]
             for name, theirs in (("memory", "Memory"), ("memorySwap", "MemorySwap"))
@@ -103,8 +95,9 @@ class Container(DockerResource):
     def delete(self, object_id: str, state: Props) -> None:
         api = self.engine.client.api
         try:
-            api.stop(object_id, timeout=state.get("destroyGraceSeconds", 10))  # one that is gone is an error here
-            api.remove_container(object_id, force=True, v=True)
+            with suppress(NotFound):
+                api.stop(object_id, timeout=state.get("destroyGraceSeconds", 0))
+                api.remove_container(object_id, force=True, v=True)
         except APIError as error:
             raise PluginError(f"container {state.get('name', object_id)}: {error.explanation}") from error
 

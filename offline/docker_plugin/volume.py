@@ -14,6 +14,7 @@ class Volume(DockerResource):
 
     inputs = frozenset({"labels", "name"})
     replaced_on = inputs
+    takes_timeouts = False
 
     def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:
         return self.named(urn, inputs, old), []

@@ -1,13 +1,12 @@
 """The image's name: it changes with what goes into the image, and with nothing else."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
-from docker.utils import exclude_paths
 
-from infra.image import ROOT, build_files, content_hash
+from infra.image import content_hash, stage
+from offline.docker_plugin.image import context_digest
 
 
 @pytest.fixture
@@ -19,7 +18,6 @@ def project(tmp_path: Path) -> Path:
 def a_project(folder: Path) -> Path:
     (folder / "service").mkdir(parents=True)
     (folder / "Dockerfile").write_text("FROM base\nCOPY service service\n")
-    (folder / ".dockerignore").write_text("*\n!service\n**/__pycache__\n")
     (folder / "service" / "app.py").write_text("a = 1\n")
     return folder
 
@@ -62,18 +60,42 @@ def test_what_goes_in_counts(project: Path, change: str) -> None:
     assert content_hash(project, base, platform) != before
 
 
-def test_docker_takes_in_the_same(project: Path) -> None:
-    shutil.copy(ROOT / ".dockerignore", project)
-    for name in ("README.md", ".env", "infra/stack.py", "service/.env", "service/a/b.py", "service/a/x.pyc"):
-        file = project / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    for cache in ("service/__pycache__", "service/a/__pycache__", "service/.ruff_cache", "service/a/.x_cache"):
-        (project / cache).mkdir(parents=True)
-        (project / cache / "file").touch()
-    lines = (ROOT / ".dockerignore").read_text().splitlines()
-    patterns = [line for line in lines if line and not line.startswith("#")]
-    taken = {project / name for name in exclude_paths(str(project), patterns)}
-    # Docker sends its own two files always; of them the Dockerfile alone is part of the image.
-    expected = {file for file in taken if file.is_file()} - {project / ".dockerignore"}
-    assert set(build_files(project)) == expected
+def names(folder: Path) -> list[str]:
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+
+def test_a_build_takes_in_what_counts_and_nothing_else(project: Path) -> None:
+    for name in (".env", "infra/stack.py", "service/a/b.py", "service/a/x.pyc", "service/__pycache__/c"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    assert names(stage(project)) == ["Dockerfile", "service/a/b.py", "service/app.py"]
+
+
+def test_what_has_left_the_project_leaves_the_next_build(project: Path) -> None:
+    stage(project)
+    (project / "service" / "app.py").rename(project / "service" / "main.py")
+    assert names(stage(project)) == ["Dockerfile", "service/main.py"]
+
+
+def digest(context: Path) -> str:
+    return context_digest(context, context / "Dockerfile")
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o027, 0o077])
+def test_a_clone_with_another_umask_builds_the_same(project: Path, umask: int) -> None:
+    before = digest(project), digest(stage(project))
+    for file in project.rglob("*"):
+        file.chmod((0o777 if file.is_dir() else 0o666) & ~umask)
+    assert digest(project) != before[0]
+    context = stage(project)
+    assert digest(context) == before[1]
+    assert {file.stat().st_mode & 0o777 for file in context.rglob("*") if file.is_dir()} == {0o755}
+
+
+def test_a_build_knows_what_is_executable(project: Path) -> None:
+    plain = digest(stage(project))
+    (project / "service" / "app.py").chmod(0o700)
+    executable = digest(stage(project))
+    assert executable != plain
+    (project / "service" / "app.py").chmod(0o777)
+    assert digest(stage(project)) == executable

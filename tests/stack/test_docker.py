@@ -37,8 +37,17 @@ def gone_with_its_image(container: Container) -> None:
         Container.stop,
         lambda container: container.rename(f"{container.name}-renamed"),
         lambda container: container.update(mem_limit="99m", memswap_limit="99m"),
+        lambda container: container.update(restart_policy={"Name": "no"}),
     ],
-    ids=["out of its network", "gone with its image", "paused", "stopped", "renamed", "with less memory"],
+    ids=[
+        "out of its network",
+        "gone with its image",
+        "paused",
+        "stopped",
+        "renamed",
+        "with less memory",
+        "not started again",
+    ],
 )
 def test_what_was_done_by_hand_to_a_container_is_mended(clone: Clone, deed: Callable[[Container], object]) -> None:
     if deed is gone_with_its_image:
@@ -51,7 +60,16 @@ def test_what_was_done_by_hand_to_a_container_is_mended(clone: Clone, deed: Call
     by_hand(clone, lambda container: _is_as_declared(container, clone))
 
 
+def test_a_container_removed_by_hand_is_replaced_by_a_plain_up(clone: Clone) -> None:
+    by_hand(clone, lambda container: container.remove(force=True))
+    clone.change_service()
+    clone.pulumi("up --yes --skip-preview")
+    clone.pulumi("preview --refresh --expect-no-changes")
+    by_hand(clone, lambda container: _is_as_declared(container, clone))
+
+
 def _is_as_declared(container: Container, clone: Clone) -> None:
     assert container.status == "running"
     assert container.attrs["HostConfig"]["Memory"] == 512 * 2**20
+    assert container.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
     assert list(container.attrs["NetworkSettings"]["Networks"]) == [f"session-context-{clone.stack}"]

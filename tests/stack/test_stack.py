@@ -55,6 +55,7 @@ def test_a_second_up_changes_nothing_even_when_every_file_was_touched(clone: Clo
     for file in clone.folder.rglob("*"):
         if file.is_file() and ".local" not in file.parts and ".venv" not in file.parts:
             os.utime(file)
+            file.chmod(file.stat().st_mode & 0o700)  # as in a clone whose umask is 077
     image = clone.outputs()["image"]
     assert "unchanged" in clone.make("up")
     clone.pulumi(NO_CHANGE)
@@ -219,22 +220,3 @@ def test_a_taken_port_is_named_with_a_way_out(clone: Clone, tmp_path: Path) -> N
     assert f"port {clone.ports['PROXY_PORT']} is taken" in other.make("up", fails=True)
     other.make("down")
     assert other.left_behind() == []
-
-
-def test_down_leaves_nothing(tmp_path: Path) -> None:
-    clone = Clone(tmp_path)
-    clone.make("up")
-    assert clone.left_behind()
-    clone.make("down")
-    assert clone.left_behind() == []
-    assert clone.make("down")
-    for port in clone.ports.values():
-        assert not _answers(port)
-
-
-def _answers(port: int) -> bool:
-    try:
-        requests.get(f"http://127.0.0.1:{port}/", timeout=5)
-    except requests.ConnectionError:
-        return False
-    return True
