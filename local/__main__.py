@@ -6,7 +6,7 @@ import sys
 import docker
 from docker.errors import DockerException
 
-from local import base_image, engine, gateway, install, recovery, stack, zone
+from local import base_image, engine, gateway, install, recovery, replicas, stack, zone
 from local.machine import (
     STATE,
     LocalError,
@@ -33,6 +33,7 @@ def _start_platform(machine: Machine, *, prefer_official: bool) -> tuple[docker.
 
 
 def _ready_stack(machine: Machine, *, prefer_official: bool = False) -> docker.DockerClient:
+    recovery.end_plugins()
     client, zone_id = _start_platform(machine, prefer_official=prefer_official)
     recovery.mend_backend(STATE / "state")
     stack.prepare(machine)
@@ -44,7 +45,10 @@ def _ready_stack(machine: Machine, *, prefer_official: bool = False) -> docker.D
 def up(machine: Machine) -> None:
     """From whatever is there to a running API, then tried and told of."""
     client = _ready_stack(machine, prefer_official=True)
-    stack.up(machine)
+    try:
+        stack.up(machine)
+    except LocalError as error:
+        raise LocalError("\n".join(filter(None, (str(error), replicas.unhealthy(machine))))) from error
     smoke(machine)
     hostname = stack.outputs(machine)["record"]["name"]
     key = " -H 'apikey: KEY'" if stack.key(machine) != {} else ""
@@ -73,9 +77,12 @@ def preview(machine: Machine) -> None:
 def down(machine: Machine) -> None:
     """Remove the stack and all that was started for it."""
     if stack.exists(machine):
-        # What the stack made is removed through the gateway and Route 53's API, so these must answer.
-        _ready_stack(machine)
-        stack.destroy(machine)
+        try:
+            _ready_stack(machine)
+            stack.destroy(machine)
+        except (LocalError, DockerException) as error:
+            say(f"{error}\nGoing on without Kong and Route 53: what the stack has there goes with the platform.")
+            stack.destroy_without_platform(machine)
     zone.stop()
     client = engine.find()
     if client is not None:

@@ -12,16 +12,15 @@ from docker.models.containers import Container
 from local import processes, stack
 from local.images import has_image
 from local.machine import PROJECT, STATE, Machine
-from local.stack import pulumi
 from local.steps import say, step
 from local.zone import remove_record
 
-PLUGIN = re.compile(r"(pulumi-resource-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P<engine>\d+)$")
-"""A plugin's command line: its only argument is where its engine listens."""
+PLUGIN = re.compile(r"(pulumi-(analyzer|language|resource)-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P<engine>\d+)$")
+"""The command line of a plugin or a language host: its last argument is where its engine listens."""
 
-DOCKERS = re.compile("docker:index/(container|volume):")
 IMAGE = "docker:index/image:Image"
-GONE = "-gone"
+BUILT_FROM = "__inputs"
+"""Where Docker's plugin keeps what an image was built from. It compares nothing else."""
 
 
 def mend_backend(folder: Path) -> None:
@@ -44,13 +43,11 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
 
     What the state doesn't have was never noted as done, so nothing relies on it: it goes, and the next `up` makes
     it anew. The engine notes a create before it begins and forgets it when it fails, though it may have had its
-    effect. So containers and volumes are found by our labels; those that are yet to be deleted, and gone already,
-    are forgotten. Kong's entities need no such care: a repeated create of theirs is the same create. Nor does a
-    record that is as declared: the program takes it for its own.
+    effect. So containers and volumes are found by our labels. Kong's entities need no such care: a repeated create
+    of theirs is the same create. Nor does a record that is as declared: the program takes it for its own.
     """
     if not stack.exists(machine):
         return
-    _end_plugins()
     if is_held(STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack):
         return  # what isn't noted yet may be under way
     if stack.docker_host(machine):
@@ -62,28 +59,22 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
     good = {
         resource["id"]: resource for resource in resources if "id" in resource and not resource.get("initErrors")
     }
-    left = _remove_unfinished(client, machine, good)
+    _remove_unfinished(client, machine, good)
     lost = _note_lost_images(client, resources)
-    # A refresh leaves out what is yet to be deleted, and Docker's plugin fails to delete what is gone.
-    kept = [
-        each
-        for each in resources
-        if not (each.get("delete") and DOCKERS.match(each["type"])) or each["id"] in left
-    ]
     begun = deployment.get("pending_operations") or []
-    if not (begun or lost) and kept == resources:
+    if not (begun or lost):
         return
     with step("Mending what the state says of what a broken run, or somebody by hand, has changed"):
         for operation in begun:
             resource = operation["resource"]
             if operation["type"] == "creating" and resource["type"] == "aws:route53/record:Record":
                 remove_record(machine, zone, resource.get("inputs", {}))
-        deployment |= {"resources": kept, "pending_operations": []}
-        _import(state)
+        deployment["pending_operations"] = []
+        stack.replace_state(machine, state)
 
 
-def _end_plugins() -> None:
-    """End plugins whose engine was killed: they would go on for minutes with what they were making."""
+def end_plugins() -> None:
+    """End plugins and language hosts whose engine was killed: they would go on with their work for minutes."""
     for pid, command in processes.running():
         plugin = PLUGIN.search(command)
         if plugin and not _listens(int(plugin["engine"])):
@@ -117,18 +108,15 @@ def is_held(locks: Path) -> bool:
 
 
 def _note_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
-    """Let the state say of an image that is gone that it has another name; whether there is one.
+    """Let the state forget what an image that is gone was built from; whether there is one.
 
     Docker's plugin does not look for it. And a taint, which would have it built again, is gone after a refresh.
     """
-    names = [(resource, resource["inputs"]["imageName"]) for resource in resources if resource["type"] == IMAGE]
-    lost = [
-        (resource, name) for resource, name in names if not name.endswith(GONE) and not has_image(client, name)
-    ]
-    for resource, name in lost:
-        say(f"Image {name} is gone, so it is built again")
-        for properties in (resource["inputs"], resource.get("outputs", {})):
-            properties["imageName"] = f"{name}{GONE}"
+    images = [found for found in resources if found["type"] == IMAGE and BUILT_FROM in found.get("outputs", {})]
+    lost = [image for image in images if not has_image(client, image["inputs"]["imageName"])]
+    for image in lost:
+        say(f"Image {image['inputs']['imageName']} is gone, so it is built again")
+        del image["outputs"][BUILT_FROM]
     return bool(lost)
 
 
@@ -139,17 +127,11 @@ def _is_cut_off(container: Container, declared: dict[str, Any]) -> bool:
     return live["State"]["Paused"] or not networks <= live["NetworkSettings"]["Networks"].keys()
 
 
-def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: dict[str, dict[str, Any]]) -> set[str]:
-    """Remove the stack's containers and volumes but the good ones of its state; never a volume that holds data.
-
-    The ids of what is left.
-    """
-    ours: dict[str, str | list[str] | bool] = {
-        "label": [f"session-context.project={PROJECT}", f"session-context.stack={machine.stack}"]
-    }
+def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: dict[str, dict[str, Any]]) -> None:
+    """Remove the stack's containers and volumes but the good ones of its state; never a volume that holds data."""
+    ours: dict[str, str | list[str] | bool] = {"label": stack.labels(machine)}
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
     volumes = client.volumes.list(filters=ours)
-    left = {str(found.id) for found in (*containers, *volumes)} & good.keys()
     for container in containers:
         key = str(container.id)
         if key not in good:
@@ -158,7 +140,6 @@ def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: dict
             say(
                 f"Removing container {container.name}, which nobody can reach: it is paused, or out of its network"
             )
-            left.discard(key)
         else:
             continue
         container.remove(force=True, v=True)
@@ -173,18 +154,8 @@ def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: dict
             say(
                 f"Volume {name} is not in the stack's state but holds data: look at it, then `docker volume rm` it"
             )
-    return left
 
 
 def _is_empty(client: docker.DockerClient, volume: str) -> bool:
     used: list[dict[str, Any]] = client.df()["Volumes"] or []
     return any(found["Name"] == volume and found["UsageData"]["Size"] == 0 for found in used)
-
-
-def _import(state: dict[str, Any]) -> None:
-    """Let this be the stack's state."""
-    mended = STATE / "mended-state.json"
-    mended.touch(mode=0o600)
-    mended.write_text(json.dumps(state))
-    pulumi("stack", "import", "--file", str(mended), log="stack-import")
-    mended.unlink()

@@ -1,6 +1,7 @@
 """The Pulumi stack of this machine: its config, `up`, `preview` and `destroy`."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from local.steps import run, say, show, step
 
 REPORT = STATE / "preview.md"
 RAW = STATE / "preview.json"
+PLATFORMS = re.compile("(pulumi:providers:)?(aws|kong)(:|$)")
+"""Types of what is in the platform's Kong and Route 53."""
+
 REFRESH = ("--refresh", "--run-program")
 """Look at what is really there, through the providers as the config has them now, not as the state has them."""
 
@@ -66,6 +70,11 @@ def _config(machine: Machine) -> dict[str, Any]:
     return config
 
 
+def labels(machine: Machine) -> list[str]:
+    """What the stack's containers and volumes have in common, as Docker's filters want it."""
+    return [f"session-context.project={PROJECT}", f"session-context.stack={machine.stack}"]
+
+
 def docker_host(machine: Machine) -> str:
     """The engine that the stack names; empty for that of this machine."""
     return str(_config(machine).get(f"{PROJECT}:dockerHost") or "")
@@ -110,7 +119,8 @@ def up(machine: Machine) -> None:
     Its preview comes first: what stops that, stops it before anything is made.
     """
     pulumi("stack", "select", machine.stack, log="stack-select")
-    if show(["pulumi", "up", "--yes", *REFRESH, "--stack", machine.stack]):
+    command = ["pulumi", "up", "--yes", *REFRESH, "--stack", machine.stack]
+    if show(command, "Bringing up the stack", log="pulumi-up"):
         raise LocalError("`pulumi up` failed; what it says above is the reason. Then run `make up` again.")
 
 
@@ -143,17 +153,54 @@ def preview(machine: Machine) -> None:
 def destroy(machine: Machine) -> None:
     """Remove everything the stack made, and the stack.
 
-    Of a stack that was never whole, the program's run notes the providers that were missing and leaves them in the
-    state: so what is left goes without the program.
+    Through the providers as the config has them now: a refresh, or a run without the program, would ask at the
+    addresses that the state has, which may be those of an earlier config. Of a stack that was never whole, the
+    program's run notes the providers that were missing and leaves them in the state: so what is left goes without
+    the program.
     """
-    for flags in (REFRESH, ()):
-        if not exported(machine)["deployment"].get("resources"):
-            break
-        if show(["pulumi", "destroy", "--yes", *flags, "--skip-preview", "--stack", machine.stack]):
-            raise LocalError(
-                "`pulumi destroy` failed; what it says above is the reason. Then run `make down` again."
-            )
+    for flags in (("--run-program",), ()):
+        if exported(machine)["deployment"].get("resources"):
+            _destroy(machine, *flags)
     pulumi("stack", "rm", "--yes", "--preserve-config", machine.stack, log="stack-rm")
+
+
+def _destroy(machine: Machine, *flags: str) -> None:
+    command = ["pulumi", "destroy", "--yes", *flags, "--skip-preview", "--stack", machine.stack]
+    if show(command, "Removing the stack", log="pulumi-destroy"):
+        raise LocalError("`pulumi destroy` failed; what it says above is the reason. Then run `make down` again.")
+
+
+def destroy_without_platform(machine: Machine) -> None:
+    """Remove what the stack made on its Docker engine, and the stack, without asking Kong or Route 53.
+
+    For a stack of this machine they are part of the platform, and what the stack has there goes with it.
+    """
+    state = exported(machine)
+    resources = state["deployment"].get("resources") or []
+    if any(resource.get("protect") for resource in resources):
+        raise LocalError(
+            "the stack is protected. Run `pulumi config set protect false` and `make up`, then `make down` again."
+        )
+    kept = [resource for resource in resources if not PLATFORMS.match(resource["type"])]
+    host = docker_host(machine)
+    for provider in (resource for resource in kept if resource["type"] == "pulumi:providers:docker"):
+        for properties in (provider["inputs"], provider["outputs"]):
+            properties.pop("host", None)
+            properties |= {"host": host} if host else {}
+    state["deployment"] |= {"resources": kept, "pending_operations": []}
+    replace_state(machine, state)
+    if kept:
+        _destroy(machine)
+    pulumi("stack", "rm", "--yes", "--preserve-config", machine.stack, log="stack-rm")
+
+
+def replace_state(machine: Machine, state: dict[str, Any]) -> None:
+    """Let this be the stack's state."""
+    file = STATE / "mended-state.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(state))
+    pulumi("stack", "import", "--stack", machine.stack, "--file", str(file), log="stack-import")
+    file.unlink()
 
 
 def exported(machine: Machine) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """Progress: each step says what it does, that it still does it, and how long it took."""
 
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from local.machine import LOGS, ROOT, LocalError, environment
+from local.output import worth_reading
 
 HEARTBEAT_SECONDS = 8.0
 TAIL_LINES = 25
@@ -71,7 +74,50 @@ def run(
     return output
 
 
-def show(command: Sequence[str]) -> int:
-    """Run a command in front of the user; its exit code."""
+def show(command: Sequence[str], title: str, *, log: str) -> int:
+    """Run a command of Pulumi's in front of the user; its exit code.
+
+    A terminal shows it as it is. Elsewhere what is worth reading is printed, and all of it goes to a log file.
+    """
     sys.stdout.flush()
-    return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
+    with _interrupts_left_to_it():
+        if sys.stdout.isatty():
+            with subprocess.Popen(command, cwd=ROOT, env=environment()) as shown:
+                return shown.wait()
+        LOGS.mkdir(parents=True, exist_ok=True)
+        with (
+            step(title),
+            (LOGS / f"{log}.log").open("w") as file,
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            ) as process,
+        ):
+            for line in worth_reading(_kept(process.stdout or (), file)):
+                print(line, flush=True)
+        say(f"All that it said: {file.name}")
+        return process.returncode
+
+
+def _kept(lines: Iterable[str], file: TextIO) -> Iterator[str]:
+    for line in lines:
+        file.write(line)
+        yield line
+
+
+@contextmanager
+def _interrupts_left_to_it() -> Iterator[None]:
+    """Ctrl-C reaches what runs in front of the user as well: it ends in order, and only then do we."""
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if interrupts:
+            raise KeyboardInterrupt

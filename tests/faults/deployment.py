@@ -26,7 +26,7 @@ from tests.infra.certificates import certificate
 from tests.stack.clone import Clone, docker_client
 
 UP = "up --yes --refresh --run-program --skip-preview"
-DESTROY = "destroy --yes --refresh --run-program --skip-preview"
+DESTROY = "destroy --yes --run-program --skip-preview"
 PATIENCE_SECONDS = 200
 """After so long an engineer presses Ctrl-C."""
 

@@ -5,11 +5,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from local.recovery import is_held, mend_backend
+from local.recovery import end_plugins, is_held, mend_backend
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -59,3 +61,30 @@ def test_a_half_written_description_is_removed_and_a_whole_one_kept(tmp_path: Pa
         file.write_text(content)
     mend_backend(tmp_path)
     assert [file.exists() for file in (half, empty, whole)] == [False, False, True]
+
+
+@contextmanager
+def plugin(name: str, engine: int) -> Iterator["subprocess.Popen[str]"]:
+    """A process that says it is a plugin of the engine on this port."""
+    command = [f"/somewhere/{name}", "-c", "input()", f"127.0.0.1:{engine}"]
+    with subprocess.Popen(command, executable=sys.executable, stdin=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("name", ["pulumi-resource-docker", "pulumi-language-python", "pulumi-analyzer-policy"])
+def test_a_plugin_whose_engine_was_killed_is_ended(name: str) -> None:
+    with plugin(name, free_port()) as process:
+        end_plugins()
+        assert process.poll() is not None
+
+
+def test_a_plugin_whose_engine_runs_is_left_alone() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as engine,
+        plugin("pulumi-language-python", engine.getsockname()[1]) as process,
+    ):
+        end_plugins()
+        assert process.poll() is None

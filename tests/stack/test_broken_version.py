@@ -8,12 +8,14 @@ UP = "up --yes --skip-preview"
 def test_a_version_that_never_gets_healthy_serves_nobody_until_it_is_mended(clone: Clone) -> None:
     program, stack = clone.folder / "service" / "__main__.py", clone.folder / "infra" / "host" / "docker.py"
     good, before = {file: file.read_text() for file in (program, stack)}, clone.containers()
-    program.write_text("import time\ntime.sleep(1000)  # runs, and never answers\n")
+    program.write_text("import time\nprint('waits for ever', flush=True)\ntime.sleep(1000)\n")
     stack.write_text(good[stack].replace("HEALTHY_SECONDS = 60", "HEALTHY_SECONDS = 5"))
     try:
         for with_make in (True, False, True, True):
             told = clone.make("up", fails=True) if with_make else clone.pulumi(UP, fails=True)
-            assert "does not get healthy (given 5 s)" in told
+            if with_make:
+                assert "Its health check last said: [Errno 111] Connection refused" in told
+                assert "It last said:\n    waits for ever\n" in told
             assert set(before) < set(clone.containers())
             assert clone.targets() == [f"{name}:8080" for name in before]
             assert clone.request("GET", "/sessions").status_code == 200

@@ -1,0 +1,54 @@
+"""What of Pulumi's lines an engineer has to see."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+GREETING = re.compile(
+    r"(; )?((warning: )?using pulumi-\S+ from \$PATH at .*"
+    r"|a stand-in serves for .*"
+    r"|Building your image for \S+ architecture\."
+    r"|To ensure you are building for the correct platform, .*"
+    r"|^@ (previewing update|updating|destroying)\.*)"
+)
+"""What is said in every run, changes nothing, and needs no answer."""
+
+ROW = re.compile(r" [ +~<>=-]{1,3} ?\S+:\S+ \S+ ")
+"""The begin of a line that says how a resource fares."""
+
+BUILD_LOG = re.compile(r"( docker:index:Image \S+ (creat|updat)(ing|ed) \(\S+\)) (?!error:|warning:).*")
+COUNTS = re.compile(r"([; ] ?\d+ (warning|message)s?)+$")
+"""At the end of a row; what they count comes under Diagnostics."""
+
+SECONDS = re.compile(r" \(\S+s\)$")
+NAMED_ALONE = re.compile(r" {4}\S+:\S+ \S+")
+HEADING = re.compile(r"  \S+ \(.*\):")
+DIAGNOSTICS, DETAIL = "Diagnostics:", "    "
+
+
+def worth_reading(lines: Iterable[str]) -> Iterator[str]:
+    """The lines without greetings, the image's build log, and what these leave empty; each error as it is."""
+    seen: set[str] = set()
+    held: list[str] = []  # headings and empty lines, until something follows
+    for whole in (line.rstrip() for line in lines):
+        line = _without_noise(whole)
+        row = SECONDS.sub("", line)
+        if line != whole and (not line or NAMED_ALONE.fullmatch(line) or row in seen):
+            continue
+        seen.add(row)
+        if line == DIAGNOSTICS:
+            held = [line]
+        elif HEADING.fullmatch(line):
+            held = [DIAGNOSTICS, line] if DIAGNOSTICS in held else [*held[:1], line]
+        elif not line:
+            held.append("")
+        else:
+            if not line.startswith(DETAIL):
+                held = held[-1:] if held[-1:] == [""] else []
+            yield from held
+            held = []
+            yield line
+
+
+def _without_noise(line: str) -> str:
+    line = BUILD_LOG.sub(r"\1", GREETING.sub("", line))
+    return (COUNTS.sub("", line) if ROW.match(line) else line).rstrip()
