@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -68,13 +67,15 @@ class Balancer:
         self._peers: dict[str, dict[str, Peer]] = {}
         self._due: dict[tuple[str, str], float] = {}
 
-    def pick(self, service: Row, tried: Collection[Peer]) -> Peer | None:
-        """The next peer for a service, rather one not tried yet; None if its upstream has no healthy one."""
+    def pick(self, service: Row) -> Peer | None:
+        """The next peer for a service; None if its upstream has no healthy one.
+
+        A retry takes the next turn as a first try does, be it the same peer's: runloop/balancer/round_robin.lua.
+        """
         self._refresh()
         if (upstream := self._upstreams.get(service["host"])) is None:
             return Peer(service["host"], service["port"])
         able = [peer for peer in self._peers[upstream["id"]].values() if peer.healthy and peer.weight]
-        able = [peer for peer in able if peer not in tried] or able
         for peer in able:
             peer.credit += peer.weight
         best = max(able, key=lambda peer: peer.credit, default=None)

@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import aiohttp
 from aiohttp import web
@@ -23,8 +24,8 @@ _log = logging.getLogger(__name__)
 _VIA = f"1.1 {SERVER}"
 _REPEATABLE = 64 * 1024  # bytes of a body remembered so that it can be sent again
 _IDLE = 4  # seconds a connection to an upstream waits for its next request: less than any server keeps one open
-# RFC 9110, section 9.2.2: what may be sent again once it may have arrived
-_IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}
+# What is not sent again once it may have arrived: nginx, ngx_http_upstream_next
+_NOT_REPEATED = {"POST", "LOCK", "PATCH"}
 # RFC 9110, section 7.6.1, and what each side says anew
 _HOP_BY_HOP = {
     "connection",
@@ -153,42 +154,45 @@ class Proxy:
         """The upstream's answer and the seconds it took; tries as many targets as the service allows."""
         service, request = exchange.service, exchange.request
         body = _Body(request, exchange.largest_body, _seconds(service["write_timeout"]))
-        tried: set[Peer] = set()
         started = time.monotonic()
-        refusal = TurnedAwayError(503, "failure to get a peer from the ring-balancer")
-        for _ in range(1 + (service["retries"] or 0)):
-            peer = self._balancer.pick(service, tried)
+        tries = 1 + (service["retries"] or 0)
+        while True:
+            peer = self._balancer.pick(service)
             if peer is None:
-                break
-            tried.add(peer)
-            again = request.method in _IDEMPOTENT and body.repeatable
+                raise TurnedAwayError(503, "failure to get a peer from the ring-balancer")
+            tries -= 1
+            reused: list[bool] = []
+            again = request.method not in _NOT_REPEATED and body.repeatable
             try:
-                answer = await self._ask(exchange, peer, body)
+                answer = await self._ask(exchange, peer, body, reused)
             except aiohttp.ClientConnectorDNSError:
                 refusal = TurnedAwayError(503, "name resolution failed")
-                if peer.checks is None:
-                    break  # the service names the host itself: there is no other
-                continue
+                # Where the service names the host itself there is no other.
+                again = peer.checks is not None
             except (aiohttp.ConnectionTimeoutError, TimeoutError) as error:
                 peer.failed("timeouts", "passive")
                 refusal = TurnedAwayError(504, "The upstream server is timing out")
-                if isinstance(error, aiohttp.ConnectionTimeoutError) or (again and body.repeatable):
-                    continue
+                again = isinstance(error, aiohttp.ConnectionTimeoutError) or (again and body.repeatable)
             except (aiohttp.ClientError, OSError) as error:
                 _log.warning("%s failed a %s: %r", peer.address, request.method, error)
                 if body.too_large:
                     raise TurnedAwayError(413, "Request size limit exceeded") from error
-                peer.failed("tcp_failures", "passive")
                 refusal = TurnedAwayError(502, "An invalid response was received from the upstream server")
-                if isinstance(error, aiohttp.ClientConnectorError) or (again and body.repeatable):
-                    continue
+                again = isinstance(error, aiohttp.ClientConnectorError) or (again and body.repeatable)
+                tries += len(reused)  # nginx: that a connection of the pool was closed costs no try
+                if tries and again:  # kong/init.lua counts a failure when it tries again, and else the answer
+                    peer.failed("tcp_failures", "passive")
+                else:
+                    peer.answered(refusal.status, "passive")
             else:
                 peer.answered(answer.status, "passive")
                 return answer, time.monotonic() - started
-            break
-        raise refusal
+            if not (tries and again):
+                raise refusal
 
-    async def _ask(self, exchange: Exchange, peer: Peer, body: _Body) -> aiohttp.ClientResponse:
+    async def _ask(
+        self, exchange: Exchange, peer: Peer, body: _Body, reused: list[bool]
+    ) -> aiohttp.ClientResponse:
         service, request = exchange.service, exchange.request
         scheme = "https" if service["protocol"] in ("https", "tls") else "http"
         if not exchange.route["preserve_host"]:
@@ -208,6 +212,7 @@ class Proxy:
                     timeout=timeout,
                     allow_redirects=False,
                     ssl=bool(service["tls_verify"]),
+                    trace_request_ctx=reused,
                 )
         finally:
             body.deadline = None  # an upstream may answer first and go on reading
@@ -215,12 +220,23 @@ class Proxy:
 
 def session() -> aiohttp.ClientSession:
     """A pool of connections to upstreams that passes on what it is given and adds nothing of its own."""
-    return aiohttp.ClientSession(
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_note_reuse)
+    http = aiohttp.ClientSession(
+        trace_configs=[tracing],
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, ttl_dns_cache=1),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     )
+    http._retry_connection = False  # the service's `retries` say how often
+    return http
+
+
+async def _note_reuse(
+    _http: aiohttp.ClientSession, context: SimpleNamespace, _: aiohttp.TraceConnectionReuseconnParams
+) -> None:
+    context.trace_request_ctx.append(True)
 
 
 async def bare(_request: web.BaseRequest, answer: web.StreamResponse) -> None:

@@ -186,14 +186,6 @@ def test_a_refused_connection_is_502(site: Site) -> None:
     assert answer.headers["Via"] == "1.1 kong/3.9.3"
 
 
-def test_a_connection_closed_without_answer_is_502_and_a_post_is_sent_once(site: Site, upstream: Upstream) -> None:
-    assert site.get("/close", method="POST", data=b"x").status_code == 502
-    assert len(upstream.asked("/close")) == 1
-    site.change(retries=2)
-    assert site.get("/close").status_code == 502
-    assert len(upstream.asked("/close")) > 2
-
-
 def test_an_upstream_that_hangs_is_504_in_the_services_time(site: Site) -> None:
     site.change(read_timeout=200, retries=0)
     began = time.monotonic()
@@ -331,20 +323,6 @@ def test_an_upstream_without_targets_is_503(site: Site) -> None:
 def test_a_target_that_refuses_is_passed_over_for_any_method(site: Site, upstream: Upstream) -> None:
     site.balance(f"127.0.0.1:{free_port()}", upstream.address)
     assert {site.get(method="POST", data=b"x").status_code for _ in range(6)} == {200}
-
-
-def test_a_heavy_target_that_refuses_is_not_tried_twice_for_one_request(site: Site, upstream: Upstream) -> None:
-    dead = f"127.0.0.1:{free_port()}"
-    targets = site.balance(dead, upstream.address) + "/targets"
-    site.gateway.made("PATCH", f"{targets}/{dead}", {"weight": 60000})
-    site.change(retries=1)
-    assert {site.get().status_code for _ in range(5)} == {200}
-
-
-def test_no_retries_means_none(site: Site, upstream: Upstream) -> None:
-    site.balance(f"127.0.0.1:{free_port()}", upstream.address)
-    site.change(retries=0)
-    assert {site.get().status_code for _ in range(4)} == {200, 502}
 
 
 @pytest.fixture
