@@ -35,6 +35,10 @@ MAX_REPLICAS = 16
 MAX_CONTEXT_BYTES = 4 * 2**20
 """A container's memory is fixed, and the service may hold 64 of the largest contexts in it."""
 MAX_REQUESTS_PER_MINUTE = 10**9
+CONNECT_MILLISECONDS = (100, 60_000)
+READ_MILLISECONDS = (1_000, 3_600_000)
+"""Kong takes less. But who writes 20 means seconds, and in 20 milliseconds little would be answered."""
+MAX_RETRIES = 100
 PLAIN_HTTP = ("serve", "redirect", "refuse")
 
 
@@ -63,6 +67,9 @@ class StackConfig:
     consumers: dict[str, pulumi.Output[str]]
     platform_consumers: list[str]
     requests_per_minute: int | None
+    connect_timeout: int
+    read_timeout: int
+    retries: int
     plain_http: str
     tls_certificate: pulumi.Output[str] | None
     tls_key: pulumi.Output[str] | None
@@ -240,6 +247,11 @@ def _gateway(read: _Reader) -> dict[str, Any]:
         "consumers": {name: pulumi.Output.secret(key) for name, key in consumers.items()},
         "platform_consumers": platform_consumers,
         "requests_per_minute": read.text("requestsPerMinute", whole_number(1, MAX_REQUESTS_PER_MINUTE)),
+        "connect_timeout": read.text(
+            "connectTimeout", whole_number(*CONNECT_MILLISECONDS), missing="set milliseconds"
+        ),
+        "read_timeout": read.text("readTimeout", whole_number(*READ_MILLISECONDS), missing="set milliseconds"),
+        "retries": read.text("retries", whole_number(0, MAX_RETRIES), missing="set a number"),
         "plain_http": read.text("plainHttp", one_of(*PLAIN_HTTP), missing="set it"),
     }
 

@@ -60,16 +60,27 @@ HEALTHCHECKS = {
         "type": "http",
         "http_path": "/readyz",
         "healthy": {"interval": 2, "successes": 1},
-        "unhealthy": {"interval": 2, "http_failures": 2, "tcp_failures": 1, "timeouts": 2},
-    }
+        "unhealthy": {"interval": 1, "http_failures": 2, "tcp_failures": 1, "timeouts": 2},
+    },
+    "passive": {"unhealthy": {"tcp_failures": 2, "timeouts": 2}},
 }
-
+"""A container that was killed is left out once two requests have met that, which is sooner than a probe does. One
+is not enough: it may have met a connection that the container was just closing."""
 
 BODY_BYTES = 4096
 """What the service takes in a body besides the context: `service/payloads.py`."""
 
 ESCAPED = 6
 """A byte of a context may come as six of JSON, such as `\\u0041`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long the gateway waits for a container, in milliseconds, and how often it tries another."""
+
+    connect_timeout: int
+    read_timeout: int
+    retries: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +130,7 @@ class Gateway(pulumi.ComponentResource):
         name: str,
         *,
         access: Access,
+        patience: Patience,
         containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]],
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -138,7 +150,16 @@ class Gateway(pulumi.ComponentResource):
         ]
         service = KongService(
             name,
-            KongServiceArgs(name=SERVICE_NAME, host=UPSTREAM_NAME, port=UPSTREAM_PORT, tags=tags),
+            KongServiceArgs(
+                name=SERVICE_NAME,
+                host=UPSTREAM_NAME,
+                port=UPSTREAM_PORT,
+                connect_timeout=patience.connect_timeout,
+                read_timeout=patience.read_timeout,
+                write_timeout=patience.read_timeout,
+                retries=patience.retries,
+                tags=tags,
+            ),
             # A route that leads nowhere yet would answer 503: it comes when there is somebody to answer.
             pulumi.ResourceOptions(parent=self, depends_on=[upstream, *targets]),
         )

@@ -6,7 +6,7 @@ import pulumi
 
 from infra import config
 from infra.dns import DnsRecord, look_up
-from infra.gateway import Access, Gateway
+from infra.gateway import Access, Gateway, Patience
 from infra.host.docker import DockerHost, ServiceEnvironment, docker_provider
 from infra.image import Image
 from infra.kong.resources import KongProvider
@@ -68,6 +68,9 @@ def deploy() -> None:
             group=pulumi.Output.concat(pulumi.get_project(), ":", pulumi.get_stack(), ":", mark.output),
             certificate=stack.tls_certificate,
             certificate_key=stack.tls_key,
+        ),
+        patience=Patience(
+            connect_timeout=stack.connect_timeout, read_timeout=stack.read_timeout, retries=stack.retries
         ),
         containers=host.addresses,
         opts=pulumi.ResourceOptions(providers=[kong]),

@@ -10,6 +10,8 @@ from service.settings import Settings
 
 # Stopping waits for the requests that are under way, but not for ever.
 _STOP_SECONDS = 25
+# The gateway closes idle connections first, after 60 s: a create that met our closing would fail.
+_IDLE_SECONDS = 75
 
 
 def serve(app: FastAPI) -> None:
@@ -27,6 +29,7 @@ def serve(app: FastAPI) -> None:
         proxy_headers=False,  # nothing here depends on a client's address
         server_header=False,
         log_config=None,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.gateway import Access
-from service import payloads
+from infra.image import ROOT
+from service import payloads, sessions
 from service.settings import Settings
 
 
@@ -35,6 +37,13 @@ def test_the_largest_body_is_the_services_own(size: int) -> None:
     limit = config(access(max_context_bytes=size), "request-size-limiting")
     largest = size * payloads._SIX_BYTES_FOR_ONE + payloads._REST_OF_BODY
     assert (limit.allowed_payload_size, limit.size_unit) == (largest, "bytes")
+
+
+def test_the_gateway_waits_as_long_as_a_create_may_take() -> None:
+    """A create is answered within the peer's time and what the service takes beside it."""
+    default = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["readTimeout"]["default"]
+    longest = Settings().sequence_timeout_seconds + sessions._SECONDS_BESIDE_THE_PEER
+    assert longest <= default / 1000 <= longest + 1
 
 
 def test_a_limit_counts_by_consumer_where_there_are_any() -> None:

@@ -75,7 +75,7 @@ def test_what_was_changed_by_hand_is_seen_and_mended(clone: Clone) -> None:
     assert "read_timeout" in told
     assert '"X-Other"' in told
     clone.pulumi(UP)
-    assert clone.kong(service)["read_timeout"] == 60000
+    assert clone.kong(service)["read_timeout"] == 12000
     assert clone.kong(f"/plugins/{plugin['id']}")["config"]["header_name"] == "X-Request-ID"
     clone.pulumi(SAME)
 

@@ -116,7 +116,7 @@ def test_drift_is_seen_and_mended(clone: Clone) -> None:
     assert "3 changes" in told or ("1 deleted" in told and "2 updated" in told), told
 
     clone.make("up")
-    assert clone.kong(service)["read_timeout"] == 60000
+    assert clone.kong(service)["read_timeout"] == 12000
     assert clone.kong(service)["retries"] == 5
     assert clone.kong(route)["hosts"] == [HOSTNAME]
     assert clone.records()[0]["ResourceRecords"] == [{"Value": "127.0.0.1"}]

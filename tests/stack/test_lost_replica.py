@@ -1,0 +1,91 @@
+"""What clients notice when one of two replicas is restarted, or killed so that its address is gone with it."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+
+from tests.stack.clone import Clone, docker_client, eventually
+
+READERS, CREATORS = 4, 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_replicas(clone: Clone) -> Iterator[None]:
+    """The clone with two replicas, both in the gateway."""
+    clone.set("replicas", 2)
+    clone.make("up")
+    yield
+    clone.pulumi(f"config rm replicas --stack {clone.stack}")
+    clone.make("up")
+
+
+class Load:
+    """Clients that read and create without a pause."""
+
+    def __init__(self, clone: Clone) -> None:
+        self._clone = clone
+        self._done = threading.Event()
+        self.reads: list[tuple[float, str]] = []
+        self.creates: list[tuple[float, str]] = []
+        jobs = [self._read] * READERS + [self._create] * CREATORS
+        self._clients = [threading.Thread(target=job) for job in jobs]
+
+    def _read(self) -> None:
+        while not self._done.is_set():
+            self.reads.append(timed(lambda: self._clone.request("GET", "/sessions?limit=1"), 200))
+
+    def _create(self) -> None:
+        session = {"userId": 1, "context": "under load"}
+        while not self._done.is_set():
+            self.creates.append(timed(lambda: self._clone.request("POST", "/sessions", json=session), 201))
+
+    def __enter__(self) -> "Load":
+        for client in self._clients:
+            client.start()
+        time.sleep(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        for client in self._clients:
+            client.join()
+
+
+def timed(request: Callable[[], requests.Response], wanted: int) -> tuple[float, str]:
+    """How long it took, and what went wrong."""
+    began, wrong = time.monotonic(), ""
+    try:
+        answer = request()
+        if answer.status_code != wanted:
+            wrong = f"{answer.status_code} {answer.text}"
+    except requests.RequestException as error:
+        wrong = repr(error)
+    return time.monotonic() - began, wrong
+
+
+def failures(of: list[tuple[float, str]]) -> list[str]:
+    return [wrong for _, wrong in of if wrong]
+
+
+def test_a_restart_of_one_replica_fails_no_read_and_no_create(clone: Clone) -> None:
+    name = clone.containers()[0]
+    with Load(clone) as load, docker_client() as client:
+        subprocess.run(["docker", "restart", name], check=True, capture_output=True)
+        eventually(lambda: client.api.inspect_container(name)["State"]["Health"]["Status"] == "healthy")
+        time.sleep(2)  # until the gateway's own probe has found it
+    assert (failures(load.reads), failures(load.creates)) == ([], [])
+    assert len(load.reads) > 200
+
+
+def test_a_killed_replica_fails_no_read_and_holds_none_for_long(clone: Clone) -> None:
+    with Load(clone) as load:
+        subprocess.run(["docker", "kill", clone.containers()[0]], check=True, capture_output=True)
+        time.sleep(8)
+    assert failures(load.reads) == []
+    seconds = sorted(took for took, _ in load.reads)
+    assert seconds[int(len(seconds) * 0.999) - 1] <= 3
+    clone.make("up")
