@@ -146,7 +146,7 @@ class AdminApi:
     def _ask_node(self) -> Json:
         answer, content = self._exchange("GET", "/")
         if not answer.ok or not _is_node(content):
-            raise self._unusable(diagnosis.of_stranger("GET /", answer))
+            raise self._unusable(diagnosis.of_stranger("GET /", answer, _said(answer, content)))
         return content
 
     def _call(self, method: str, path: tuple[str, ...], body: Json | None = None, query: str = "") -> Json | None:
@@ -182,7 +182,7 @@ class AdminApi:
                 f"{call}: Kong's Admin API at {self._url} answered {answer.status_code}: {said}. {where_to_look}."
             )
         if answer.status_code // 100 == 3 or not isinstance(content, dict):
-            raise self._unusable(diagnosis.of_stranger(call, answer))
+            raise self._unusable(diagnosis.of_stranger(call, answer, said))
         return answer, content
 
     def _unusable(self, fault: diagnosis.Fault) -> AdminApiUnusableError:

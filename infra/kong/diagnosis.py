@@ -138,7 +138,7 @@ def of_denial(call: str, answer: requests.Response, said: str, *, has_token: boo
     return Fault(reason, "Set its token with: pulumi config set --secret kongAdminToken")
 
 
-def of_stranger(call: str, answer: requests.Response) -> Fault:
+def of_stranger(call: str, answer: requests.Response, said: str) -> Fault:
     """Why an answer is none of Kong's Admin API."""
     if answer.is_redirect:
         goal = urlsplit(answer.headers["Location"])
@@ -157,10 +157,9 @@ def of_stranger(call: str, answer: requests.Response) -> Fault:
             "that is no Kong Admin API, but Kong's proxy",
             "Correct the port in kongAdminUrl: Kong's own are 8001, and 8444 for HTTPS.",
         )
-    kind = answer.headers.get("Content-Type", "").partition(";")[0]
-    what = f"{kind or 'something'} that is not what Kong says" if text else "nothing"
+    kind = answer.headers.get("Content-Type", "").partition(";")[0] or "a body" if text else "nothing else"
     return Fault(
-        f"that is no Kong Admin API: it answered {call} with {answer.status_code} and {what}",
+        f"that is no Kong Admin API: it answered {call} with {answer.status_code} ({said}) and {kind}",
         "Check the host, the port and the path in kongAdminUrl.",
     )
 

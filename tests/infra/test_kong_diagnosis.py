@@ -103,13 +103,14 @@ def test_a_token_that_fits_in_no_header_is_named(server: AdminServer, token: str
             (302, b"", {"Location": "/login"}),
             "it redirects GET / to /login. Set kongAdminUrl to where Kong itself",
         ),
-        ((304, b""), "answered GET / with 304 and nothing"),
-        ((200, b""), "no Kong Admin API: it answered GET / with 200 and nothing"),
+        ((304, b""), "answered GET / with 304 (Not Modified) and nothing else"),
+        ((200, b""), "no Kong Admin API: it answered GET / with 200 (OK) and nothing else"),
         (
             (200, b"<html>", HTML),
-            "200 and text/html that is not what Kong says. Check the host, the port and the path",
+            "with 200 (OK, from nginx) and text/html. Check the host, the port and the path",
         ),
-        ((404, b"<html>", HTML), "404 and text/html"),
+        ((404, b"<html>", HTML), "404 (Not Found, from nginx) and text/html"),
+        ((404, b'{"message": "no workspace x"}'), "with 404 (no workspace x) and a body. Check the host"),
         ((200, b"[]"), "no Kong Admin API"),
         ((200, b"\xff\xfe"), "no Kong Admin API"),
         (
