@@ -29,8 +29,7 @@ def pulumi(*arguments: str, log: str) -> str:
 
 def prepare(machine: Machine) -> None:
     """Have the backend, and the stack in it."""
-    if not _file(machine).is_file():
-        raise LocalError(f"there is no {_file(machine).name}: begin with a copy of Pulumi.dev.yaml")
+    _config(machine)
     (STATE / "state").mkdir(parents=True, exist_ok=True)
     if not exists(machine):
         pulumi("stack", "init", machine.stack, log="stack-init")
@@ -58,15 +57,16 @@ def configure(machine: Machine, *, zone: str) -> None:
         if config.get(key) == value:
             continue
         say(f"{file.name}: {key} is now {json.dumps(value)}")
-        if isinstance(value, list):
-            pulumi("config", "set", "--path", f"{key}[0].route53", value[0]["route53"], log="config-set")
-        else:
-            pulumi("config", "set", key, value, log="config-set")
+        to = ["--path", f"{key}[0].route53", value[0]["route53"]] if isinstance(value, list) else [key, value]
+        pulumi("config", "set", "--stack", machine.stack, *to, log="config-set")
 
 
 def _config(machine: Machine) -> dict[str, Any]:
     """What the stack's file sets, its secrets encrypted."""
-    config: dict[str, Any] = (yaml.safe_load(_file(machine).read_text()) or {}).get("config") or {}
+    file = _file(machine)
+    if not file.is_file():
+        raise LocalError(f"there is no {file.name}: begin with a copy of Pulumi.dev.yaml")
+    config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
     return config
 
 
