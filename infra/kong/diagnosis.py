@@ -1,19 +1,21 @@
 """Why Kong's Admin API gave no answer of use: the cause in plain words, and the key or variable to change."""
 
 import http.client
+import re
 import socket
 import ssl
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import LocationParseError
+from urllib3.exceptions import HTTPError, LocationParseError
 
 PLAIN = frozenset(
     {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"}
 )
 """OpenSSL's reasons for bytes that are no TLS."""
 
+TRANSPORT = (OSError, http.client.HTTPException, HTTPError, UnicodeError)
 OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 OUTDATED = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 BUNDLE = "the environment variable REQUESTS_CA_BUNDLE"
@@ -141,10 +143,9 @@ def of_denial(call: str, answer: requests.Response, said: str, *, has_token: boo
 def of_stranger(call: str, answer: requests.Response, said: str) -> Fault:
     """Why an answer is none of Kong's Admin API."""
     if answer.is_redirect:
-        goal = urlsplit(answer.headers["Location"])
-        there = f"{goal.scheme}://{goal.netloc}" if goal.netloc else ""
+        goal = re.sub("//[^/]*@", "//", answer.headers["Location"].partition("?")[0])
         return Fault(
-            f"it redirects {call} to {there}{goal.path}",
+            f"it redirects {call} to {goal}",
             "Set kongAdminUrl to where Kong itself answers; a redirect is not followed, since the token would be.",
         )
     text = answer.text[:10_000]
@@ -166,6 +167,6 @@ def of_stranger(call: str, answer: requests.Response, said: str) -> Fault:
 
 def _root(error: BaseException) -> BaseException:
     """What the operating system said, without the layers that pass it on."""
-    while error.__context__ is not None:
+    while isinstance(error.__context__, TRANSPORT):
         error = error.__context__
     return error

@@ -96,7 +96,7 @@ def test_a_token_that_fits_in_no_header_is_named(server: AdminServer, token: str
     ("answer", "says"),
     [
         (
-            (301, b"", {"Location": "https://kong.example:8444/admin/?k=canary"}),
+            (301, b"", {"Location": "https://u:canary@kong.example:8444/admin/?k=canary"}),
             "GET / to https://kong.example:8444/a",
         ),
         (
@@ -202,6 +202,17 @@ def test_what_speaks_no_http_is_named() -> None:
 def test_a_broken_answer_may_be_whole_the_next_time() -> None:
     with says(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nx") as address:
         assert "Check kongAdminUrl" in refused(f"http://{address}", AdminApiUnreachableError)
+
+
+def test_an_error_that_is_met_while_another_is_handled_is_named_by_its_own_cause() -> None:
+    with serving(AdminServer()) as server:
+        api = AdminApi(server.url)
+        api.get("services", "x")
+    try:
+        int("none")
+    except ValueError:
+        with pytest.raises(AdminApiUnreachableError, match="nothing listens there"):
+            api.get("services", "x")
 
 
 def test_silence_is_named() -> None:

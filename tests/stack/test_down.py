@@ -45,6 +45,7 @@ def test_down_leaves_nothing_where_the_gateway_is_gone_and_can_not_come_back(dep
     failed_ups(deployed)
     with docker_client() as client:
         client.containers.get(f"session-context-{deployed.stack}-gateway").remove(force=True)
+    deployed.set("ttl", "soon")  # and the program refuses its config
     with socket.create_server(("127.0.0.1", deployed.ports["ADMIN_PORT"])):
         assert "Going on without Kong" in deployed.make("down")
     assert deployed.left_behind() == []
