@@ -3,6 +3,7 @@
 import hashlib
 from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,8 +19,14 @@ def is_of_one_machine(config: Mapping[str, str]) -> bool:
     """Whether a stack's Kong and Route 53 are on this machine, as those of `make up` are."""
     urls = [value for key, value in config.items() if key.endswith(":kongAdminUrl")]
     endpoints = yaml.safe_load(config.get("aws:endpoints", "[]")) or []
-    urls += [str(endpoint.get("route53", "")) for endpoint in endpoints]
-    return len(urls) > 1 and all(urlsplit(url).hostname in ("127.0.0.1", "localhost") for url in urls)
+    urls += [str(endpoint.get("route53", "")) for endpoint in endpoints if isinstance(endpoint, Mapping)]
+    return len(urls) > 1 and all(map(_is_here, urls))
+
+
+def _is_here(url: str) -> bool:
+    with suppress(ValueError):  # of what is no URL, which the config's own checks refuse
+        return urlsplit(url).hostname in ("127.0.0.1", "localhost")
+    return False
 
 
 def is_public(file: Path) -> bool:

@@ -136,6 +136,10 @@ def test_a_wrong_secret_is_refused_and_not_repeated(secrets: dict[str, object], 
     assert says in refused(secrets)
 
 
+def test_what_is_no_url_is_refused_beside_a_secret_too() -> None:
+    assert "kongAdminUrl must hold a host" in refused({"kongAdminToken": "canary"}, kongAdminUrl="http://[::zz")
+
+
 def test_key_auth_needs_a_consumer() -> None:
     assert "consumers is missing, and so is platformConsumers" in refused(keyAuth=True)
     assert "is missing" not in refused({"consumers": {"reader": "canary"}}, keyAuth=True)
