@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.machine import BACKEND, PROJECT, ROOT, STACKS, environment
+from local.machine import BACKEND, PROJECT, ROOT, STACKS, environment, past_proxies
 
 CREATING = {"create", "init", "migrate", "new", "rename", "setup"}
 """What would make a stack, after the word `stack`."""
@@ -100,7 +100,8 @@ def main() -> None:
     cli = shutil.which("pulumi", path=environment()["PATH"])
     if cli is None:
         sys.exit("pulumi: no CLI is installed here: run `make setup`")
-    arguments, variables = sys.argv[1:], dict(os.environ)
+    # Pulumi's SDK would ask a proxy for its own engine, on stacks of anywhere.
+    arguments, variables = sys.argv[1:], os.environ | past_proxies()
     folder = Path(options(arguments)[0].cwd or "").resolve()
     # Who names a backend works there, on stacks of their own.
     if not variables.get("PULUMI_BACKEND_URL") and _is_ours(folder):

@@ -13,7 +13,8 @@ from tests.packages import program
 
 CLI = """#!/bin/sh
 printf '%s|' "$@" > "$SEEN"
-printf '\\n%s|%s|%s|%s' "$PULUMI_BACKEND_URL" "$PULUMI_CONFIG_PASSPHRASE" "$PULUMI_STACK" "$DOCKER_HOST" >> "$SEEN"
+printf '\\n%s|%s|%s|' "$PULUMI_BACKEND_URL" "$PULUMI_CONFIG_PASSPHRASE" "$PULUMI_STACK" >> "$SEEN"
+printf '%s|%s' "$DOCKER_HOST" "$NO_PROXY" >> "$SEEN"
 """
 DOCKER = """#!/bin/sh
 [ "$*" = "context inspect --format {{.Endpoints.docker.Host}}" ] && echo "$CONTEXT_HOST"
@@ -83,9 +84,9 @@ class Outcome:
 
     def __init__(self, code: int, said: str, seen: Path) -> None:
         self.code, self.said = code, said
-        called, _, got = seen.read_text().partition("\n") if seen.exists() else ("", "", "|||")
+        called, _, got = seen.read_text().partition("\n") if seen.exists() else ("", "", "||||")
         self.arguments = called.split("|")[:-1]
-        self.backend, self.passphrase, self.stack, self.docker_host = got.split("|")
+        self.backend, self.passphrase, self.stack, self.docker_host, self.no_proxy = got.split("|")
 
 
 @pytest.fixture
@@ -132,6 +133,12 @@ def test_with_a_backend_of_ones_own_the_command_is_left_as_it_is(folder: Folder)
     outcome = folder.run("export PULUMI_BACKEND_URL=s3://states && pulumi stack init mine")
     assert outcome.arguments == ["stack", "init", "mine"]
     assert (outcome.backend, outcome.passphrase, outcome.stack) == ("s3://states", "", "")
+
+
+@pytest.mark.parametrize("backend", ["", "s3://states"])
+def test_no_proxy_is_asked_for_what_runs_on_this_machine(folder: Folder, backend: str) -> None:
+    folder.has("dev")
+    assert folder.run(f"PULUMI_BACKEND_URL={backend} pulumi up").no_proxy == "localhost,127.0.0.1,::1"
 
 
 def test_a_backend_from_before_is_not_taken_for_the_stack_of_make_up(folder: Folder) -> None:
