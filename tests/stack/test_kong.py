@@ -109,7 +109,7 @@ def test_a_kong_that_is_down_is_a_warning_in_a_preview_and_stops_an_up(config: C
     told = clone.pulumi("preview")
     assert told.partition("Diagnostics:")[2].count("Kong's Admin API does not answer") == 1
     told = clone.pulumi(UP, fails=True)
-    assert "Check kongAdminUrl, and that Kong runs there." in told
+    assert "Check the host and port in kongAdminUrl, and that Kong runs there." in told
     assert "Traceback" not in told
     assert clone.containers() == before, "containers were made although Kong is down"
     assert clone.request("GET", "/sessions").status_code == 200
