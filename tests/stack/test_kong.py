@@ -122,8 +122,10 @@ def test_the_same_stack_in_another_backend_is_stopped_until_it_takes_over(config
     clone = config
 
     def elsewhere(command: str, *, fails: bool = False) -> str:
-        backend = f". ./activate && export PULUMI_BACKEND_URL=file://{tmp_path}"
-        return clone._run(["bash", "-c", f"{backend} && pulumi --non-interactive {command}"], fails=fails)
+        backend = f"export PULUMI_BACKEND_URL=file://{tmp_path} PULUMI_CONFIG_PASSPHRASE=dev"
+        return clone._run(
+            ["bash", "-c", f". ./activate && {backend} && pulumi --non-interactive {command}"], fails=fails
+        )
 
     mine = clone.kong(f"/services/{clone.outputs()['kong']['service']}")
     elsewhere(f"stack init {clone.stack}")
