@@ -34,11 +34,10 @@ def pull_image(client: docker.DockerClient, name: str) -> bool:
             suppress(APIError),
         ):
             quick.api.inspect_distribution(name)  # type: ignore[no-untyped-call] # the stubs lack it
+        events = client.api.pull(name, stream=True, decode=True)
         with step(f"Pulling {name}"):
             # A full disk, for one, is an event of the stream; the SDK's own pull would skip that.
-            failures = [
-                event["error"] for event in client.api.pull(name, stream=True, decode=True) if "error" in event
-            ]
+            failures = [event["error"] for event in events if "error" in event]
     except requests.Timeout:
         failures = [f"no answer within {REGISTRY_SECONDS} s"]
     except (DockerException, requests.RequestException) as error:
