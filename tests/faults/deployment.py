@@ -19,7 +19,7 @@ import requests
 import yaml
 
 from local import processes
-from local.machine import PROJECT
+from local.machine import DEFAULT_HOST, PROJECT, environment
 from local.recovery import PLUGIN
 from tests.faults.proxy import FaultProxy
 from tests.infra.certificates import certificate
@@ -49,7 +49,7 @@ class Deployment(Clone):
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="faults-"))  # short: a socket's path may have 107 characters
         super().__init__(self.home / "clone")
-        docker = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+        docker = environment().get("DOCKER_HOST", DEFAULT_HOST).removeprefix("unix://")
         self.socket = self.home / "docker.sock"
         self.proxies = {
             "docker": FaultProxy(self.socket, Path(docker)),

@@ -1,5 +1,6 @@
 """One clone for all tests of the stack, brought up once and removed at the end."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +10,9 @@ from tests.stack.clone import Clone
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A deployed clone. Each test leaves it converged."""
+    """A deployed clone, of somebody with a strict umask. Each test leaves it converged."""
     clone = Clone(tmp_path_factory.mktemp("clone"))
+    subprocess.run(["chmod", "-R", "go-rwx", clone.folder], check=True)
     try:
         clone.make("up")
         yield clone
