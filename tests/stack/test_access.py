@@ -55,7 +55,7 @@ def guarded(clone: Clone) -> Iterator[Guarded]:
 
 
 def test_make_up_tries_a_stack_that_wants_keys(guarded: Guarded) -> None:
-    assert "was created and listed" in guarded.told
+    assert "was created, read and removed" in guarded.told
     assert "-H 'apikey: KEY'" in guarded.told
 
 
