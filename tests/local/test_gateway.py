@@ -77,10 +77,7 @@ def test_a_kong_that_serves_is_left_alone_and_its_database_comes_back(platform: 
 
 
 def test_migrations_that_were_cut_off_are_done_again_also_for_a_gateway_that_restarts(platform: Platform) -> None:
-    start(platform)
-    platform.client.containers.get(platform.database).remove(force=True)
-    platform.client.volumes.get(platform.database).remove()
-    platform.client.containers.get(platform.gateway).stop(timeout=0)
+    platform.create_network()
     kong._start_database(platform)
     bootstrap = platform.client.containers.run(
         kong.KONG_IMAGE,
@@ -91,7 +88,8 @@ def test_migrations_that_were_cut_off_are_done_again_also_for_a_gateway_that_res
     )
     eventually(lambda: b"step 2" in bootstrap.logs())
     bootstrap.remove(force=True)
-    platform.client.containers.get(platform.gateway).start()  # says that there are new migrations, and ends
+    platform.replace(platform.gateway, kong.KONG_IMAGE, data="", environment=kong._settings(platform))
+    eventually(lambda: b"New migrations" in platform.client.containers.get(platform.gateway).logs())
 
     start(platform)
     assert reaches_database(platform)
