@@ -1,6 +1,6 @@
 """Starts the gateway: a stand-in for Kong 3.9.3 with its Admin API and its HTTP proxy in one process.
 
-Not here, and in Kong: a TLS listener, websockets and gRPC, plugins other than those in schemas.py, hashing
+Not here, and in Kong: a TLS listener, websockets and gRPC, plugins other than those in configs.py, hashing
 balancers, clustering, DB-less mode, and the throughput of nginx.
 """
 

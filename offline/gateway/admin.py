@@ -14,13 +14,13 @@ from aiohttp import web
 from . import errors
 from .balancer import Balancer
 from .bodies import FieldsFor, read
-from .configs import CONFIGS
+from .configs import PLUGINS
 from .entities.entity import Entity
 from .fields import Field, Json, Row
 from .node import VERSION, Answer, Node
 from .queries import page, tags_filter
 from .rules import is_uuid
-from .schemas import ENTITIES, fields_of
+from .schemas import ENTITIES
 from .store import Store
 
 LARGEST_BODY = 10 * 1024 * 1024  # nginx_admin_client_max_body_size
@@ -99,13 +99,13 @@ class Admin:
             case ["config"]:
                 return _no_fields, {"GET": _no_config, "POST": _no_config}
             case ["plugins", "enabled"]:
-                return _no_fields, {"GET": lambda _body, _query: (200, {"enabled_plugins": sorted(CONFIGS)})}
+                return _no_fields, {"GET": lambda _body, _query: (200, {"enabled_plugins": sorted(PLUGINS)})}
             case ["tags"]:
                 return _no_fields, {"GET": partial(self._node.tags, None)}
             case ["tags", tag]:
                 return _no_fields, {"GET": partial(self._node.tags, tag)}
             case ["schemas", name, "validate"] if name in ENTITIES:
-                return partial(fields_of, ENTITIES[name]), {"POST": partial(self._validate, ENTITIES[name])}
+                return ENTITIES[name].fields_for, {"POST": partial(self._validate, ENTITIES[name])}
             case ["upstreams", key, "health"]:
                 return _no_fields, {"GET": partial(self._node.health, self._existing("upstreams", key))}
             case ["upstreams", key, "targets", "all"]:
@@ -141,14 +141,14 @@ class Admin:
         raise errors.not_found()
 
     def _rows_of(self, place: Place) -> Endpoint:
-        fields = partial(fields_of, place.entity)
+        fields = place.entity.fields_for
         return fields, {"GET": partial(self._list, place), "POST": partial(self._create, place)}
 
     def _row_of(self, place: Place) -> Endpoint:
         verbs = {"GET": self._show, "PUT": self._replace, "PATCH": self._patch, "DELETE": self._delete}
 
         def fields(body: Row) -> Mapping[str, Field]:
-            return fields_of(place.entity, (self._at(place) or {}) | body)
+            return place.entity.fields_for((self._at(place) or {}) | body)
 
         return fields, {method: partial(verb, place) for method, verb in verbs.items()}
 

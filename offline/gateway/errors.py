@@ -32,7 +32,7 @@ def schema_violation(fields: Row) -> RefusedError:
         if name == "@entity":
             continue
         if isinstance(fault, list):
-            said += [f"{name}.{place}: {text}" for place, text in enumerate(fault, 1) if text]
+            said += [f"{name}.{place}: {_lua(text)}" for place, text in enumerate(fault, 1) if text]
         elif isinstance(fault, dict):
             said += [f"{name}.{inner}: {_lua(text)}" for inner, text in sorted(fault.items())]
         else:
@@ -85,8 +85,12 @@ def _lua(value: Json) -> str:
     """A value as Lua writes it, keys sorted: `{name="a",service={id="b"}}`."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{name}={_lua_item(item)}" for name, item in sorted(value.items())) + "}"
+    if isinstance(value, list):
+        return "{" + ",".join(_lua_item(item) for item in value) + "}"
     return str(value)
 
 
 def _lua_item(value: Json) -> str:
-    return {None: "null"}.get(value, f'"{value}"') if not isinstance(value, dict) else _lua(value)
+    if value is None:
+        return "null"
+    return _lua(value) if isinstance(value, dict | list) else f'"{value}"'

@@ -36,6 +36,7 @@ class Field:
 
     kind: str = "string"
     required: bool = False
+    empty: bool = False  # whether a text may be
     default: Any = None
     auto: Callable[[], Any] | None = None
     checks: tuple[Check, ...] = ()
@@ -53,12 +54,12 @@ class Field:
         if self.kind == "foreign":
             if not isinstance(value, dict) or value.get("id") is None:
                 return {"id": "missing primary key"}
-            return None if is_uuid(str(value["id"])) else {"id": "expected a valid UUID"}
+            return _first(self.checks, value) if is_uuid(str(value["id"])) else {"id": "expected a valid UUID"}
         expected, is_right = _TYPES[self.kind]
         if not is_right(value):
             return f"expected {expected}"
         if self.fields is not None:
-            return faults(self.fields, value or {}) or None
+            return faults(self.fields, value or {}) or _first(self.checks, value or {})
         if self.elements is not None and isinstance(value, list):
             found = [self.elements.fault(item) if item is not None else "required field missing" for item in value]
             while found and found[-1] is None:
@@ -69,7 +70,7 @@ class Field:
             broken = {key: _first(self.keys, key) or self.elements.fault(item) for key, item in value.items()}
             if any(broken.values()):
                 return {key: fault for key, fault in broken.items() if fault}
-        if value == "":
+        if value == "" and not self.empty:
             return "length must be at least 1"
         return _first(self.checks, value)
 
@@ -105,7 +106,7 @@ class Field:
         return value
 
 
-def _first(checks: tuple[Check, ...], value: Json) -> str | None:
+def _first(checks: tuple[Check, ...], value: Json) -> Json:
     return next((fault for check in checks if (fault := check(value))), None)
 
 
@@ -168,8 +169,8 @@ def set_of(element: Field) -> Field:
     return Field(kind="set", elements=element)
 
 
-def record(**fields: Field) -> Field:
-    return Field(kind="record", fields=fields, required=True)
+def record(*checks: Check, **fields: Field) -> Field:
+    return Field(kind="record", fields=fields, required=True, checks=checks)
 
 
 def foreign(reference: str, *, cascade: bool = False, required: bool = False) -> Field:

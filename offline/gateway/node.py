@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from .balancer import Balancer
-from .configs import CONFIGS
+from .configs import PLUGINS
 from .fields import Json, Row
 from .schemas import ENTITIES
 from .store import Store
@@ -33,8 +33,8 @@ class Node:
             "edition": "community",
             "lua_version": "none",
             "plugins": {
-                "available_on_server": dict.fromkeys(CONFIGS, True),
-                "enabled_in_cluster": sorted(CONFIGS),
+                "available_on_server": dict.fromkeys(PLUGINS, True),
+                "enabled_in_cluster": sorted(PLUGINS),
             },
             "pids": {"master": os.getpid(), "workers": []},
             "timers": {"running": 0, "pending": 0},

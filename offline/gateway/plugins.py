@@ -5,8 +5,9 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -14,6 +15,7 @@ from yarl import URL
 
 from .answers import TurnedAwayError
 from .fields import Row
+from .schemas import ENTITIES
 from .store import Store
 
 # Which scope wins, the narrowest first (kong/runloop/plugins_iterator.lua).
@@ -37,9 +39,9 @@ class Exchange:
     request: web.Request
     url: URL
     up: CIMultiDict[str]
+    down: CIMultiDict[str]
     route: Row
     service: Row
-    down: CIMultiDict[str] = field(default_factory=CIMultiDict)
     consumer: Row | None = None
     credential: Row | None = None
     largest_body: int | None = None
@@ -61,13 +63,14 @@ class Plugins:
         self._counts: Counter[tuple[str, str, str, int]] = Counter()
         self._numbers = itertools.count(1)
         self._run = uuid.uuid4()
-        # In the order of Kong's priorities: 1250, 951, 950, 910, 1.
+        # In the order of Kong's priorities: 100001, 1250, 990, 951, 950, 910.
         self._steps: dict[str, Callable[[Exchange, Row], None]] = {
+            "correlation-id": self._correlate,
             "key-auth": self._key_auth,
+            "ip-restriction": _restrict_address,
             "request-size-limiting": _limit_size,
             "acl": self._members_only,
             "rate-limiting": self._limit_rate,
-            "correlation-id": self._correlate,
         }
 
     def rebuild(self) -> None:
@@ -86,32 +89,34 @@ class Plugins:
         if request.method == "OPTIONS" and not config["run_on_preflight"]:
             return
         challenge = {"WWW-Authenticate": f'Key realm="{config["realm"]}"' if config["realm"] else "Key"}
-        key = None
+        keys: list[str] = []
         for name in config["key_names"]:
-            if config["key_in_header"] and name in request.headers:
-                key = request.headers[name]
-            elif config["key_in_query"] and name in request.query:
-                key = request.query[name]
-            if key is not None:
-                if config["hide_credentials"]:
+            if config["key_in_header"]:
+                keys = request.headers.getall(name, [])
+            if config["key_in_query"] and not keys:
+                keys = request.query.getall(name, [])
+            if keys:
+                if config["hide_credentials"] and len(keys) == 1:
                     exchange.up.popall(name, None)
                     exchange.url = exchange.url.without_query_params(name)
                 break
-        credential = next((row for row in self._store.rows("keyauth_credentials") if row["key"] == key), None)
-        if key and credential:
-            self._admit(exchange, credential["consumer"]["id"], credential)
+        credential = next((row for row in self._store.rows("keyauth_credentials") if [row["key"]] == keys), None)
+        if credential:
+            self._admit(exchange, self._store.get("consumers", credential["consumer"]["id"]), credential)
         elif config["anonymous"]:
-            self._admit(exchange, config["anonymous"], None)
+            self._admit(exchange, self._store.find(ENTITIES["consumers"], config["anonymous"]), None)
+        elif len(keys) > 1:
+            raise TurnedAwayError(401, "Duplicate API key found", challenge)
         else:
-            raise TurnedAwayError(401, "Unauthorized" if key else "No API key found in request", challenge)
+            raise TurnedAwayError(401, "Unauthorized" if any(keys) else "No API key found in request", challenge)
 
-    def _admit(self, exchange: Exchange, consumer_id: str, credential: Row | None) -> None:
-        consumer = self._store.get("consumers", consumer_id) or {"id": consumer_id}
+    def _admit(self, exchange: Exchange, consumer: Row | None, credential: Row | None) -> None:
         exchange.consumer, exchange.credential = consumer, credential
+        known = consumer or {}
         told = {
-            "X-Consumer-ID": consumer["id"],
-            "X-Consumer-Username": consumer.get("username"),
-            "X-Consumer-Custom-ID": consumer.get("custom_id"),
+            "X-Consumer-ID": known.get("id"),
+            "X-Consumer-Username": known.get("username"),
+            "X-Consumer-Custom-ID": known.get("custom_id"),
             "X-Credential-Identifier": credential["id"] if credential else None,
             "X-Anonymous-Consumer": None if credential else "true",
         }
@@ -171,17 +176,26 @@ class Plugins:
         """kong/plugins/correlation-id/handler.lua"""
         config = plugin["config"]
         name, count = config["header_name"], next(self._numbers)
-        value = (
-            exchange.up.get(name)
-            or {
+        if not (value := exchange.up.get(name)):
+            value = exchange.up[name] = {
                 "uuid": str(uuid.uuid4()),
                 "uuid#counter": f"{self._run}#{count}",
                 "tracker": f"{exchange.address}-{count}-{time.time():.3f}",
             }[config["generator"]]
-        )
-        exchange.up[name] = value
         if config["echo_downstream"]:
             exchange.down[name] = value
+
+
+def _restrict_address(exchange: Exchange, plugin: Row) -> None:
+    """kong/plugins/ip-restriction/handler.lua"""
+    config, address = plugin["config"], ip_address(exchange.address)
+
+    def is_in(networks: list[str]) -> bool:
+        return any(address in ip_network(network, strict=False) for network in networks)
+
+    if is_in(config["deny"] or []) or (config["allow"] and not is_in(config["allow"])):
+        message = config["message"] or f"IP address not allowed: {address}"
+        raise TurnedAwayError(int(config["status"] or 403), message)
 
 
 def _limit_size(exchange: Exchange, plugin: Row) -> None:

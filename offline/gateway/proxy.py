@@ -10,35 +10,23 @@ from types import SimpleNamespace
 
 import aiohttp
 from aiohttp import web
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict
 from yarl import URL
 
-from .answers import SERVER, TurnedAwayError
+from .answers import TurnedAwayError
 from .balancer import Balancer, Peer
+from .headers import VIA, end_to_end, upstream_headers, without_port
+from .paths import escaped, is_bad, normalized
 from .plugins import Exchange, Plugins
-from .router import Match, Router, tidied, upstream_path
+from .router import Router, upstream_path
 from .store import Store
 
 _log = logging.getLogger(__name__)
 
-_VIA = f"1.1 {SERVER}"
 _REPEATABLE = 64 * 1024  # bytes of a body remembered so that it can be sent again
 _IDLE = 4  # seconds a connection to an upstream waits for its next request: less than any server keeps one open
 # What is not sent again once it may have arrived: nginx, ngx_http_upstream_next
 _NOT_REPEATED = {"POST", "LOCK", "PATCH"}
-# RFC 9110, section 7.6.1, and what each side says anew
-_HOP_BY_HOP = {
-    "connection",
-    "expect",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-}
 
 
 class _Body:
@@ -108,8 +96,7 @@ class Proxy:
         started, request_id = time.monotonic(), uuid.uuid4().hex
         down: CIMultiDict[str] = CIMultiDict({"X-Kong-Request-Id": request_id})
         try:
-            exchange = self._admitted(request, request_id)
-            down.extend(exchange.down)
+            exchange = self._admitted(request, request_id, down)
             upstream, waited = await self._send(exchange)
             async with upstream:
                 spent = time.monotonic() - started
@@ -117,20 +104,23 @@ class Proxy:
                 down["X-Kong-Proxy-Latency"] = str(max(0, round((spent - waited) * 1000)))
                 return await _stream(request, upstream, down)
         except TurnedAwayError as refusal:
-            answer = refusal.answer(request_id, request.headers.get("Accept", ""))
+            answer = refusal.answer(request_id, request.headers)
             answer.headers.extend({name: value for name, value in down.items() if name not in answer.headers})
             latency = str(round((time.monotonic() - started) * 1000))
             if refusal.status in (502, 504):  # an upstream was asked
                 answer.headers.update(
-                    {"Via": _VIA, "X-Kong-Upstream-Latency": latency, "X-Kong-Proxy-Latency": "0"}
+                    {"Via": VIA, "X-Kong-Upstream-Latency": latency, "X-Kong-Proxy-Latency": "0"}
                 )
             else:
                 answer.headers["X-Kong-Response-Latency"] = latency
             return answer
 
-    def _admitted(self, request: web.Request, request_id: str) -> Exchange:
+    def _admitted(self, request: web.Request, request_id: str, down: CIMultiDict[str]) -> Exchange:
         raw_path, mark, query = request.raw_path.partition("?")
-        path = tidied(raw_path)
+        raw_path = re.sub("^https?://[^/]*", "", raw_path) or "/"
+        if is_bad(raw_path):
+            raise TurnedAwayError(400, "Bad request")
+        path = normalized(raw_path)
         if not self._refresh:
             self._rebuild()
         match = self._router.match(request.method, request.host, path, request.headers)
@@ -141,12 +131,14 @@ class Proxy:
             if status == 426:
                 upgrade = {"Connection": "Upgrade", "Upgrade": "TLS/1.2, HTTP/1.1"}
                 raise TurnedAwayError(426, "Please use HTTPS protocol", upgrade)
-            raise TurnedAwayError(status, "", {"Location": f"https://{request.host}{request.raw_path}"})
+            raise TurnedAwayError(
+                status, "", {"Location": f"https://{without_port(request.host)}{request.raw_path}"}
+            )
         if match.service is None:
             raise TurnedAwayError(503, "no Service found with those values")
-        up = _upstream_headers(request, match, request_id)
-        url = URL(upstream_path(match, path) + mark + query, encoded=True)
-        exchange = Exchange(request, url, up, match.route, match.service)
+        up = upstream_headers(request, raw_path, match, request_id)
+        url = URL(escaped(upstream_path(match, path)) + mark + query, encoded=True)
+        exchange = Exchange(request, url, up, down, match.route, match.service)
         self._plugins.run(exchange)
         return exchange
 
@@ -197,7 +189,8 @@ class Proxy:
         scheme = "https" if service["protocol"] in ("https", "tls") else "http"
         if not exchange.route["preserve_host"]:
             usual = {"http": 80, "https": 443}[scheme]
-            exchange.up["Host"] = peer.host_header or (peer.address if peer.port != usual else peer.host)
+            host = peer.host_header or peer.address.removesuffix(f":{peer.port}")
+            exchange.up["Host"] = host if peer.port == usual else f"{host}:{peer.port}"
         timeout = aiohttp.ClientTimeout(
             sock_connect=_seconds(service["connect_timeout"]), sock_read=_seconds(service["read_timeout"])
         )
@@ -248,8 +241,8 @@ async def bare(_request: web.BaseRequest, answer: web.StreamResponse) -> None:
 async def _stream(
     request: web.Request, upstream: aiohttp.ClientResponse, down: CIMultiDict[str]
 ) -> web.StreamResponse:
-    headers = _end_to_end(upstream.headers)
-    headers.add("Via", _VIA)
+    headers = end_to_end(upstream.headers)
+    headers.add("Via", VIA)
     for name in down:  # plugins set a header, and add none beside the upstream's
         headers.popall(name, None)
     headers.extend(down)
@@ -267,34 +260,6 @@ async def _stream(
         return answer
     await answer.write_eof()
     return answer
-
-
-def _upstream_headers(request: web.Request, match: Match, request_id: str) -> CIMultiDict[str]:
-    """The client's headers and what Kong tells of the client (kong/runloop/handler.lua, access.before)."""
-    headers = _end_to_end(request.headers)
-    listening = request.transport.get_extra_info("sockname")[1] if request.transport else 0
-    client = request.remote or ""
-    known = request.headers.get("X-Forwarded-For")
-    headers["Via"] = f"{headers['Via']}, {_VIA}" if "Via" in headers else _VIA
-    headers["X-Forwarded-For"] = f"{known}, {client}" if known else client
-    headers["X-Forwarded-Proto"] = "http"
-    headers["X-Forwarded-Host"] = re.sub(r":\d+$", "", request.host)
-    headers["X-Forwarded-Port"] = str(listening)
-    headers["X-Forwarded-Path"] = request.raw_path.partition("?")[0]
-    headers.popall("X-Forwarded-Prefix", None)
-    if match.route["strip_path"] and match.prefix and match.prefix != "/":
-        headers["X-Forwarded-Prefix"] = match.prefix
-    headers["X-Real-IP"] = client
-    headers["X-Kong-Request-Id"] = request_id
-    return headers
-
-
-def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    kept: CIMultiDict[str] = CIMultiDict(headers)
-    named = {name.strip().lower() for value in kept.getall("Connection", ()) for name in value.split(",")}
-    for name in _HOP_BY_HOP | named:
-        kept.popall(name, None)
-    return kept
 
 
 def _seconds(milliseconds: int | None) -> float:

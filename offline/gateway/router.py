@@ -1,9 +1,11 @@
 """Which route a request takes, and the path it goes on with."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from multidict import CIMultiDictProxy
+
+from . import paths
 from .fields import Row
 from .store import Store
 
@@ -28,7 +30,7 @@ class _Rule:
 
     def __post_init__(self) -> None:
         regex = self.path is not None and self.path.startswith("~")
-        object.__setattr__(self, "pattern", re.compile(self.path[1:]) if regex and self.path else None)
+        object.__setattr__(self, "pattern", paths.regex(self.path[1:]) if regex and self.path else None)
 
     @property
     def rank(self) -> tuple[int, bool, int, bool, int, int]:
@@ -40,7 +42,7 @@ class _Rule:
         weight = (route["regex_priority"] or 0) if self.pattern else len(self.path or "")
         return -kinds, not plain, -len(route["headers"] or ()), not self.pattern, -weight, route["created_at"]
 
-    def prefix(self, method: str, host: str, path: str, headers: Mapping[str, str]) -> str | None:
+    def prefix(self, method: str, host: str, path: str, headers: CIMultiDictProxy[str]) -> str | None:
         """What matched of the path ("" if the route has no paths), or None if this rule does not fit."""
         route = self.route
         if route["methods"] and method not in route["methods"]:
@@ -48,7 +50,8 @@ class _Rule:
         if route["hosts"] and not any(_host_fits(pattern, host) for pattern in route["hosts"]):
             return None
         for name, values in (route["headers"] or {}).items():
-            if headers.get(name, "").lower() not in [value.lower() for value in values]:
+            sent = [value.lower() for value in headers.getall(name, ())]
+            if not any(_value_fits(wanted.lower(), value) for wanted in values for value in sent):
                 return None
         if self.pattern:
             found = self.pattern.match(path)
@@ -77,12 +80,16 @@ class Router:
         ]
         self._rules = sorted(rules, key=lambda rule: rule.rank)
 
-    def match(self, method: str, host: str, path: str, headers: Mapping[str, str]) -> Match | None:
+    def match(self, method: str, host: str, path: str, headers: CIMultiDictProxy[str]) -> Match | None:
         for rule in self._rules:
             prefix = rule.prefix(method, host, path, headers)
             if prefix is not None:
                 return Match(rule.route, rule.service, None if rule.path is None else prefix)
         return None
+
+
+def _value_fits(wanted: str, value: str) -> bool:
+    return bool(paths.regex(wanted[2:]).search(value)) if wanted.startswith("~*") else wanted == value
 
 
 def _host_fits(pattern: str, host: str) -> bool:
@@ -105,28 +112,3 @@ def upstream_path(match: Match, path: str) -> str:
     if base.endswith("/"):
         return base if base == "/" or path.endswith("/") else base[:-1]
     return base + "/" if len(path) > 1 and path.endswith("/") else base
-
-
-_RESERVED = frozenset(b"!*'();:@&=+$,/?%#[]")
-_TO_ESCAPE = re.compile(rb"[^!#$&'()*+,/:;=?@\[\]A-Za-z0-9_.~%-]")
-
-
-def tidied(path: str) -> str:
-    """The path that routes are looked up by and that goes on (kong/tools/uri.lua, `normalize` and `escape`)."""
-    if not path.startswith("/"):
-        return path
-
-    def decoded(code: re.Match[bytes]) -> bytes:
-        number = int(code[1], 16)
-        return code[0].upper() if number in _RESERVED else bytes([number])
-
-    *folders, last = re.sub(rb"%([0-9A-Fa-f]{2})", decoded, path.encode()).split(b"/")
-    kept: list[bytes] = []
-    for part in [*folders, last]:
-        if part == b"..":
-            del kept[-1:]
-        elif part not in (b"", b"."):
-            kept.append(part)
-    end = b"/" if kept and last in (b"", b".", b"..") else b""
-    whole = b"/" + b"/".join(kept) + end
-    return _TO_ESCAPE.sub(lambda found: b"%%%02X" % found[0][0], whole).decode()

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import Any
 
-Check = Callable[[Any], str | None]
+Check = Callable[[Any], Any]  # None, or what is wrong: a text, or for a record texts by field
 
 
 def is_uuid(value: str) -> bool:
@@ -60,32 +60,51 @@ def tag(value: str) -> str | None:
 
 def split_address(value: str) -> tuple[str, int | None, str] | None:
     """(host, port or None, "ipv4" | "ipv6" | "name"), or None if it is no address (kong/tools/ip.lua)."""
-    bare = re.fullmatch(r"\[(.+)\](?::(\d+))?|([^:\[\]]+)(?::(\d+))?", value)
-    host, port = (bare[1] or bare[3], bare[2] or bare[4]) if bare else (value, None)
+    kind = "ipv6" if value.count(":") > 1 else "ipv4" if re.fullmatch(r"[\d.:]+", value, re.ASCII) else "name"
+    form = r"\[(.+)\](?::(\d+))?|([^\[\]]+)()" if kind == "ipv6" else r"()()([^:]+)(?::(\d+))?"
+    found = re.fullmatch(form, value)
+    if found is None:
+        return None
+    host, port = found[1] or found[3], found[2] or found[4]
     if port and int(port) > 65535:
         return None
     try:
-        version = ipaddress.ip_address(host).version
-        return host, int(port) if port else None, f"ipv{version}"
+        if kind == "ipv6":
+            host = ipaddress.IPv6Address(host).exploded
+        elif kind == "ipv4":
+            host = str(ipaddress.IPv4Address(".".join(str(int(part)) for part in host.split("."))))
+        elif not all(re.fullmatch(r"[\w-]*\w", label, re.ASCII) for label in host.removesuffix(".").split(".")):
+            return None
     except ValueError:
-        labels = host.removesuffix(".").split(".")
-        plain = all(re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9_]", label) for label in labels)
-        return (host, int(port) if port else None, "name") if plain and not _looks_ipv4(host) else None
-
-
-def _looks_ipv4(host: str) -> bool:
-    return re.fullmatch(r"\d+\.\d+\.\d+\.\d+", host) is not None
+        return None
+    return host, int(port) if port else None, kind
 
 
 def host(value: str) -> str | None:
     address = split_address(value)
-    if address is None and (":" not in value or split_address(value.partition(":")[0]) is None):
+    if address is None and split_address(value.rpartition(":")[0]) is None:
         return f"invalid value: {value}"
     return "must not have a port" if address is None or address[1] is not None else None
 
 
+def host_and_port(value: str) -> str | None:
+    return None if split_address(value) else f"invalid hostname: {value}"
+
+
+def address_or_network(value: str) -> str | None:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return f"invalid ip or cidr range: '{value}'"
+    return None
+
+
 def server_name(value: str) -> str | None:
-    plain = value.replace("*", "abc", 1)
+    if value.find("*") not in (-1, 0, len(value) - 1):
+        return "wildcard must be leftmost or rightmost character"
+    if value.count("*") > 1:
+        return "only one wildcard must be specified"
+    plain = value.replace("*", "wildcard")
     address = split_address(plain)
     return "must not be an IP" if address and address[2] != "name" else host(plain)
 
@@ -116,28 +135,10 @@ def route_host(value: str) -> str | None:
     return None
 
 
-def path(value: str) -> str | None:
-    if not value.startswith("/"):
-        return "should start with: /"
-    if "//" in value:
-        return "must not have empty segments"
-    if not re.fullmatch(r"[A-Za-z0-9.\-_~/%:@!$&'()*+,;=]*", value):
-        return f"invalid path: '{value}' (characters outside of the reserved list of RFC 3986 found)"
-    if bad := re.search(r"%(?![0-9A-Fa-f]{2}).{0,2}", value):
-        return f"invalid url-encoded value: '{bad[0]}'"
-    return None
-
-
-def route_path(value: str) -> str | None:
-    if value.startswith("/"):
-        return path(value)
-    if not value.startswith("~/"):
-        return "should start with: / (fixed path) or ~/ (regex path)"
-    try:
-        re.compile(value[1:])
-    except re.error as error:
-        return f"invalid regex: '{value[1:]}' ({error})"
-    return None
+def token(value: str) -> str | None:
+    """kong/tools/http.lua, validate_http_token"""
+    wrong = re.search(r'[^!-~]|[()<>@,;:\\"/?={}\[\]]', value)
+    return "contains one or more invalid characters" if wrong else None
 
 
 def http_method(value: str) -> str | None:

@@ -10,7 +10,7 @@ from . import errors
 from .entities.entity import Entity
 from .fields import Row, complete, faults, merge
 from .rules import is_uuid
-from .schemas import ENTITIES, fields_of
+from .schemas import ENTITIES
 
 
 class Store:
@@ -70,10 +70,10 @@ class Store:
         return self._put(entity, self.checked(entity, body))
 
     def update(self, entity: Entity, old: Row, body: Row) -> Row:
-        fields = fields_of(entity, old | body)
+        fields = entity.fields_for(old | body)
         shown = old | {name: None for name, field in fields.items() if field.names[0]}
         patched = merge(fields, shown, self._resolved(entity, entity.expand(body)))
-        return self._put(entity, self._completed(entity, patched | {"id": old["id"]}))
+        return self._put(entity, self.checked(entity, patched | {"id": old["id"]}))
 
     def delete(self, entity: Entity, row: Row) -> None:
         """Removes a row and all that cascades, unless something else still references it."""
@@ -88,10 +88,8 @@ class Store:
 
     def checked(self, entity: Entity, body: Row) -> Row:
         """The completed body, or Kong's list of all that is wrong with it."""
-        return self._completed(entity, self._resolved(entity, entity.expand(body)))
-
-    def _completed(self, entity: Entity, body: Row) -> Row:
-        fields = fields_of(entity, body)
+        body = self._resolved(entity, entity.expand(body))
+        fields = entity.fields_for(body)
         row = complete(fields, body)
         if "updated_at" in fields:
             row["updated_at"] = fields["updated_at"].auto() if fields["updated_at"].auto else None
@@ -105,7 +103,7 @@ class Store:
             wrong |= beside | {"@entity": whole}
         if wrong:
             raise errors.schema_violation(wrong)
-        return row
+        return entity.expand(row)  # what was filled in, too
 
     def _resolved(self, entity: Entity, body: Row) -> Row:
         """Foreign keys given by name turned into ids (kong/db/dao/init.lua, resolve_foreign)."""

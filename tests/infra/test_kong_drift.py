@@ -62,7 +62,7 @@ def plugin(gateway: Gateway, name: str, config: Props | None) -> Props:
 
 @pytest.mark.parametrize("config", [None, {}])
 @pytest.mark.parametrize(
-    "name", ["key-auth", "cors", "request-size-limiting", "correlation-id", "basic-auth", "jwt", "prometheus"]
+    "name", ["key-auth", "cors", "request-size-limiting", "correlation-id", "basic-auth", "prometheus"]
 )
 def test_a_plugin_without_a_config_does_not_drift(
     kong: Kong, gateway: Gateway, name: str, config: Props | None

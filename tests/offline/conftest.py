@@ -1,10 +1,11 @@
 """What every test of the gateway starts from."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
-from tests.offline.peers import Gateway, Site, Upstream
+from tests.offline.peers import Gateway, Json, Site, Upstream
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,17 @@ def other() -> Iterator[Upstream]:
 @pytest.fixture
 def site(gateway: Gateway, upstream: Upstream) -> Site:
     return Site(gateway, upstream.address)
+
+
+@pytest.fixture
+def name(gateway: Gateway) -> Iterator[str]:
+    """A name of this test's own; what is made under it is removed."""
+    name = f"n{uuid4().hex[:10]}"
+    yield name
+    for kind in ("routes", "services", "upstreams", "consumers"):
+        gateway.call("DELETE", f"/{kind}/{name}")
+
+
+@pytest.fixture
+def service(gateway: Gateway, name: str) -> dict[str, Json]:
+    return gateway.made("POST", "/services", {"name": name, "url": "http://a:8080/base"})

@@ -1,6 +1,7 @@
 """A real gateway process, and real upstream servers whose answers depend on the path asked for."""
 
 import contextlib
+import http.client
 import json
 import signal
 import socket
@@ -20,6 +21,7 @@ from tests.ports import free_port
 
 Json = Any  # what JSON, a header or an option may be
 ROOT = Path(__file__).parents[2]
+NO_ONE = "00000000-0000-4000-8000-000000000000"
 
 
 class Gateway:
@@ -54,6 +56,16 @@ class Gateway:
         headers = {"Host": host, **more.pop("headers", {})}
         return self.http.request(method, self.proxy + path, headers=headers, timeout=10, **more)
 
+    def raw(self, host: str, target: str, *headers: tuple[str, str]) -> tuple[http.client.HTTPResponse, str]:
+        """The answer to a GET that is sent as it is, with its body: other clients tidy it up."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.proxy_port, timeout=10)) as client:
+            client.putrequest("GET", target, skip_host=True, skip_accept_encoding=True)
+            for name, value in (("Host", host), *headers):
+                client.putheader(name, value)
+            client.endheaders()
+            answer = client.getresponse()
+            return answer, answer.read().decode()
+
     def stop(self) -> str:
         """Ends the process as a container engine does, and returns what it logged."""
         self.http.close()
@@ -61,6 +73,10 @@ class Gateway:
         log = self.process.communicate(timeout=10)[1]
         assert self.process.returncode == 0
         return log
+
+
+def refusal(answer: requests.Response) -> tuple[int, int, Json]:
+    return answer.status_code, answer.json()["code"], answer.json().get("fields")
 
 
 class _Handler(BaseHTTPRequestHandler):

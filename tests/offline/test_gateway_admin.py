@@ -2,33 +2,12 @@
 
 import concurrent.futures
 import itertools
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 import requests
 
-from tests.offline.peers import Gateway, Json
-
-NO_ONE = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def name(gateway: Gateway) -> Iterator[str]:
-    """A name of this test's own; what is made under it is removed."""
-    name = f"n{uuid4().hex[:10]}"
-    yield name
-    for kind in ("routes", "services", "upstreams", "consumers"):
-        gateway.call("DELETE", f"/{kind}/{name}")
-
-
-@pytest.fixture
-def service(gateway: Gateway, name: str) -> dict[str, Json]:
-    return gateway.made("POST", "/services", {"name": name, "url": "http://a:8080/base"})
-
-
-def refusal(answer: requests.Response) -> tuple[int, int, Json]:
-    return answer.status_code, answer.json()["code"], answer.json().get("fields")
+from tests.offline.peers import NO_ONE, Gateway, Json, refusal
 
 
 def test_a_service_carries_all_its_fields_with_their_defaults(service: dict[str, Json], name: str) -> None:
@@ -203,79 +182,6 @@ def test_forms_are_converted_by_the_schema(gateway: Gateway, name: str) -> None:
     }  # fmt: skip
 
 
-# routes
-
-
-def test_a_route_carries_all_its_fields_with_their_defaults(
-    gateway: Gateway, service: dict[str, Json], name: str
-) -> None:
-    row = gateway.made("PUT", f"/services/{name}/routes/{name}", {"hosts": ["A.x:80", "*.x"]})
-    made = {"id", "created_at", "updated_at"}
-    unset = dict.fromkeys(("methods", "paths", "headers", "snis", "sources", "destinations", "tags"))
-    assert {field: value for field, value in row.items() if field not in made} == unset | {
-        "name": name, "hosts": ["A.x:80", "*.x"], "service": {"id": service["id"]}, "regex_priority": 0,
-        "protocols": ["http", "https"], "https_redirect_status_code": 426, "strip_path": True,
-        "preserve_host": False, "request_buffering": True, "response_buffering": True, "path_handling": "v0",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("body", "faulty"),
-    [
-        ({}, {"@entity"}),
-        ({"protocols": ["http"], "snis": ["a.x"]}, {"@entity"}),
-        ({"hosts": ["a", "http://a"]}, {"hosts"}),
-        ({"hosts": ["a.*.b"]}, {"hosts"}),
-        ({"hosts": ["*.a.*"]}, {"hosts"}),
-        ({"methods": ["get"]}, {"methods"}),
-        ({"paths": ["a"]}, {"paths"}),
-        ({"paths": ["~/("]}, {"paths"}),
-        ({"headers": {"Host": ["a"]}}, {"headers"}),
-        ({"hosts": ["a"], "protocols": ["http", "tcp"]}, {"protocols"}),
-        ({"hosts": ["a"], "protocols": []}, {"protocols"}),
-        ({"hosts": ["a"], "https_redirect_status_code": 303}, {"https_redirect_status_code"}),
-        ({"hosts": ["a"], "service": "s"}, {"service"}),
-    ],
-)
-def test_a_bad_route_is_told_what_is_wrong(gateway: Gateway, body: dict[str, Json], faulty: set[str]) -> None:
-    status, code, fields = refusal(gateway.call("POST", "/routes", body))
-    assert (status, code, set(fields)) == (400, 2, faulty)
-
-
-def test_a_route_needs_a_service_that_is_there(gateway: Gateway) -> None:
-    by_id = gateway.call("POST", "/routes", {"hosts": ["a"], "service": {"id": NO_ONE}})
-    assert refusal(by_id) == (400, 4, {"service": {"id": NO_ONE}})
-    by_name = gateway.call("POST", "/routes", {"hosts": ["a"], "service": {"name": "nobody"}})
-    assert (by_name.status_code, by_name.json()["code"]) == (400, 13)
-
-
-def test_a_service_with_routes_stays_and_its_plugins_go_with_it(
-    gateway: Gateway, service: dict[str, Json], name: str
-) -> None:
-    gateway.made("PUT", f"/services/{name}/routes/{name}", {"hosts": ["a"]})
-    plugin = gateway.made("POST", f"/services/{name}/plugins", {"name": "key-auth", "route": {"name": name}})
-    assert refusal(gateway.call("DELETE", f"/services/{name}")) == (400, 4, {"@referenced_by": "routes"})
-    assert gateway.call("DELETE", f"/routes/{name}").status_code == 204
-    assert gateway.call("GET", f"/plugins/{plugin['id']}").status_code == 404
-    assert gateway.call("DELETE", f"/services/{service['id']}").status_code == 204
-
-
-def test_nested_paths_see_only_what_belongs_to_the_parent(
-    gateway: Gateway, service: dict[str, Json], name: str
-) -> None:
-    second = gateway.made("POST", "/services", {"host": "b"})
-    gateway.made("POST", f"/services/{name}/routes", {"hosts": ["a"], "name": name})
-    for method in ("GET", "PATCH", "DELETE"):
-        assert gateway.call(method, f"/services/{second['id']}/routes/{name}", {}).status_code == 404
-    assert gateway.call("GET", f"/routes/{name}/service").json() == service
-    assert gateway.made("PATCH", f"/routes/{name}/service", {"retries": 1})["id"] == service["id"]
-    assert gateway.call("DELETE", f"/routes/{name}/service").status_code == 405
-    moved = gateway.made("PUT", f"/services/{second['id']}/routes/{name}", {"hosts": ["a"]})
-    assert moved["service"] == {"id": second["id"]}
-    assert gateway.made("PUT", f"/routes/{name}", {"hosts": ["a"]})["service"] is None
-    assert gateway.call("DELETE", f"/services/{second['id']}").status_code == 204
-
-
 # lists
 
 
@@ -317,92 +223,3 @@ def test_tags_filter_by_and_and_or(gateway: Gateway, service: dict[str, Json], n
     ]
     rows = gateway.call("GET", f"/tags/{name}").json()["data"]
     assert rows == [{"tag": name, "entity_name": "services", "entity_id": service["id"]}]
-
-
-# upstreams and targets
-
-
-def test_a_patch_of_healthchecks_merges_deeply(gateway: Gateway, name: str) -> None:
-    gateway.made("PUT", f"/upstreams/{name}", {"healthchecks": {"active": {"http_path": "/h"}}})
-    change = {"healthchecks": {"active": {"unhealthy": {"http_statuses": [500]}}}}
-    active = gateway.made("PATCH", f"/upstreams/{name}", change)["healthchecks"]["active"]
-    assert (active["http_path"], active["unhealthy"]["http_statuses"]) == ("/h", [500])
-    assert active["unhealthy"]["interval"] == 0
-
-
-@pytest.mark.parametrize("bad", ["127.0.0.1", "a:80", "a b", None])
-def test_an_upstream_is_named_like_a_host(gateway: Gateway, bad: str | None) -> None:
-    assert refusal(gateway.call("POST", "/upstreams", {"name": bad}))[:2] == (400, 2)
-
-
-def test_targets_are_made_by_post_alone(gateway: Gateway, name: str) -> None:
-    upstream = gateway.made("PUT", f"/upstreams/{name}", {})
-    path = f"/upstreams/{name}/targets"
-    target = gateway.made("POST", path, {"target": "a"})
-    assert (target["target"], target["weight"], target["upstream"]) == ("a:8000", 100, {"id": upstream["id"]})
-    assert isinstance(target["created_at"], float)
-    assert refusal(gateway.call("POST", path, {"target": "a:8000"}))[:2] == (409, 5)
-    for key in (NO_ONE, "b:1"):
-        assert gateway.call("PUT", f"{path}/{key}", {"target": "b:1"}).status_code == 404
-        assert gateway.call("DELETE", f"{path}/{key}").status_code == 404
-    assert gateway.made("PUT", f"{path}/a:8000", {"weight": 7})["id"] == target["id"]
-    assert gateway.made("PATCH", f"{path}/{target['id']}", {"weight": 0})["weight"] == 0
-    assert gateway.call("DELETE", f"/upstreams/{name}").status_code == 204
-    assert gateway.made("PUT", f"/upstreams/{name}", {"id": upstream["id"]})["id"] == upstream["id"]
-    assert gateway.call("GET", path).json() == {"data": [], "next": None}
-
-
-# plugins, consumers, keys
-
-
-def test_a_plugin_is_once_per_scope_and_its_config_merges(
-    gateway: Gateway, service: dict[str, Json], name: str
-) -> None:
-    path = f"/services/{name}/plugins"
-    plugin = gateway.made("POST", path, {"name": "rate-limiting", "config": {"minute": 5, "redis_host": "r"}})
-    assert (plugin["config"]["redis"]["host"], plugin["config"]["redis_host"]) == ("r", "r")
-    assert (plugin["config"]["limit_by"], plugin["config"]["hour"]) == ("consumer", None)
-    again = gateway.call("POST", path, {"name": "rate-limiting", "config": {"minute": 5}})
-    scope = {"name": "rate-limiting", "service": {"id": service["id"]}, "route": None, "consumer": None}
-    assert refusal(again) == (409, 5, scope)
-    config = gateway.made("PATCH", f"/plugins/{plugin['id']}", {"config": {"hour": 9}})["config"]
-    assert (config["minute"], config["hour"], config["redis_host"]) == (5, 9, "r")
-    form = gateway.call("PATCH", f"/plugins/{plugin['id']}", data={"config.minute": "6"}).json()
-    assert (form["config"]["minute"], form["config"]["hour"]) == (6, 9)
-    assert gateway.made("PUT", f"/plugins/{plugin['id']}", {k: plugin[k] for k in ("name", "config", "service")})
-
-
-@pytest.mark.parametrize(
-    ("body", "fields"),
-    [
-        ({}, {"name": "required field missing"}),
-        ({"name": "key-auth", "config": {"bogus": 1}}, {"config": {"bogus": "unknown field"}}),
-        (
-            {"name": "rate-limiting", "config": {"minute": 0}},
-            {"config": {"minute": "value must be greater than 0"}},
-        ),
-    ],
-)
-def test_a_bad_plugin_is_told_where(gateway: Gateway, body: dict[str, Json], fields: dict[str, Json]) -> None:
-    assert refusal(gateway.call("POST", "/plugins", body)) == (400, 2, fields)
-    assert refusal(gateway.call("POST", "/schemas/plugins/validate", body)) == (400, 2, fields)
-
-
-def test_a_consumers_keys_are_unique_and_go_with_it(gateway: Gateway, name: str) -> None:
-    assert set(refusal(gateway.call("POST", "/consumers", {}))[2]) == {"@entity"}
-    gateway.made("PUT", f"/consumers/{name}", {"custom_id": name})
-    key = gateway.made("POST", f"/consumers/{name}/key-auth", {})
-    assert len(key["key"]) == 32
-    assert refusal(gateway.call("POST", f"/consumers/{name}/key-auth", {"key": key["key"]}))[:2] == (409, 5)
-    assert [row["username"] for row in gateway.call("GET", f"/consumers?custom_id={name}").json()["data"]] == [
-        name
-    ]
-    assert key in gateway.call("GET", "/key-auths").json()["data"]
-    assert gateway.call("DELETE", f"/consumers/{name}").status_code == 204
-    assert gateway.call("GET", f"/key-auths/{key['id']}").status_code == 404
-
-
-def test_validation_keeps_nothing(gateway: Gateway, name: str) -> None:
-    answer = gateway.call("POST", "/schemas/services/validate", {"name": name, "host": "a"})
-    assert (answer.status_code, answer.json()) == (200, {"message": "schema validation successful"})
-    assert gateway.call("GET", f"/services/{name}").status_code == 404

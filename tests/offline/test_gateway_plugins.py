@@ -1,6 +1,9 @@
 """What the plugins do to a request."""
 
+import json
 from uuid import uuid4
+
+import pytest
 
 from tests.offline.peers import Gateway, Json, Site, Upstream
 
@@ -88,3 +91,46 @@ def test_correlation_ids_are_made_once_and_echoed(site: Site, upstream: Upstream
     assert echoed == [request["headers"]["X-Trace"] for request in upstream.seen]
     assert len(set(echoed)) == 3
     assert echoed[2] == "mine"
+
+
+def test_a_key_that_is_given_twice_lets_nobody_in(site: Site, upstream: Upstream) -> None:
+    enable(site, "key-auth")
+    _, key = consumer(site.gateway)
+    for target, headers in ((f"/?apikey={key}&apikey={key}", ()), ("/", (("apikey", key), ("apikey", key)))):
+        answer, text = site.gateway.raw(site.host, target, *headers)
+        assert (answer.status, json.loads(text)["message"]) == (401, "Duplicate API key found")
+    assert upstream.seen == []
+
+
+def test_who_has_no_key_can_be_a_consumer_that_is_given_by_name(site: Site, upstream: Upstream) -> None:
+    reader, _ = consumer(site.gateway)
+    enable(site, "key-auth", anonymous=reader["username"])
+    assert site.get(headers={"apikey": "wrong"}).status_code == 200
+    seen = upstream.seen[-1]["headers"]
+    assert (seen["X-Consumer-ID"], seen["X-Anonymous-Consumer"]) == (reader["id"], "true")
+
+
+@pytest.mark.parametrize(
+    ("config", "status"),
+    [
+        ({"deny": ["127.0.0.0/8"]}, 403),
+        ({"allow": ["10.0.0.0/8", "127.0.0.1"]}, 200),
+        ({"allow": ["127.0.0.1"], "deny": ["127.0.0.1"]}, 403),
+        ({"allow": ["::1"], "status": 404, "message": "no"}, 404),
+    ],
+)
+def test_ip_restriction_keeps_addresses_out(site: Site, config: dict[str, Json], status: int) -> None:
+    enable(site, "ip-restriction", **config)
+    answer = site.get(headers={"X-Forwarded-For": "10.0.0.1"})
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.json()["message"] == config.get("message", "IP address not allowed: 127.0.0.1")
+
+
+def test_a_refused_request_has_its_correlation_id_too(site: Site, upstream: Upstream) -> None:
+    enable(site, "key-auth")
+    enable(site, "correlation-id", echo_downstream=True, header_name="X-Trace")
+    assert site.get(headers={"X-Trace": "mine"}).headers["X-Trace"] == "mine"
+    _, key = consumer(site.gateway)
+    site.gateway.raw(site.host, "/", ("X-Trace", "a"), ("X-Trace", "b"), ("apikey", key))
+    assert upstream.seen[-1]["headers"].get_all("X-Trace") == ["a", "b"]

@@ -27,8 +27,12 @@ class Entity:
     listed: bool = True  # has a path of its own beside the ones under what it references
     unique: tuple[tuple[str, ...], ...] = ()
     rules: Rules = ()
+    vary: Callable[[Row], Fields] = lambda _row: {}  # the fields that are others, by what else the row holds
     expand: Callable[[Row], Row] = dict
     present: Callable[[Row], Row] = dict
+
+    def fields_for(self, row: Row) -> Fields:
+        return self.fields | self.vary(row)
 
 
 ID = Field(auto=lambda: str(uuid.uuid4()), required=True, checks=(rules.uuid_text,))
@@ -43,11 +47,20 @@ def conditional(field: str, values: Collection[Json], then: str, check: Check) -
     """A rule for one field, of rows in which another field has one of some values."""
 
     def rule(row: Row) -> Fault | None:
-        if row[field] not in values or (fault := check(row[then])) is None:
+        if _at(row, field) not in values or (fault := check(_at(row, then))) is None:
             return None
-        return f"failed conditional validation given value of field '{field}'", {then: fault}
+        for name in reversed(then.split(".")):
+            fault = {name: fault}
+        return f"failed conditional validation given value of field '{field}'", fault
 
-    return (field, then), rule
+    return (field.partition(".")[0], then.partition(".")[0]), rule
+
+
+def _at(row: Row, name: str) -> Json:
+    """What a row holds at `a.b.c`."""
+    first, _, rest = name.partition(".")
+    value = row.get(first)
+    return _at(value or {}, rest) if rest else value
 
 
 def distinct(*names: str) -> tuple[tuple[str, ...], Rule]:
@@ -64,10 +77,13 @@ def at_least_one(*names: str) -> tuple[tuple[str, ...], Rule]:
     listed = ", ".join(f"'{name}'" for name in names)
 
     def rule(row: Row) -> str | None:
-        nested = [name.split(".") for name in names]
-        values = [(row.get(way[0]) or {}).get(way[1]) if len(way) > 1 else row.get(way[0]) for way in nested]
-        if any(value is not None for value in values):
+        if any(_at(row, name) not in (None, [], {}) for name in names):
             return None
         return f"at least one of these fields must be non-empty: {listed}"
 
     return tuple(name.split(".")[0] for name in names), rule
+
+
+def whole(rule: tuple[tuple[str, ...], Rule]) -> Check:
+    """A rule for several fields as the check of a record."""
+    return lambda value: {"@entity": [fault]} if (fault := rule[1](value)) else None

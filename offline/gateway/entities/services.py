@@ -2,7 +2,7 @@
 
 import re
 
-from .. import rules
+from .. import paths, rules
 from ..errors import schema_violation
 from ..fields import Field, Row, flag, foreign, integer, list_of, text
 from .entity import NAME, PROTOCOLS, STAMPED, Entity, conditional
@@ -26,8 +26,8 @@ def _expand_url(body: Row) -> Row:
         raise schema_violation({"url": "could not parse url"})
     port = parts["port"]
     meant: Row = {"host": parts["v6"] or parts["host"] or None, "path": parts["path"] or None}
-    if parts["scheme"]:
-        meant["protocol"] = parts["scheme"]
+    if protocol := parts["scheme"] or {"80": "http", "443": "https"}.get(port):
+        meant["protocol"] = protocol
     if port:
         meant["port"] = int(port) if port.isdigit() else port
     elif parts["scheme"] in ("http", "https"):
@@ -48,14 +48,14 @@ SERVICES = Entity(
         "protocol": text(rules.one_of(*PROTOCOLS), required=True, default="http"),
         "host": text(rules.host, required=True),
         "port": integer(0, 65535, 80, required=True),
-        "path": text(rules.path),
+        "path": text(paths.path),
         "connect_timeout": _TIMEOUT,
         "write_timeout": _TIMEOUT,
         "read_timeout": _TIMEOUT,
         "client_certificate": foreign("certificates"),
         "tls_verify": Field(kind="boolean"),
         "tls_verify_depth": integer(0, 64),
-        "ca_certificates": list_of(Field()),
+        "ca_certificates": list_of(text(rules.uuid_text)),
         "enabled": flag(default=True),
     },
     rules=(

@@ -1,9 +1,8 @@
 """Upstreams and their targets: kong/db/schema/entities/upstreams.lua and targets.lua."""
 
-import ipaddress
 from dataclasses import replace
 
-from .. import rules
+from .. import paths, rules
 from ..fields import Field, Row, flag, foreign, integer, list_of, record, text
 from ..rules import Check
 from .entity import ID, NOW_MS, STAMPED, TAGS, Entity, Fields, conditional, distinct
@@ -48,24 +47,24 @@ UPSTREAMS = Entity(
             default="round-robin",
         ),
         "hash_on": text(rules.one_of(*_HASHES), default="none"),
-        "hash_fallback": text(rules.one_of(*_HASHES), default="none"),
+        "hash_fallback": text(rules.one_of(*_HASHES), required=True, default="none"),
         "hash_on_header": text(rules.header_name),
         "hash_fallback_header": text(rules.header_name),
-        "hash_on_cookie": text(),
-        "hash_on_cookie_path": text(rules.path, default="/"),
+        "hash_on_cookie": text(rules.token),
+        "hash_on_cookie_path": text(paths.path, default="/"),
         "hash_on_query_arg": text(),
         "hash_fallback_query_arg": text(),
         "hash_on_uri_capture": text(),
         "hash_fallback_uri_capture": text(),
-        "slots": integer(10, 65536, 10000),
+        "slots": integer(10, 65536, 10000, required=True),
         "healthchecks": record(
             active=record(
                 type=_CHECK_TYPE,
                 timeout=replace(_SECONDS, default=1),
                 concurrency=integer(1, 2**31, 10),
-                http_path=text(rules.path, default="/"),
+                http_path=text(paths.path, default="/"),
                 https_sni=text(rules.server_name),
-                https_verify_certificate=replace(flag(default=True), required=False),
+                https_verify_certificate=flag(default=True),
                 headers=Field(kind="map", keys=(rules.header_name,), elements=list_of(text())),
                 healthy=record(interval=_SECONDS, http_statuses=list_of(_STATUSES, [200, 302]), successes=_COUNT),
                 unhealthy=record(
@@ -81,7 +80,7 @@ UPSTREAMS = Entity(
             ),
             threshold=Field(kind="number", checks=(rules.between(0, 100),), default=0),
         ),
-        "host_header": text(rules.host),
+        "host_header": text(rules.host_and_port),
         "client_certificate": foreign("certificates"),
         "use_srv_name": replace(flag(default=False), required=False),
     },
@@ -112,9 +111,7 @@ def _as_kept(body: Row) -> Row:
     if address is None:
         return body
     host, port, kind = address
-    if kind == "ipv6":
-        host = f"[{ipaddress.ip_address(host).exploded}]"
-    return body | {"target": f"{host}:{8000 if port is None else port}"}
+    return body | {"target": f"{f'[{host}]' if kind == 'ipv6' else host}:{8000 if port is None else port}"}
 
 
 TARGETS = Entity(
@@ -129,7 +126,7 @@ TARGETS = Entity(
         "updated_at": NOW_MS,
         "tags": TAGS,
         "target": text(rules.target, required=True),
-        "weight": integer(0, 65535, 100),
+        "weight": integer(0, 65535, 100, required=True),
         "upstream": foreign("upstreams", cascade=True, required=True),
     },
 )
