@@ -76,6 +76,8 @@ class AdminApi:
 
     def get(self, *path: str) -> Json | None:
         """One entity, by its id or name; None when it isn't there."""
+        if {"", ".", ".."}.intersection(path):  # a URL would lead to something else
+            return None
         return self._call("GET", path)
 
     def put(self, *path: str, body: Json) -> Json | None:

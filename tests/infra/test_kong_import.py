@@ -36,3 +36,8 @@ def test_an_import_finds_an_ipv6_target_however_it_is_written(kong: Kong, gatewa
     found = KongTarget(kong, TARGET).read(f"{upstream['name']}/{given}", {})
     assert found is not None
     assert (found[0], found[2]["upstream"]) == (row["id"], upstream["id"])
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_would_lead_out_of_its_collection_is_of_nothing(kong: Kong, name: str) -> None:
+    assert KongEntity(kong, CONSUMER).read(name, {}) is None
