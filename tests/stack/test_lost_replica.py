@@ -15,7 +15,7 @@ READERS, CREATORS = 4, 2
 
 @pytest.fixture(scope="module", autouse=True)
 def two_replicas(clone: Clone) -> Iterator[None]:
-    """The clone with two replicas, both in the gateway."""
+    """The clone with two replicas, and in the end as it was: the killed one is mended there."""
     clone.set("replicas", 2)
     clone.make("up")
     yield
@@ -84,8 +84,7 @@ def test_a_restart_of_one_replica_fails_no_read_and_no_create(clone: Clone) -> N
 def test_a_killed_replica_fails_no_read_and_holds_none_for_long(clone: Clone) -> None:
     with Load(clone) as load:
         subprocess.run(["docker", "kill", clone.containers()[0]], check=True, capture_output=True)
-        time.sleep(8)
+        time.sleep(4)  # a request that hangs is waited for at the end
     assert failures(load.reads) == []
     seconds = sorted(took for took, _ in load.reads)
     assert seconds[int(len(seconds) * 0.999) - 1] <= 3
-    clone.make("up")
