@@ -39,7 +39,7 @@ def _is_executable(file: Path) -> bool:
 
 
 def stage(root: Path) -> Path:
-    """Copy what a build takes in to a folder of its own, with the modes that git knows; that folder.
+    """Copy what a build takes in to a folder of its own, with the modes that git knows; return that folder.
 
     Docker's plugin compares all bits of each mode, and a clone's umask makes some of them: built from the clone
     itself, the image would be another one for each engineer. Other runs may read the folder meanwhile, so each
@@ -48,6 +48,12 @@ def stage(root: Path) -> Path:
     context = root / CONTEXT
     context.mkdir(parents=True, exist_ok=True)
     copies = {context / file.relative_to(root): file for file in build_files(root)}
+    folders = {folder for copy in copies for folder in copy.parents}
+    for found in sorted(context.rglob("*"), reverse=True):  # a folder comes after what is in it
+        if not found.is_dir() and found not in copies:
+            found.unlink(missing_ok=True)
+        elif found.is_dir() and found not in folders:
+            found.rmdir()
     for copy, file in copies.items():
         mode = 0o755 if _is_executable(file) else 0o644
         if copy.is_file() and copy.stat().st_mode & 0o777 == mode and copy.read_bytes() == file.read_bytes():
@@ -57,11 +63,9 @@ def stage(root: Path) -> Path:
             half.write(file.read_bytes())
         Path(half.name).chmod(mode)
         Path(half.name).replace(copy)
-    for found in (context, *context.rglob("*")):
-        if found.is_dir():
-            found.chmod(0o755)
-        elif found not in copies:
-            found.unlink(missing_ok=True)
+    for folder in (context, *context.rglob("*/")):
+        if folder.is_dir():  # before Python 3.13 a file is found, too
+            folder.chmod(0o755)
     return context
 
 

@@ -1,4 +1,4 @@
-"""What of Pulumi's lines an engineer has to see."""
+"""Which of Pulumi's lines are worth an engineer's time."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,10 +10,10 @@ GREETING = re.compile(
     r"|To ensure you are building for the correct platform, .*"
     r"|^@ (previewing update|updating|destroying)\.*)"
 )
-"""What is said in every run, changes nothing, and needs no answer."""
+"""Printed in every run, though it needs no answer."""
 
 ROW = re.compile(r" [ +~<>=-]{1,3} ?\S+:\S+ \S+ ")
-"""The begin of a line that says how a resource fares."""
+"""How a line with a resource's progress begins."""
 
 BUILD_LOG = re.compile(r"( docker:index:Image \S+ (creat|updat)(ing|ed) \(\S+\)) (?!error:|warning:).*")
 COUNTS = re.compile(r"([; ] ?\d+ (warning|message)s?)+$")
@@ -26,7 +26,7 @@ DIAGNOSTICS, DETAIL = "Diagnostics:", "    "
 
 
 def worth_reading(lines: Iterable[str]) -> Iterator[str]:
-    """The lines without greetings, the image's build log, and what these leave empty; each error as it is."""
+    """Leave out greetings, the image's build log and headings that these leave empty; keep errors as they are."""
     seen: set[str] = set()
     held: list[str] = []  # headings and empty lines, until something follows
     for whole in (line.rstrip() for line in lines):

@@ -64,7 +64,7 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
     begun = deployment.get("pending_operations") or []
     if not (begun or lost):
         return
-    with step("Mending what the state says of what a broken run, or somebody by hand, has changed"):
+    with step("Repairing state left by an interrupted run or manual changes"):
         for operation in begun:
             resource = operation["resource"]
             if operation["type"] == "creating" and resource["type"] == "aws:route53/record:Record":
@@ -108,14 +108,14 @@ def is_held(locks: Path) -> bool:
 
 
 def _note_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
-    """Let the state forget what an image that is gone was built from; whether there is one.
+    """Let the state forget what a removed image was built from; return whether there is one.
 
-    Docker's plugin does not look for it. And a taint, which would have it built again, is gone after a refresh.
+    Docker's plugin does not look for the image; and a taint, which would have it built again, is lost in a refresh.
     """
     images = [found for found in resources if found["type"] == IMAGE and BUILT_FROM in found.get("outputs", {})]
     lost = [image for image in images if not has_image(client, image["inputs"]["imageName"])]
     for image in lost:
-        say(f"Image {image['inputs']['imageName']} is gone, so it is built again")
+        say(f"Image {image['inputs']['imageName']} was removed, so it is built again")
         del image["outputs"][BUILT_FROM]
     return bool(lost)
 

@@ -13,7 +13,7 @@ LINES = 20
 
 
 def unhealthy(machine: Machine) -> str:
-    """What the stack's containers that aren't healthy last said, and their health checks; empty where all are."""
+    """The last lines of each container of the stack that isn't healthy, and of its health check; empty if none."""
     host = stack.docker_host(machine)
     if host.startswith("ssh://"):  # docker-py would need another package
         return f"If a container is not healthy, this says why: docker -H {host} logs NAME"

@@ -196,7 +196,7 @@ def destroy_without_platform(machine: Machine) -> None:
 
 def replace_state(machine: Machine, state: dict[str, Any]) -> None:
     """Let this be the stack's state."""
-    file = STATE / "mended-state.json"
+    file = STATE / "repaired-state.json"
     file.touch(mode=0o600)
     file.write_text(json.dumps(state))
     pulumi("stack", "import", "--stack", machine.stack, "--file", str(file), log="stack-import")

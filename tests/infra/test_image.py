@@ -72,9 +72,16 @@ def test_a_build_takes_in_what_counts_and_nothing_else(project: Path) -> None:
 
 
 def test_what_has_left_the_project_leaves_the_next_build(project: Path) -> None:
+    folder = project / "service" / "data"
+    folder.mkdir()
+    (folder / "old").touch()
     stage(project)
-    (project / "service" / "app.py").rename(project / "service" / "main.py")
-    assert names(stage(project)) == ["Dockerfile", "service/main.py"]
+    (folder / "old").unlink()
+    folder.rmdir()
+    (project / "service" / "app.py").rename(folder)
+    assert names(stage(project)) == ["Dockerfile", "service/data"]
+    folder.rename(project / "service" / "app.py")
+    assert sorted(found.name for found in stage(project).rglob("*")) == ["Dockerfile", "app.py", "service"]
 
 
 def digest(context: Path) -> str:
