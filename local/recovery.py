@@ -110,7 +110,7 @@ def is_held(locks: Path) -> bool:
 def _note_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
     """Let the state forget what a removed image was built from; return whether there is one.
 
-    Docker's plugin does not look for the image; and a taint, which would have it built again, is lost in a refresh.
+    Docker's plugin does not look for the image; a taint, which would have it built again, is lost in a refresh.
     """
     images = [found for found in resources if found["type"] == IMAGE and BUILT_FROM in found.get("outputs", {})]
     lost = [image for image in images if not has_image(client, image["inputs"]["imageName"])]
