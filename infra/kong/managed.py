@@ -8,7 +8,7 @@ from infra.kong.admin_api import AdminApi
 from infra.kong.connection import Kong
 from infra.kong.errors import REFERENCED, InvalidEntityError, Json, NameTakenError
 from infra.kong.fields import Entity
-from infra.kong.ownership import entity_id, in_the_way, mark_of, mark_tag, owner_of, owner_of_urn
+from infra.kong.ownership import Owner, entity_id, in_the_way, mark_of, mark_tag, owner_of, owner_of_urn
 from infra.kong.shapes import HEALTHCHECKS, of_shape
 from infra.plugin import PluginError, Resource
 from infra.props import UNKNOWN, Failure, Props, is_known
@@ -153,9 +153,10 @@ class KongEntity(Resource):
             return own_id  # made by a run of this state that was cut short: the same create again
         if found is None and is_known(inputs):
             found = self._same(api, inputs)
-        if found is None:
-            return own_id
-        me = owner_of_urn(urn)
+        return own_id if found is None else self._take_over(found, inputs, owner_of_urn(urn))
+
+    def _take_over(self, found: Json, inputs: Props, me: Owner | None) -> str:
+        """The id of what is in the way. PluginError when it is not to be taken over."""
         if self._kong.adopt and owner_of(found) in (None, me):
             return str(found["id"])
         raise PluginError(in_the_way(self._called(inputs, found), found, me, self._kong.mark))
@@ -171,11 +172,8 @@ class KongEntity(Resource):
 
     def _require_ours(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
         found = api.get(*self._path(inputs), object_id)
-        if found is None or not self._is_of_another_state(found, state):
-            return
-        me = owner_of(inputs)
-        if not (self._kong.adopt and owner_of(found) in (None, me)):
-            raise PluginError(in_the_way(self._called(inputs, found), found, me, self._kong.mark))
+        if found is not None and self._is_of_another_state(found, state):
+            self._take_over(found, inputs, owner_of(inputs))
 
     def _stay_clear(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
         self._require_ours(api, object_id, state, inputs)
