@@ -8,7 +8,8 @@ GREETING = re.compile(
     r"|a stand-in serves for .*"
     r"|Building your image for \S+ architecture\."
     r"|To ensure you are building for the correct platform, .*"
-    r"|^@ (previewing update|updating|destroying)\.*)"
+    r"|^@ (previewing update|updating|destroying)\.*"
+    r"|^The resources in the stack have been deleted, but .*|^If you want to remove the stack completely, .*)"
 )
 """Printed in every run, though it needs no answer."""
 

@@ -35,6 +35,9 @@ Outputs:
 
 Resources:
     + 18 created
+
+The resources in the stack have been deleted, but the history and configuration are still maintained.
+If you want to remove the stack completely, run `pulumi stack rm dev`.
 """
 
 FAILED = """\
