@@ -19,7 +19,7 @@ def deploy() -> None:
     stack = config.load()
     found = look_up(stack.hosted_zone_id, stack.hostname)
     on_docker = pulumi.ResourceOptions(providers=[docker_provider(stack.docker_host)])
-    # Kept in the state from its first run on: by it, what another state made under the same names is told apart.
+    # Kept in the state from its first run on: by it, what another state made under the same names is recognized.
     mark = pulumi.Stash(f"{NAME}-mark", input=uuid4().hex, opts=pulumi.ResourceOptions(ignore_changes=["input"]))
     kong = KongProvider(
         "kong",

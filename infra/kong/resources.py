@@ -34,7 +34,7 @@ _Args = TypeVar(
 class KongProvider(pulumi.ProviderResource):
     """The Kong whose Admin API is at `admin_url`, with a token in `token_header` where it wants one.
 
-    Each entity gets a tag with the `mark`, so that another state with a stack of the same name is told apart.
+    Each entity gets a tag with the `mark`, by which what another state made under the same names is recognized.
     With `adopt` an entity that is in the place of a new one, and that no other stack owns, is taken over.
     """
 

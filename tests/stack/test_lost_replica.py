@@ -15,7 +15,7 @@ READERS, CREATORS = 4, 2
 
 @pytest.fixture(scope="module", autouse=True)
 def two_replicas(clone: Clone) -> Iterator[None]:
-    """The clone with two replicas, and in the end as it was: the killed one is mended there."""
+    """The clone with two replicas, and in the end as it was: the killed one is started again there."""
     clone.set("replicas", 2)
     clone.make("up")
     yield
