@@ -17,7 +17,7 @@ POLL_SECONDS = 0.1
 
 
 class Engine:
-    """The Docker engine that the provider is configured for, connected to when first used."""
+    """The Docker engine that the provider is configured for."""
 
     def __init__(self) -> None:
         self._host: str | None = None
@@ -25,7 +25,10 @@ class Engine:
         self._connecting = threading.Lock()
 
     def configure(self, config: Props) -> None:
+        """Connect at once, as the plugin does; over `ssh` when first used, to save a login."""
         self._host = config.get("host") or os.environ.get("DOCKER_HOST")
+        if not (self._host or "").startswith("ssh://"):
+            self._client = self._connected()
         if context := config.get("context", os.environ.get("DOCKER_CONTEXT")):
             raise PluginError(f"the stand-in knows no contexts, so not {context}: set DOCKER_HOST instead")
 

@@ -1,6 +1,7 @@
 """`make down` ends everything, whatever an earlier run wrote into the state."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ NOBODY = "127.0.0.1:9"
 
 
 @pytest.fixture
-def deployed(tmp_path: Path) -> Clone:
-    """A deployed clone that ends with the test."""
+def deployed(tmp_path: Path) -> Iterator[Clone]:
+    """A deployed clone, which a test has removed at its end."""
     clone = Clone(tmp_path)
-    clone.make("up")
-    return clone
+    try:
+        clone.make("up")
+        yield clone
+    finally:
+        clone.make("down")
 
 
 def failed_ups(clone: Clone) -> None:
@@ -36,7 +40,6 @@ def test_down_leaves_nothing_after_runs_with_wrong_addresses(deployed: Clone) ->
     assert deployed.left_behind()
     deployed.make("down")
     assert deployed.left_behind() == []
-    assert deployed.make("down")
     for port in deployed.ports.values():
         assert not answers(port)
 
