@@ -23,6 +23,7 @@ class Prod(Clone):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._platform = self.stack
+        self.variables = {"DOCKER_CONTEXT": "no-such-context"}  # dockerHost is what counts
         self._states = folder / "states-of-prod"
         self._states.mkdir()
         self.passphrase, self.token, self.key, self._password = (f"canary{uuid4().hex}" for _ in range(4))
