@@ -26,11 +26,11 @@ class Engine:
 
     def configure(self, config: Props) -> None:
         """Connect at once, as the plugin does; over `ssh` when first used, to save a login."""
+        if context := config.get("context", os.environ.get("DOCKER_CONTEXT")):
+            raise PluginError(f"the stand-in knows no contexts, so not {context}: set DOCKER_HOST instead")
         self._host = config.get("host") or os.environ.get("DOCKER_HOST")
         if not (self._host or "").startswith("ssh://"):
             self._client = self._connected()
-        if context := config.get("context", os.environ.get("DOCKER_CONTEXT")):
-            raise PluginError(f"the stand-in knows no contexts, so not {context}: set DOCKER_HOST instead")
 
     @property
     def client(self) -> docker.DockerClient:

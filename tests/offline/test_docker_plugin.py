@@ -5,7 +5,7 @@ import pytest
 from infra.plugin import PluginError
 from offline.docker_plugin.engine import Engine
 
-HOST = "unix:///no/such/docker.sock"
+HOST = "ssh://deploy@host.invalid"  # which it does not connect to yet
 
 
 def test_a_context_goes_before_the_host_as_in_the_plugin_itself(monkeypatch: pytest.MonkeyPatch) -> None:
