@@ -29,7 +29,7 @@ class Sshd:
         (folder / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1:{self._port}\nHostKey {folder}/host\n"
             f"AuthorizedKeysFile {folder}/client.pub\nPidFile none\n"
-            "UsePAM no\nStrictModes no\nPasswordAuthentication no\n"
+            f"UsePAM no\nStrictModes no\nPasswordAuthentication no\n{_to_the_engine()}"
         )
         wrapper = folder / "bin" / "ssh"
         wrapper.parent.mkdir()
@@ -55,6 +55,12 @@ class Sshd:
         self._process.terminate()
         self._process.wait(timeout=10)
         shutil.rmtree(self._folder)
+
+
+def _to_the_engine() -> str:
+    """Who logs in reaches the engine of the tests, wherever it listens."""
+    engine = os.environ.get("DOCKER_HOST")
+    return f"SetEnv DOCKER_HOST={engine}\n" if engine else ""
 
 
 def _program() -> str:
