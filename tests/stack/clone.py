@@ -24,6 +24,8 @@ from tests.ports import free_port
 HOSTNAME = "sessioncontext.fountain.coach"
 NEVER_SECONDS = 300
 SETTLED_SECONDS = 15
+INTERRUPTED = re.compile(r"Traceback \(most recent call last\):\n(?:(?!.*Traceback).*\n)*?.*KeyboardInterrupt")
+"""What Pulumi's own language host prints of the program that it ends when a run fails."""
 
 
 class Clone:
@@ -192,6 +194,11 @@ def copy_of_project(folder: Path) -> None:
             goal.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, goal)  # with the mode and without the dates, as a checkout does
     (folder / ".venv").symlink_to(ROOT / ".venv")
+
+
+def has_traceback(said: str) -> bool:
+    """Whether an error of ours came out as a traceback instead of a message."""
+    return "Traceback" in INTERRUPTED.sub("", said)
 
 
 def docker_client() -> "contextlib.closing[docker.DockerClient]":
