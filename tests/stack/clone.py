@@ -141,8 +141,10 @@ class Clone:
         return sorted(row["target"] for row in self.kong(upstream)["data"])
 
     def request(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401 - requests' options
+        """One request through the gateway. No redirect is followed: it would lead to the public hostname."""
         headers = {"Host": HOSTNAME, **more.pop("headers", {})}
-        return requests.request(method, self.proxy + path, headers=headers, timeout=30, **more)
+        url = self.proxy + path
+        return requests.request(method, url, headers=headers, timeout=30, allow_redirects=False, **more)
 
     def settled(self, status: int, path: str, **more: Any) -> requests.Response:  # noqa: ANN401 - requests' options
         """The answer to a GET once it has this status: a Kong takes a change in within seconds, not at once."""

@@ -71,7 +71,7 @@ def test_only_a_consumers_key_gets_in_and_never_over_plain_http(prod: Prod) -> N
     prod.settled(426, "/sessions", headers={"apikey": prod.key})
     prod.set("plainHttp", "redirect")
     prod.pulumi("up --yes --skip-preview")
-    redirected = prod.settled(308, "/sessions?limit=1", allow_redirects=False)
+    redirected = prod.settled(308, "/sessions?limit=1")
     assert redirected.headers["Location"] == f"https://{HOSTNAME}/sessions?limit=1"
 
     prod.set("plainHttp", "serve")
