@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 from functools import lru_cache
+from time import time
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -15,22 +16,25 @@ from starlette.requests import Request
 
 from service import payloads, records
 from service.payloads import KEY_PATTERN, ListQuery, read_key, session_context_json, session_json
-from service.problems import documented
+from service.preconditions import TAGS_PATTERN, Precondition, entity_tag, read_precondition
+from service.problems import PreconditionFailedError, documented
 from service.routing import Headers, Json, JsonStream, LeanRoute, NoContent
 from service.sessions import Sessions
-from service.versions import TAGS_PATTERN, entity_tag, names, read_tags
 
 SessionId = Annotated[int, Path(alias="sessionId")]
-_Tags = Annotated[str, StringConstraints(pattern=TAGS_PATTERN)]
-IfMatch = Annotated[
-    _Tags | SkipJsonSchema[None], Header(alias="If-Match", description="Only if its ETag is one of these")
-]
-IfNoneMatch = Annotated[
-    _Tags | SkipJsonSchema[None], Header(alias="If-None-Match", description="Only if its ETag is none of these")
-]
+_Tags = Annotated[str, StringConstraints(pattern=TAGS_PATTERN)] | SkipJsonSchema[None]
+_Date = str | SkipJsonSchema[None]
+_IF_MATCH = "Proceed only if the current ETag is one of these"
+_IF_NONE_MATCH = "Proceed only if the current ETag is none of these"
+_IF_UNMODIFIED = "Proceed only if the last change is not after this date"
+_IF_MODIFIED = "Proceed only if the last change is after this date"
+IfMatch = Annotated[_Tags, Header(alias="If-Match", description=_IF_MATCH)]
+IfNoneMatch = Annotated[_Tags, Header(alias="If-None-Match", description=_IF_NONE_MATCH)]
+IfUnmodifiedSince = Annotated[_Date, Header(alias="If-Unmodified-Since", description=_IF_UNMODIFIED)]
+IfModifiedSince = Annotated[_Date, Header(alias="If-Modified-Since", description=_IF_MODIFIED)]
 Key = Annotated[
     Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | SkipJsonSchema[None],
-    Header(alias="Idempotency-Key", description="A create that is repeated with its key answers as the first did"),
+    Header(alias="Idempotency-Key", description="A repeated create with the same key returns the same session"),
 ]
 
 
@@ -48,10 +52,45 @@ def _headers(**descriptions: str) -> dict[str, Any]:
     }
 
 
-_VERSIONED = {"ETag": "The version", "Last_Modified": "When it came to be, where that is known"}
+_VERSIONED = {"ETag": "Entity tag of this version", "Last_Modified": "Time of the last change, if known"}
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified", **_headers(**_VERSIONED)}}
 
+
+def _of_read(
+    if_match: IfMatch = None,
+    if_unmodified_since: IfUnmodifiedSince = None,
+    if_none_match: IfNoneMatch = None,
+    if_modified_since: IfModifiedSince = None,
+) -> Precondition:
+    return read_precondition(
+        if_match=if_match,
+        if_unmodified_since=if_unmodified_since,
+        if_none_match=if_none_match,
+        if_modified_since=if_modified_since,
+    )
+
+
+def _of_write(
+    if_match: IfMatch = None,
+    if_unmodified_since: IfUnmodifiedSince = None,
+    if_none_match: IfNoneMatch = None,
+) -> Precondition:
+    return read_precondition(
+        if_match=if_match, if_unmodified_since=if_unmodified_since, if_none_match=if_none_match
+    )
+
+
+def _of_collection(
+    if_match: Annotated[_Tags, Header(alias="If-Match", include_in_schema=False)] = None,
+    if_none_match: Annotated[_Tags, Header(alias="If-None-Match", include_in_schema=False)] = None,
+) -> Precondition:
+    return read_precondition(if_match=if_match, if_none_match=if_none_match)
+
+
 TheSessions = Annotated[Sessions, Depends(_sessions)]
+ReadPrecondition = Annotated[Precondition, Depends(_of_read)]
+WritePrecondition = Annotated[Precondition, Depends(_of_write)]
+CollectionPrecondition = Annotated[Precondition, Depends(_of_collection)]
 router = APIRouter(route_class=LeanRoute)
 
 
@@ -60,10 +99,17 @@ router = APIRouter(route_class=LeanRoute)
     operation_id="createSession",
     status_code=201,
     response_model=payloads.SessionResponse,
-    responses={201: _headers(Location="Its path", **_VERSIONED), **documented(408, 409, 413, 415, 422, 500, 503)},
+    responses={
+        201: _headers(Location="Path of the new session", **_VERSIONED),
+        **documented(408, 409, 412, 413, 415, 422, 500, 503),
+    },
 )
-async def create_session(sessions: TheSessions, new: payloads.SessionRequest, key: Key = None) -> Json:
+async def create_session(
+    sessions: TheSessions, new: payloads.SessionRequest, precondition: CollectionPrecondition, key: Key = None
+) -> Json:
     """Create a session."""
+    if precondition.fails_write(None, None):
+        raise PreconditionFailedError
     session = await sessions.create_session(records.NewSession(new.user_id, new.context, read_key(key)))
     location = (b"location", f"/sessions/{session.id}".encode())
     return Json(session_json(session), 201, (location, *_version_headers(session)))
@@ -73,10 +119,20 @@ async def create_session(sessions: TheSessions, new: payloads.SessionRequest, ke
     "/sessions",
     operation_id="listSessions",
     response_model=list[payloads.Session],
-    responses={200: _headers(Link='The next page, with `rel="next"`'), **documented(422, 500, 503)},
+    responses={
+        200: _headers(Link='The next page, with `rel="next"`'),
+        304: {"description": "Not Modified"},
+        **documented(412, 422, 500, 503),
+    },
 )
-async def list_sessions(sessions: TheSessions, query: Annotated[ListQuery, Query()]) -> JsonStream:
+async def list_sessions(
+    sessions: TheSessions, query: Annotated[ListQuery, Query()], precondition: CollectionPrecondition
+) -> JsonStream | NoContent:
     """List sessions, by id: all, or those that the parameters choose."""
+    if precondition.fails(None, None):
+        raise PreconditionFailedError
+    if precondition.is_current(None, None):
+        return NoContent(304)
     page = await sessions.list_sessions(records.Query(query.user_id, query.after), query.limit)
     none: list[records.Session] = []
     first = await anext(page.pieces, none)  # a database that does not answer is told before the answer begins
@@ -93,14 +149,14 @@ async def list_sessions(sessions: TheSessions, query: Annotated[ListQuery, Query
     "/sessions/{sessionId}",
     operation_id="getSession",
     response_model=payloads.SessionResponse,
-    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **documented(404, 422, 500, 503)},
+    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **documented(404, 412, 422, 500, 503)},
 )
 async def get_session(
-    sessions: TheSessions, session_id: SessionId, if_none_match: IfNoneMatch = None
+    sessions: TheSessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
     """Get a session."""
     session = await sessions.get_session(session_id)
-    return _unless_known(session, if_none_match) or Json(session_json(session), 200, _version_headers(session))
+    return _unless_current(session, precondition) or Json(session_json(session), 200, _version_headers(session))
 
 
 @router.put(
@@ -113,11 +169,10 @@ async def update_session(
     sessions: TheSessions,
     session_id: SessionId,
     change: payloads.SessionUpdateRequest,
-    if_match: IfMatch = None,
+    precondition: WritePrecondition,
 ) -> Json:
     """Change the context of a session. Each change makes a new version, also one to the same context."""
-    tags = read_tags("If-Match", if_match)
-    session = await sessions.update_context(session_id, change.new_context, tags)
+    session = await sessions.update_context(session_id, change.new_context, precondition)
     return Json(session_json(session), 200, _version_headers(session))
 
 
@@ -128,9 +183,11 @@ async def update_session(
     response_model=None,
     responses=documented(404, 412, 422, 500, 503),
 )
-async def delete_session(sessions: TheSessions, session_id: SessionId, if_match: IfMatch = None) -> NoContent:
+async def delete_session(
+    sessions: TheSessions, session_id: SessionId, precondition: WritePrecondition
+) -> NoContent:
     """Delete a session. Its id is never used again."""
-    await sessions.delete_session(session_id, read_tags("If-Match", if_match))
+    await sessions.delete_session(session_id, precondition)
     return NoContent(204)
 
 
@@ -138,14 +195,14 @@ async def delete_session(sessions: TheSessions, session_id: SessionId, if_match:
     "/sessions/{sessionId}/context",
     operation_id="getSessionContext",
     response_model=payloads.SessionContextResponse,
-    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **documented(404, 422, 500, 503)},
+    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **documented(404, 412, 422, 500, 503)},
 )
 async def get_session_context(
-    sessions: TheSessions, session_id: SessionId, if_none_match: IfNoneMatch = None
+    sessions: TheSessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
     """Get the context of a session."""
     session = await sessions.get_session(session_id)
-    return _unless_known(session, if_none_match) or Json(
+    return _unless_current(session, precondition) or Json(
         session_context_json(session), 200, _version_headers(session)
     )
 
@@ -162,17 +219,20 @@ async def readyz(sessions: TheSessions) -> Json:
     return Json(json.dumps({"status": "ok", **await sessions.check()}).encode())
 
 
-def _unless_known(session: records.Session, if_none_match: str | None) -> NoContent | None:
-    tags = read_tags("If-None-Match", if_none_match)
-    # What a cache on the way has weakened still stands for our tag here (RFC 9110, 13.1.2).
-    if tags is not None and names(tags | {tag.removeprefix("W/") for tag in tags}, session.version):
+def _unless_current(session: records.Session, precondition: Precondition) -> NoContent | None:
+    if precondition.fails(session.version, session.modified_at):
+        raise PreconditionFailedError
+    if precondition.is_current(session.version, session.modified_at):
         return NoContent(304, _version_headers(session))
     return None
 
 
 def _version_headers(session: records.Session) -> Headers:
     tag = (b"etag", entity_tag(session.version).encode())
-    return (tag,) if session.modified_at is None else (tag, (b"last-modified", _http_date(session.modified_at)))
+    if session.modified_at is None:
+        return (tag,)
+    # Another replica's clock may be ahead; a date in the future may not be sent (RFC 9110, section 8.8.2.1).
+    return (tag, (b"last-modified", _http_date(min(session.modified_at, int(time())))))
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from service.admission import Admission
 from service.api import router
 from service.payloads import exact_bounds
 from service.problems import ProblemMiddleware, problem_schemas
-from service.routing import LeanRoute, LeanRouter
+from service.routing import LeanRoute, LeanRouter, exact_path
 from service.sessions import Sessions
 from service.settings import Settings, SettingsError, load_settings
 from service.store import Store
@@ -47,6 +47,8 @@ class SessionContextApi(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         if scope["type"] == "http":
+            if b"%" in scope["raw_path"]:
+                scope["path"] = exact_path(scope["raw_path"])
             await self._answer(scope, receive, send)
             return
 

@@ -1,11 +1,22 @@
 """JSON in and out; camelCase lives only here."""
 
+import codecs
 import json
 import re
+from decimal import Decimal
 from email.message import Message
 from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import ClientDisconnect
@@ -16,6 +27,7 @@ from service.problems import (
     InvalidRequestError,
     PayloadTooLargeError,
     SessionNotFoundError,
+    UnsupportedContentCodingError,
     UnsupportedMediaTypeError,
     invalid_header,
 )
@@ -24,6 +36,7 @@ from service.problems import (
 _SIX_BYTES_FOR_ONE = 6
 _REST_OF_BODY = 4096
 
+_TOO_WIDE = 2.0**64
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, json_schema_extra={"format": "int64"})]
@@ -35,12 +48,20 @@ class _Payload(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
 
-def _without_fraction(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _exact_integer(value: object, info: ValidationInfo) -> object:
+    """The integer that a JSON number such as 5.0 stands for, if a float holds all of its digits."""
+    if not isinstance(value, float) or not value.is_integer() or abs(value) >= _TOO_WIDE:
+        return value
+    # The parser has rounded the number already, so look at how it was written.
+    try:
+        written = json.loads(info.context or b"{}", parse_float=Decimal).get("userId")
+    except (ArithmeticError, ValueError, RecursionError):  # numbers elsewhere that Python can't hold
+        return value
+    return int(value) if written == int(value) else value
 
 
 class SessionRequest(_Payload):
-    user_id: Annotated[Int64, BeforeValidator(_without_fraction)]  # 5.0 is an integer to JSON Schema
+    user_id: Annotated[Int64, BeforeValidator(_exact_integer)]  # 5.0 is an integer to JSON Schema
     context: Context = ""
 
 
@@ -132,12 +153,14 @@ async def read_payload(scope: Scope, receive: Receive, model: type[P], max_conte
     """
     if not _is_json(read_header(scope, b"content-type") or ""):
         raise UnsupportedMediaTypeError
+    if (read_header(scope, b"content-encoding") or "identity").lower() != "identity":
+        raise UnsupportedContentCodingError
     limit = max_context_bytes * _SIX_BYTES_FOR_ONE + _REST_OF_BODY
     if int(read_header(scope, b"content-length") or 0) > limit:
         raise PayloadTooLargeError
     body = await _read_body(receive, limit)
     try:
-        payload = model.model_validate_json(body)
+        payload = model.model_validate_json(body, context=body)
     except ValidationError as error:
         raise InvalidRequestError(_mistakes(error, "body")) from None
     # Only a body over the limit can hold a context over it.
@@ -156,8 +179,16 @@ def read_key(header: str | None) -> str | None:
     return header
 
 
-def read_query(parameters: dict[str, str], model: type[ListQuery]) -> ListQuery:
-    """The parameters as the model says; InvalidRequestError."""
+def read_query(query: bytes, model: type[ListQuery]) -> ListQuery:
+    """The parameters as the model says. Raises InvalidRequestError, also for one that is given twice."""
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    parameters = dict(given)
+    if len(parameters) < len(given):
+        names = [name for name, _ in given]
+        known = {field.alias or name for name, field in model.model_fields.items()}
+        if repeated := [name for name in parameters if name in known and names.count(name) > 1]:
+            problem = {"msg": "Input should be given once", "type": "repeated"}
+            raise InvalidRequestError([{"loc": ["query", name], **problem} for name in repeated])
     try:
         return model.model_validate(parameters)
     except ValidationError as error:
@@ -181,7 +212,14 @@ def _is_json(content_type: str) -> bool:
     return (
         media_type == "application/json"
         or (media_type.startswith("application/") and media_type.endswith("+json"))
-    ) and str(header.get_param("charset", "utf-8")).lower() == "utf-8"
+    ) and _is_utf8(str(header.get_param("charset", "utf-8")))
+
+
+def _is_utf8(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset).name == "utf-8"
+    except LookupError:
+        return False
 
 
 async def _read_body(receive: Receive, limit: int) -> bytearray:

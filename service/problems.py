@@ -8,6 +8,7 @@ ServiceError
 │   ├── PreconditionFailedError      412
 │   ├── PayloadTooLargeError         413
 │   ├── UnsupportedMediaTypeError    415
+│   │   └── UnsupportedContentCodingError
 │   └── InvalidRequestError          422, with `errors`
 └── UnavailableError                 503 with Retry-After: the same request may succeed later
     ├── OverloadedError
@@ -65,7 +66,7 @@ class KeyInUseError(RequestError):
 
 class PreconditionFailedError(RequestError):
     status = HTTPStatus.PRECONDITION_FAILED
-    detail = "The session is not in a version that If-Match names"
+    detail = "A precondition of the request does not hold for the current version"
 
 
 class PayloadTooLargeError(RequestError):
@@ -76,6 +77,11 @@ class PayloadTooLargeError(RequestError):
 class UnsupportedMediaTypeError(RequestError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     detail = "The body must be application/json in UTF-8"
+
+
+class UnsupportedContentCodingError(UnsupportedMediaTypeError):
+    detail = "The body must be sent without a Content-Encoding"
+    headers: ClassVar[dict[str, str]] = {"Accept-Encoding": "identity"}
 
 
 class InvalidRequestError(RequestError):

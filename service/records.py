@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import NamedTuple
 
-from service.versions import Tags
+from service.preconditions import Precondition
 
 
 class Session(NamedTuple):
@@ -49,11 +49,11 @@ class NumberedSession(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A session's next context, or its end without one, if its version is a named one."""
+    """A session's next context, or its end without one, if the precondition holds."""
 
     session_id: int
     context: str | None
-    if_match: Tags | None
+    precondition: Precondition
 
 
 class Query(NamedTuple):

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.payloads import read_header, read_payload, read_query, read_session_id
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+_UNRESERVED = re.compile("[A-Za-z0-9._~-]")
 
 
 class Json(NamedTuple):
@@ -55,14 +57,18 @@ class LeanRoute(APIRoute):
     """A FastAPI route that calls its handler by itself: with the sessions, and what it declares to take.
 
     The declarations make the OpenAPI document as ever. What this goes around (injection, exit stacks,
-    response models) costs more than the whole work of a read. A header comes as it was sent, or None.
+    response models) costs more than the whole work of a read. A header comes as it was sent, or None; a dependency
+    that declares headers is called with them.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(path, endpoint, **options)
         declared = self.dependant
         self._takes_id = bool(declared.path_params)
-        self._headers = [(header.name, header.alias.lower().encode()) for header in declared.header_params]
+        self._headers = _fields_of(declared)
+        self._dependencies: list[tuple[str, Any, list[tuple[str, bytes]]]] = [
+            (str(one.name), one.call, _fields_of(one)) for one in declared.dependencies if one.header_params
+        ]
         self._query: list[tuple[str, Any]] = [
             (query.name, query.field_info.annotation) for query in declared.query_params
         ]
@@ -74,16 +80,22 @@ class LeanRoute(APIRoute):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["app"].state
         arguments: dict[str, Any] = {name: read_header(scope, header) for name, header in self._headers}
+        for name, read, fields in self._dependencies:
+            arguments[name] = read(**{field: read_header(scope, header) for field, header in fields})
         if self._takes_id:
             arguments["session_id"] = read_session_id(scope["path_params"]["sessionId"])
         for name, model in self._query:
-            arguments[name] = read_query(dict(parse_qsl(scope["query_string"].decode("latin-1"), True)), model)
+            arguments[name] = read_query(scope["query_string"], model)
         if self._payload:
             name, model = self._payload
             limit = state.settings.max_context_bytes
             arguments[name] = await read_payload(scope, receive, model, limit)
         answer = await self.endpoint(state.sessions, **arguments)
         await answer(scope, receive, send)
+
+
+def _fields_of(declared: Dependant) -> list[tuple[str, bytes]]:
+    return [(header.name, header.alias.lower().encode()) for header in declared.header_params]
 
 
 class LeanRouter:
@@ -108,3 +120,16 @@ class LeanRouter:
 def _methods(route: LeanRoute) -> set[str]:
     methods = route.methods or set()
     return methods | {"HEAD"} if "GET" in methods else methods
+
+
+def exact_path(raw_path: bytes) -> str:
+    """A path in which only what has no meaning of its own is decoded, so that `%2F` is not `/` and `%0A` is kept.
+
+    RFC 3986, section 6.2.2.2.
+    """
+    return re.sub("%[0-9A-Fa-f]{2}", _decode_unreserved, raw_path.decode("latin-1"))
+
+
+def _decode_unreserved(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return character if _UNRESERVED.fullmatch(character) else escape[0]

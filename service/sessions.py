@@ -3,10 +3,10 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from service.preconditions import Precondition
 from service.problems import PreconditionFailedError, UnavailableError
 from service.records import Change, Claim, NewSession, NumberedSession, Page, Query, Session
 from service.store import Store
-from service.versions import Tags, names
 
 if TYPE_CHECKING:
     from service.sequencer import Sequencer
@@ -19,8 +19,8 @@ class Sessions:
     """What clients can do with sessions.
 
     Every method raises UnavailableError when the database or the peer does not do its part in time; then
-    nothing is left behind. Where a session is named, SessionNotFoundError when there is none; with tags,
-    PreconditionFailedError when none is of its version.
+    nothing is left behind. Where a session is named, SessionNotFoundError when there is none; with a
+    precondition, PreconditionFailedError when it does not hold.
     """
 
     def __init__(self, store: Store, sequencer: "Sequencer | None", sequencer_seconds: float) -> None:
@@ -56,12 +56,12 @@ class Sessions:
         """Sessions by id, in pieces. One that is created meanwhile may be among them or not."""
         return await self._store.list_sessions(query, limit)
 
-    async def update_context(self, session_id: int, context: str | None, if_match: Tags | None) -> Session:
+    async def update_context(self, session_id: int, context: str | None, precondition: Precondition) -> Session:
         """The session with this context in a new version, or as it is without a context."""
         if context is not None:
-            return await self._store.change_session(Change(session_id, context, if_match))
+            return await self._store.change_session(Change(session_id, context, precondition))
         session = await self._store.get_session(session_id)
-        if if_match is not None and not names(if_match, session.version):
+        if precondition.fails_write(session.version, session.modified_at):
             raise PreconditionFailedError
         return session
 
@@ -69,9 +69,9 @@ class Sessions:
         """The session."""
         return await self._store.get_session(session_id)
 
-    async def delete_session(self, session_id: int, if_match: Tags | None) -> None:
+    async def delete_session(self, session_id: int, precondition: Precondition) -> None:
         """The session goes; its id and its number are never used again."""
-        await self._store.change_session(Change(session_id, None, if_match))
+        await self._store.change_session(Change(session_id, None, precondition))
 
     async def check(self) -> dict[str, str]:
         """What each part says of itself; StoreUnavailableError when sessions can't be served."""

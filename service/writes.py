@@ -16,7 +16,6 @@ from service.problems import (
 )
 from service.records import Change, Claim, Claimed, NumberedSession, Session
 from service.tables import allotted, idempotency_keys, sessions
-from service.versions import names
 
 _ALLOT = (
     update(allotted)
@@ -27,7 +26,7 @@ _ALLOT = (
     .returning(allotted.c.last_session_id, allotted.c.last_sequence_number)
 )
 _INSERT = insert(sessions)
-_VERSION = select(sessions.c.id, sessions.c.user_id, sessions.c.version).where(
+_VERSION = select(sessions.c.id, sessions.c.user_id, sessions.c.version, sessions.c.modified_at).where(
     sessions.c.id == bindparam("session_id")
 )
 _UPDATE = (
@@ -143,18 +142,18 @@ def change_sessions(db: Connection, items: Sequence[Change]) -> list[Session | S
     now = int(time.time())
     wanted = [{"session_id": session_id} for session_id in {change.session_id for change in items}]
     found = {
-        session_id: Session(session_id, user_id, "", version, None)
+        session_id: Session(session_id, user_id, "", version, modified_at)
         for rows in query(db, _VERSION, wanted)
-        for session_id, user_id, version in rows
+        for session_id, user_id, version, modified_at in rows
     }
     changed: dict[int, Session] = {}
     deleted: set[int] = set()
     outcomes: list[Session | ServiceError] = []
-    for session_id, context, if_match in items:
+    for session_id, context, precondition in items:
         session = found.get(session_id)
         if session is None:
             outcomes.append(SessionNotFoundError())
-        elif if_match is not None and not names(if_match, session.version):
+        elif precondition.fails_write(session.version, session.modified_at):
             outcomes.append(PreconditionFailedError())
         elif context is None:
             deleted.add(session_id)

@@ -8,7 +8,7 @@ import schemathesis
 from schemathesis import GenerationMode
 
 from service.payloads import KEY_PATTERN
-from service.versions import TAGS_PATTERN
+from service.preconditions import TAGS_PATTERN
 
 
 @schemathesis.hook

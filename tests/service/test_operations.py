@@ -97,11 +97,30 @@ def test_the_widest_user_ids_are_kept(service: Service) -> None:
         assert service.create(user_id=user_id).json()["userId"] == user_id
 
 
-@pytest.mark.parametrize("user_id", ["7.0", "7e0", "70e-1"])
-def test_an_integer_may_be_spelt_as_json_allows(service: Service, user_id: str) -> None:
-    headers = {"Content-Type": "application/json"}
-    answer = service.request("POST", "/sessions", data=f'{{"userId": {user_id}}}', headers=headers)
-    assert (answer.status_code, answer.json()["userId"]) == (201, 7)
+def create_with(service: Service, body: str) -> requests.Response:
+    return service.request("POST", "/sessions", data=body, headers={"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("user_id", "value"),
+    [("7.0", 7), ("7e0", 7), ("70e-1", 7), ("-0.0", 0), ("9007199254740992.0", 2**53), ("1e18", 10**18)],
+)
+def test_an_integer_may_be_spelt_as_json_allows(service: Service, user_id: str, value: int) -> None:
+    answer = create_with(service, f'{{"userId": {user_id}}}')
+    assert (answer.status_code, answer.json()["userId"]) == (201, value)
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    ["9007199254740993.0", "9.007199254740993e15", "4.00000000000000000001", "1e-400", "-9007199254740993.0"],
+)
+def test_a_number_that_a_float_can_not_hold_exactly_is_a_422(service: Service, user_id: str) -> None:
+    assert create_with(service, f'{{"userId": {user_id}}}').status_code == 422
+
+
+@pytest.mark.parametrize("other", ["1e9999999999999999999", "9" * 5000])
+def test_a_number_elsewhere_that_nothing_can_hold_is_no_failure(service: Service, other: str) -> None:
+    assert create_with(service, f'{{"userId": 7.0, "more": {other}}}').status_code == 422
 
 
 def test_an_answer_names_no_server_software(service: Service) -> None:

@@ -1,0 +1,96 @@
+"""Versions of a session as entity tags, and preconditions on them (RFC 9110, sections 8.8.3 and 13)."""
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from service.problems import invalid_header
+
+# The entity tags of a condition; "*" among them matches any version.
+Tags = frozenset[str]
+
+_TAG = r'(?:W/)?"[!#-~]*"'
+# A list may have empty elements: RFC 9110, section 5.6.1.2.
+TAGS_PATTERN = rf"^(?:\*|(?:,[ \t]*)*{_TAG}(?:[ \t]*,(?:[ \t]*{_TAG})?)*[ \t]*)$"
+# The three formats of an HTTP-date: RFC 9110, section 5.6.7.
+_DATE_FORMATS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
+
+
+class Precondition(NamedTuple):
+    """What a request demands of the current version, if anything. Dates are seconds since 1970."""
+
+    if_match: Tags | None = None
+    if_unmodified_since: int | None = None
+    if_none_match: Tags | None = None
+    if_modified_since: int | None = None
+
+    def fails(self, version: int | None, modified_at: int | None) -> bool:
+        """Whether no method may be performed (sections 13.1.1 and 13.1.4). A collection has no version."""
+        if self.if_match is not None:
+            return not (self.if_match & {"*", entity_tag(version)})
+        return _is_past(modified_at, self.if_unmodified_since)
+
+    def fails_write(self, version: int | None, modified_at: int | None) -> bool:
+        """Whether a method that changes something may not be performed."""
+        return self.fails(version, modified_at) or self._names(version)
+
+    def is_current(self, version: int | None, modified_at: int | None) -> bool:
+        """Whether the client already has this version, so that a read is a 304 (sections 13.1.2 and 13.1.3)."""
+        if self.if_none_match is not None:
+            return self._names(version)
+        known = self.if_modified_since is not None and modified_at is not None
+        return known and not _is_past(modified_at, self.if_modified_since)
+
+    def _names(self, version: int | None) -> bool:
+        # If-None-Match compares weakly: what a cache on the way has weakened is still this version's tag.
+        tag = entity_tag(version)
+        return not (self.if_none_match or frozenset()).isdisjoint({"*", tag, f"W/{tag}"})
+
+
+NONE = Precondition()
+
+
+def _is_past(modified_at: int | None, date: int | None) -> bool:
+    return modified_at is not None and date is not None and modified_at > date
+
+
+def entity_tag(version: int | None) -> str:
+    """The strong tag of a version."""
+    return f'"{version}"'
+
+
+def read_precondition(
+    *,
+    if_match: str | None = None,
+    if_unmodified_since: str | None = None,
+    if_none_match: str | None = None,
+    if_modified_since: str | None = None,
+) -> Precondition:
+    """Parse the fields of a request. Raises InvalidRequestError where one is not a list of entity tags.
+
+    A date that is none is ignored, as the specification demands.
+    """
+    if if_match is if_unmodified_since is if_none_match is if_modified_since is None:
+        return NONE
+    return Precondition(
+        _read_tags("If-Match", if_match),
+        _read_date(if_unmodified_since),
+        _read_tags("If-None-Match", if_none_match),
+        _read_date(if_modified_since),
+    )
+
+
+def _read_tags(name: str, header: str | None) -> Tags | None:
+    if header is None:
+        return None
+    if not re.fullmatch(TAGS_PATTERN, header):
+        raise invalid_header(name, "Input should be * or a list of entity tags in quotes", "entity_tags")
+    return frozenset([header] if header == "*" else re.findall(_TAG, header))
+
+
+def _read_date(header: str | None) -> int | None:
+    for date_format in _DATE_FORMATS if header else ():
+        with suppress(ValueError):
+            return int(datetime.strptime(header or "", date_format).replace(tzinfo=UTC).timestamp())
+    return None

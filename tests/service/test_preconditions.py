@@ -1,0 +1,107 @@
+"""Preconditions on every method: evaluated as RFC 9110, section 13, says."""
+
+from email.utils import formatdate, parsedate_to_datetime
+from time import gmtime, strftime, time
+
+import pytest
+
+from tests.service.processes import Service
+
+LONG_AGO = "Sat, 01 Jan 2000 00:00:00 GMT"
+LATER = formatdate(time() + 1_000_000, usegmt=True)
+BODY = {"userId": 1, "context": "changed"}
+
+
+def created(service: Service) -> int:
+    session_id: int = service.create(context="first").json()["sessionId"]
+    return session_id
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"If-Match": '"2"'},
+        {"If-Match": 'W/"1"'},
+        {"If-Unmodified-Since": LONG_AGO},
+        {"If-Match": '"2"', "If-Unmodified-Since": LATER},
+    ],
+)
+def test_a_method_whose_precondition_fails_is_a_412_and_does_nothing(
+    service: Service, method: str, headers: dict[str, str]
+) -> None:
+    session_id = created(service)
+    assert service.request(method, f"/sessions/{session_id}", json=BODY, headers=headers).status_code == 412
+    assert service.context(session_id).json()["context"] == "first"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("tags", ["*", '"1"', 'W/"1"', '"9", "1"'])
+def test_a_change_that_wants_none_of_these_versions_is_a_412(service: Service, method: str, tags: str) -> None:
+    session_id = created(service)
+    headers = {"If-None-Match": tags}
+    assert service.request(method, f"/sessions/{session_id}", json=BODY, headers=headers).status_code == 412
+    assert service.context(session_id).json()["context"] == "first"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"If-Match": '"1"', "If-Unmodified-Since": LONG_AGO},  # section 13.1.4: If-Match is the more precise
+        {"If-Unmodified-Since": LATER},
+        {"If-None-Match": '"2"'},
+        {"If-Modified-Since": LATER},  # section 13.1.3: of a read alone
+        {"If-Unmodified-Since": "yesterday"},  # section 13.1.4: no date is ignored
+        {"If-Unmodified-Since": f"{LONG_AGO}, {LONG_AGO}"},
+    ],
+)
+def test_a_change_whose_precondition_holds_is_done(service: Service, headers: dict[str, str]) -> None:
+    answer = service.request("PUT", f"/sessions/{created(service)}", json=BODY, headers=headers)
+    assert (answer.status_code, answer.json()["context"]) == (200, "changed")
+
+
+@pytest.mark.parametrize("path", ["", "/context"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_read_of_what_has_not_changed_since_is_a_304(service: Service, method: str, path: str) -> None:
+    path = f"/sessions/{created(service)}{path}"
+    last_modified = service.request("GET", path).headers["Last-Modified"]
+    for headers, status in [
+        ({"If-Modified-Since": last_modified}, 304),
+        ({"If-Modified-Since": LATER}, 304),
+        ({"If-Modified-Since": LONG_AGO}, 200),
+        ({"If-Modified-Since": "soon"}, 200),
+        ({"If-Modified-Since": LATER, "If-None-Match": '"2"'}, 200),
+        ({"If-Modified-Since": LONG_AGO, "If-None-Match": '"1"'}, 304),
+    ]:
+        assert service.request(method, path, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "date_format", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+)
+def test_a_date_may_have_each_of_the_three_formats(service: Service, date_format: str) -> None:
+    path = f"/sessions/{created(service)}"
+    modified_at = parsedate_to_datetime(service.request("GET", path).headers["Last-Modified"]).timestamp()
+    for seconds, status in [(-1, 200), (0, 304)]:
+        date = strftime(date_format, gmtime(modified_at + seconds))
+        assert service.request("GET", path, headers={"If-Modified-Since": date}).status_code == status
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_condition_on_all_sessions_is_evaluated_too(service: Service, method: str) -> None:
+    current = 304 if method == "GET" else 412
+    done = 200 if method == "GET" else 201
+    for headers, status in [
+        ({"If-Match": '"1"'}, 412),
+        ({"If-Match": "*"}, done),
+        ({"If-None-Match": "*"}, current),
+        ({"If-None-Match": '"1"'}, done),
+        ({"If-Match": "1"}, 422),
+        ({"If-Unmodified-Since": LONG_AGO}, done),  # section 13.1.4: it has no date of its own
+    ]:
+        assert service.request(method, "/sessions", json=BODY, headers=headers).status_code == status
+
+
+def test_a_refused_create_makes_no_session(fresh: Service) -> None:
+    assert fresh.request("POST", "/sessions", json=BODY, headers={"If-None-Match": "*"}).status_code == 412
+    assert fresh.list() == []
