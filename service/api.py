@@ -24,6 +24,7 @@ from service.sessions import Sessions
 SessionId = Annotated[int, Path(alias="sessionId")]
 _Tags = Annotated[str, StringConstraints(pattern=TAGS_PATTERN)] | SkipJsonSchema[None]
 _Date = str | SkipJsonSchema[None]
+_KEY = "A repeated create with the same key returns the same session, for 30 days unless set otherwise"
 _IF_MATCH = "Proceed only if the current ETag is one of these"
 _IF_NONE_MATCH = "Proceed only if the current ETag is none of these"
 _IF_UNMODIFIED = "Proceed only if the last change is not after this date"
@@ -34,7 +35,7 @@ IfUnmodifiedSince = Annotated[_Date, Header(alias="If-Unmodified-Since", descrip
 IfModifiedSince = Annotated[_Date, Header(alias="If-Modified-Since", description=_IF_MODIFIED)]
 Key = Annotated[
     Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | SkipJsonSchema[None],
-    Header(alias="Idempotency-Key", description="A repeated create with the same key returns the same session"),
+    Header(alias="Idempotency-Key", description=_KEY),
 ]
 
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import docs, metrics
 from service.admission import Admission
 from service.api import router
+from service.expiry import remove_expired_keys
 from service.payloads import exact_bounds
 from service.problems import ProblemMiddleware, problem_schemas
 from service.routing import LeanRoute, LeanRouter, exact_path
@@ -104,11 +105,16 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
 
         sequencer = Sequencer(str(settings.sequence_service_url), settings.sequence_timeout_seconds)
     app.state.sessions = Sessions(store, sequencer, settings.sequence_timeout_seconds)
+    expiry = None
+    if settings.idempotency_key_days:
+        expiry = asyncio.create_task(remove_expired_keys(store, settings.idempotency_key_days))
     gc.collect()
     gc.freeze()  # what is there now stays: no collection needs to look through it again
     try:
         yield
     finally:
+        if expiry is not None:
+            expiry.cancel()
         if sequencer is not None:
             await sequencer.close()
         await store.close()

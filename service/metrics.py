@@ -24,6 +24,7 @@ batch_size = Histogram(
 )
 queue_depth = Gauge("database_queue_depth", "Reads or writes that wait", ["queue"], registry=registry)
 database_errors = Counter("database_errors", "Transactions that the database failed", registry=registry)
+keys_removed = Counter("idempotency_keys_removed", "Idempotency keys removed on expiry", registry=registry)
 peer_calls = Counter("sequencer_calls", "Calls of the Central Sequence Service", ["outcome"], registry=registry)
 peer_retries = Counter("sequencer_retries", "Calls repeated for want of a connection", registry=registry)
 

@@ -1,7 +1,7 @@
 """The reads, of what is committed: on the event loop for SQLite, in batches on a thread for PostgreSQL."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
@@ -11,8 +11,8 @@ from sqlalchemy.exc import OperationalError
 from service.batches import Batches
 from service.database import SchemaError, check_schema
 from service.problems import StoreUnavailableError
-from service.records import Query, Session
-from service.tables import sessions
+from service.records import Query, Session, UsedKey
+from service.tables import idempotency_keys, sessions
 
 # One piece of a list: small enough to read at once without keeping other requests waiting.
 _PIECE_ROWS = 200
@@ -41,6 +41,12 @@ _BY_ID = _SESSIONS.where(_id == bindparam("id"))
 _PIECE = _by_user(_SESSIONS)
 _SMALL_PIECE = {of_user: _small(piece) for of_user, piece in _PIECE.items()}
 _IDS = _by_user(select(_id))
+_KEYS = (
+    select(idempotency_keys.c.key, idempotency_keys.c.claimed_until)
+    .where(idempotency_keys.c.key > bindparam("after"))
+    .order_by(idempotency_keys.c.key)
+    .limit(200)
+)
 
 
 class Reads(Protocol):
@@ -54,6 +60,9 @@ class Reads(Protocol):
 
     async def ids(self, query: Query, count: int) -> list[int]:
         """So many ids of the query, from the lowest."""
+
+    async def keys(self, after: str) -> list[UsedKey]:
+        """A few keys, in order, after this one."""
 
     async def check(self) -> None:
         """Raises StoreUnavailableError unless the database has this release's schema, too."""
@@ -74,6 +83,7 @@ class InlineReads:
         self._connection: sqlite3.Connection = self._pooled.driver_connection  # type: ignore[assignment]
         self._by_id = str(_BY_ID.compile(dialect=engine.dialect))
         self._piece = {of_user: piece.compile(dialect=engine.dialect) for of_user, piece in _PIECE.items()}
+        self._keys = _KEYS.compile(dialect=engine.dialect)
         self._ids = {of_user: ids.compile(dialect=engine.dialect) for of_user, ids in _IDS.items()}
 
     async def find(self, session_id: int) -> Session | None:
@@ -97,6 +107,10 @@ class InlineReads:
         with self._rows(self._ids[query.user_id is not None], _values(query, count)) as rows:
             return [session_id for (session_id,) in rows.fetchall()]
 
+    async def keys(self, after: str) -> list[UsedKey]:
+        with self._rows(self._keys, {"after": after}) as rows:
+            return list(map(UsedKey._make, rows.fetchall()))
+
     async def check(self) -> None:
         with self._errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
             check_schema(db)
@@ -105,9 +119,9 @@ class InlineReads:
         self._pooled.close()
 
     @contextmanager
-    def _rows(self, statement: Compiled, values: dict[str, int | None]) -> Iterator[sqlite3.Cursor]:
+    def _rows(self, statement: Compiled, values: Mapping[str, object]) -> Iterator[sqlite3.Cursor]:
         with self._errors(), closing(self._connection.cursor()) as rows:
-            rows.execute(statement.string, statement.construct_params(values) or {})
+            rows.execute(statement.string, statement.construct_params(dict(values)) or {})
             yield rows
 
     @contextmanager
@@ -132,6 +146,9 @@ class BatchedReads:
 
     async def ids(self, query: Query, count: int) -> list[int]:
         return await self._batches.run(_many_ids, (query, count))
+
+    async def keys(self, after: str) -> list[UsedKey]:
+        return await self._batches.run(_keys, after)
 
     async def check(self) -> None:
         await self._batches.run(_checks, None)
@@ -158,6 +175,10 @@ def _pieces(db: Connection, items: Sequence[Query]) -> list[list[Session]]:
 
 def _many_ids(db: Connection, items: Sequence[tuple[Query, int]]) -> list[list[int]]:
     return [list(db.scalars(_IDS[query.user_id is not None], _values(query, count))) for query, count in items]
+
+
+def _keys(db: Connection, items: Sequence[str]) -> list[list[UsedKey]]:
+    return [[UsedKey._make(row) for row in db.execute(_KEYS, {"after": after})] for after in items]
 
 
 def _checks(db: Connection, items: Sequence[None]) -> Sequence[None]:

@@ -42,6 +42,13 @@ class Claimed(NamedTuple):
     is_made: bool
 
 
+class UsedKey(NamedTuple):
+    """An Idempotency-Key, and when the claim of its last create ended."""
+
+    key: str
+    claimed_until: float
+
+
 class NumberedSession(NamedTuple):
     session: Session
     key: str | None

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="The whole time the body of a request may take to come."
     )
+    idempotency_key_days: float = Field(
+        default=30.0, ge=0, le=36_500, description="Days for which an Idempotency-Key is kept; 0 keeps it forever."
+    )
     otel_exporter_otlp_endpoint: Annotated[HttpUrl, AfterValidator(_plain_base)] | None = Field(
         default=None, description="Where traces go (OTLP over HTTP); without it there are none."
     )

@@ -1,7 +1,7 @@
 """The sessions in the database: durable writes in batches, reads of what is committed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Container, Sequence
 from typing import Self
 
 from sqlalchemy import URL, Engine
@@ -12,7 +12,7 @@ from service.batches import Batches
 from service.database import open_database
 from service.problems import SequencerUnavailableError, SessionNotFoundError
 from service.reads import BatchedReads, InlineReads, Reads
-from service.records import Change, Claim, Claimed, NumberedSession, Page, Query, Session
+from service.records import Change, Claim, Claimed, NumberedSession, Page, Query, Session, UsedKey
 
 
 class Store:
@@ -56,6 +56,14 @@ class Store:
     async def release_key(self, key: str) -> None:
         """The session of the key was not made; who repeats the request need not wait."""
         await self._writes.run(writes.release_keys, key)
+
+    async def look_at_keys(self, after: str) -> list[UsedKey]:
+        """A few keys, in order, after this one; none at the end."""
+        return await self._reads.keys(after)
+
+    async def remove_keys(self, keys: Sequence[str], claimed_before: float) -> None:
+        """Forget those of the keys that no create has claimed since; a request with one is then a new one."""
+        await self._writes.run(writes.remove_keys, (keys, claimed_before))
 
     async def insert_session(self, numbered: NumberedSession) -> Session:
         """The session, now visible; SequencerUnavailableError when another has its sequence number."""

@@ -43,6 +43,7 @@ _OF_KEY = idempotency_keys.c.key == bindparam("k")
 _KEY = select(idempotency_keys).where(_OF_KEY)
 _NEW_KEY = insert(idempotency_keys)
 _CLAIM = update(idempotency_keys).where(_OF_KEY).values(claimed_until=bindparam("until"))
+_REMOVE = delete(idempotency_keys).where(_OF_KEY, idempotency_keys.c.claimed_until < bindparam("claimed_before"))
 _MADE = update(idempotency_keys).where(_OF_KEY).values(made_at=bindparam("now"))
 
 
@@ -93,7 +94,8 @@ def _claim_sessions(
         if row is not None and row.fingerprint != new.fingerprint:
             outcomes.append(invalid_header("Idempotency-Key", "It came with another request", "key_reused"))
             continue
-        if row is not None and row.made_at is None and row.claimed_until > now:
+        # One that lasts longer than a claim can was made by a clock that was ahead, and is as good as over.
+        if row is not None and row.made_at is None and now < row.claimed_until <= now + seconds:
             outcomes.append(KeyInUseError())
             continue
         session_id = row.session_id if row else next(ids)
@@ -117,7 +119,14 @@ def _allot(db: Connection, ids: int, numbers: int) -> tuple[list[int], list[int]
 
 def release_keys(db: Connection, items: Sequence[str]) -> list[None]:
     """Let the next request with the key go on at once with the session that was not made."""
-    _claim_until(db, [(key, 0) for key in items])
+    _claim_until(db, [(key, time.time()) for key in items])
+    return [None] * len(items)
+
+
+def remove_keys(db: Connection, items: Sequence[tuple[Sequence[str], float]]) -> list[None]:
+    """Forget those keys that no create has claimed since."""
+    for keys, claimed_before in items:
+        execute(db, _REMOVE, [{"k": key, "claimed_before": claimed_before} for key in keys])
     return [None] * len(items)
 
 

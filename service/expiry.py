@@ -1,0 +1,31 @@
+"""Removes idempotency keys that have expired: a few at a time, beside everything else."""
+
+import asyncio
+import time
+
+from service import metrics
+from service.problems import UnavailableError
+from service.store import Store
+
+_SECONDS_PER_DAY = 86_400
+_STEP_SECONDS = 0.25  # between two looks at a few keys; a million take 20 minutes
+_PAUSE_SECONDS = 5  # after a look at all of them
+
+
+async def remove_expired_keys(store: Store, days: float) -> None:
+    """Look through all keys over and over until cancelled."""
+    # A clock that is set while the process runs must not make keys expire.
+    seconds_ahead = time.time() - time.monotonic()
+    after = ""
+    while True:
+        expired_before = time.monotonic() + seconds_ahead - days * _SECONDS_PER_DAY
+        try:
+            keys = await store.look_at_keys(after)
+            expired = [key for key, claimed_until in keys if claimed_until < expired_before]
+            if expired:
+                await store.remove_keys(expired, expired_before)
+                metrics.keys_removed.inc(len(expired))
+        except UnavailableError:
+            keys = []  # begin again later
+        after = keys[-1][0] if keys else ""
+        await asyncio.sleep(_STEP_SECONDS if keys else _PAUSE_SECONDS)
