@@ -9,9 +9,10 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from service import metrics
+from service.driver import is_stale, is_unavailable
 from service.problems import ServiceError, StoreBusyError, StoreUnavailableError
 
 # Work of one kind: does all items in the given transaction and returns one outcome for each, in order: a
@@ -23,7 +24,6 @@ Work = Callable[[Connection, Sequence[Item]], Sequence[Result | ServiceError]]
 
 _CAPACITY = 1024  # waiting items; past it a client is better off with a quick refusal
 _BATCH = 256  # items in one transaction; more no longer pays, and lengthens the wait of each
-_UNAVAILABLE = (OperationalError, InterfaceError, InternalError)  # not the request's doing
 
 
 @dataclass(eq=False, slots=True)
@@ -84,19 +84,30 @@ class Batches:
     def _commit(self, batch: list[_Waiting]) -> None:
         """Give each one its outcome, after the commit: a result, or the exception that undid it."""
         try:
-            with self._engine.begin() as db:
-                try:
-                    _work(db, batch)
-                except Exception as error:
-                    raise _UndoneError from error
+            try:
+                self._run_once(batch)
+            except _UndoneError as undone:
+                if not is_stale(undone.__cause__):
+                    raise
+                self._engine.dispose()  # the other connections are as old
+                self._run_once(batch)
         except _UndoneError as undone:
-            if len(batch) == 1 or isinstance(undone.__cause__, _UNAVAILABLE):  # no item's own doing
+            if len(batch) == 1 or is_unavailable(undone.__cause__):  # no item's own doing
                 _fail(batch, undone.__cause__)
                 return
             for one in batch:
                 self._commit([one])
         except Exception as error:  # noqa: BLE001 - whatever it is, the clients must hear of it
             _fail(batch, error)
+
+    def _run_once(self, batch: Sequence[_Waiting]) -> None:
+        with self._engine.begin() as db:
+            try:
+                _work(db, batch)
+            except Exception as error:
+                if is_stale(error):
+                    db.invalidate()
+                raise _UndoneError from error
 
 
 class _UndoneError(Exception):
@@ -113,7 +124,7 @@ def _work(db: Connection, batch: Iterable[_Waiting]) -> None:
 
 
 def _fail(batch: Iterable[_Waiting], error: BaseException | None) -> None:
-    if isinstance(error, _UNAVAILABLE):
+    if isinstance(error, DBAPIError) and is_unavailable(error):
         metrics.database_errors.inc()
         error = StoreUnavailableError(str(error.orig))
     for one in batch:

@@ -7,14 +7,18 @@ it write in turn: no write fails because of another, and a change sees all chang
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select, text, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.driver import cursor
 from service.tables import SCHEMA_VERSION, alembic_version, allotted, metadata, sessions
+
+if TYPE_CHECKING:
+    import psycopg
 
 # Where a sequencer gave the numbers until now, the service's own go on after them.
 _HIGHEST_NUMBER = select(func.max(sessions.c.sequence_number)).scalar_subquery()
@@ -23,19 +27,20 @@ _SKIP_NUMBERS_IN_USE = (
     .where(allotted.c.last_sequence_number < _HIGHEST_NUMBER)
     .values(last_sequence_number=_HIGHEST_NUMBER)
 )
+_IS_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
 _SECONDS_TO_SWITCH_MODE = 5
 # A connection of each kind: one writes, one reads, one is asked for the state.
 _POOL = {"pool_size": 3, "max_overflow": 0}
-# What a PostgreSQL URL may say otherwise. A commit is answered once it is durable, whatever the server's
-# default. A lock is waited for as long as SQLite waits; a process that hangs in a transaction loses it, and
-# a server that is gone without a word is noticed in as many milliseconds.
+# Defaults of a PostgreSQL URL; a server that has vanished is noticed in as many milliseconds. Poolers accept these
+# parameters at the start of a connection, and few others.
 _POSTGRESQL = {
     "application_name": "session-context",
     "client_encoding": "utf8",
     "connect_timeout": "5",
     "tcp_user_timeout": "5000",
-    "options": "-c synchronous_commit=on -c lock_timeout=5s -c idle_in_transaction_session_timeout=10s",
 }
+# A lock is waited for as long as SQLite waits, and a process that hangs in a transaction loses it.
+_TIMEOUTS = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "10s"}
 _WRITE_LOCK = 7391046205183847265  # any number, the same in every release
 
 
@@ -66,7 +71,10 @@ def open_database(url: URL) -> Engine:
 
 
 def check_schema(db: Connection) -> None:
-    """Raises SchemaError unless the schema is this release's, DBAPIError when the database is not there."""
+    """Raises SchemaError unless it can be written and has this release's schema, DBAPIError without a database."""
+    if db.dialect.name == "postgresql" and db.scalar(_IS_READ_ONLY):
+        db.invalidate()  # after a failover the next connection may lead to the new primary
+        raise SchemaError("the server is read-only")
     found = db.execute(select(alembic_version.c.version_num)).scalar_one_or_none()
     if found != SCHEMA_VERSION:
         raise SchemaError(f"the database has schema {found}, this release needs {SCHEMA_VERSION}")
@@ -104,8 +112,7 @@ def _sqlite(url: URL) -> Engine:
     # and ?timeout= in the URL is another.
     engine = create_engine(url, paramstyle="named", **_POOL)
     event.listen(engine, "connect", _on_sqlite_connect)
-    # Taken at the start, the lock is waited for; a read that grows into a write would fail instead.
-    _lock_writes(engine, "BEGIN IMMEDIATE")
+    event.listen(engine, "begin", _begin_sqlite_write)
     _write_ahead(engine)
     return engine
 
@@ -113,11 +120,12 @@ def _sqlite(url: URL) -> Engine:
 def _postgresql(url: URL) -> Engine:
     # The server may have been started anew since a connection was last used.
     engine = create_engine(url.set(query={**_POSTGRESQL, **url.query}), pool_pre_ping=True, **_POOL)
-    with engine.connect() as db:
+    event.listen(engine, "connect", _on_postgresql_connect)
+    event.listen(engine, "begin", _begin_postgresql_write)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         encoding = db.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
         raise SchemaError(f"its encoding is {encoding}, and not every text has a place in it; UTF8 is needed")
-    _lock_writes(engine, f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
     return engine
 
 
@@ -126,12 +134,45 @@ def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> N
     connection.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
 
 
-def _lock_writes(engine: Engine, statement: str) -> None:
-    @event.listens_for(engine, "begin")
-    def on_begin(db: Connection) -> None:
-        if db.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            with cursor(db) as lock:
-                lock.execute(statement)
+def _on_postgresql_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Set up a session, or leave it alone where it is a pooler's.
+
+    A pooler hands each transaction to a session of its own choice: what is set or prepared in one is missing in
+    the next, and found by another client. A pooler shows by the process id that it makes up.
+    """
+    server: psycopg.Connection[tuple[int]] = connection  # type: ignore[assignment]
+    [[process_id]] = server.execute("SELECT pg_backend_pid()")
+    if process_id == server.info.backend_pid:
+        for name, value in _TIMEOUTS.items():
+            # What the URL or the role says stays.
+            unless_set = "SELECT set_config(%s, %s, false) WHERE current_setting(%s) = '0'"
+            server.execute(unless_set, (name, value, name))
+    else:
+        server.prepare_threshold = None
+    server.commit()
+
+
+def _begin_postgresql_write(db: Connection) -> None:
+    """Take the write lock. An answered commit is durable, whatever the default of the server or the pooler is."""
+    if _is_autocommit(db):
+        return
+    settings = {"synchronous_commit": "on"}
+    if db.connection.driver_connection.prepare_threshold is None:  # type: ignore[union-attr]
+        settings |= _TIMEOUTS
+    statements = [f"SET LOCAL {name} = '{value}'" for name, value in settings.items()]
+    with cursor(db) as lock:
+        lock.execute(";".join([*statements, f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"]))
+
+
+def _begin_sqlite_write(db: Connection) -> None:
+    """Take the write lock, which is waited for; a read that grows into a write would fail instead."""
+    if not _is_autocommit(db):
+        with cursor(db) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+
+
+def _is_autocommit(db: Connection) -> bool:
+    return db.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
 
 def _write_ahead(engine: Engine) -> None:

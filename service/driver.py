@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 
 Statement = Select[Any] | Insert | Update | Delete
 Values = Mapping[str, object]
@@ -38,6 +38,30 @@ def execute(db: Connection, statement: Statement, many: Sequence[Values]) -> Non
     if many:
         with cursor(db) as one:
             one.executemany(sql(statement, db.dialect), many)
+
+
+# Classes of SQLSTATE: connection, transaction state, rollback, resources, lock, operator intervention, system; and
+# a table that something else has removed.
+_UNAVAILABLE_STATES = ("08", "25", "40", "53", "55", "57", "58", "XX", "42P01")
+# A server that has become read-only, and plans and prepared statements that don't fit the server: another
+# connection may do.
+_STALE_STATES = ("25006", "0A000", "26000", "42P05")
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """Whether the database failed, and not the statement."""
+    if isinstance(error, (OperationalError, InterfaceError, InternalError)) or type(error) is DatabaseError:
+        return True  # the last of them is SQLite's for a file that is damaged, or no database
+    return is_stale(error) or _state(error).startswith(_UNAVAILABLE_STATES)
+
+
+def is_stale(error: BaseException | None) -> bool:
+    """Whether the same statement may succeed on a new connection."""
+    return _state(error) in _STALE_STATES
+
+
+def _state(error: BaseException | None) -> str:
+    return getattr(error.orig, "sqlstate", None) or "" if isinstance(error, DBAPIError) else ""
 
 
 @contextmanager

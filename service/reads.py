@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 from sqlalchemy import Compiled, Connection, Engine, Select, bindparam, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from service.batches import Batches
 from service.database import SchemaError, check_schema
@@ -90,7 +90,7 @@ class InlineReads:
         # The hottest path of all: a context manager would add a tenth to the whole request.
         try:
             rows = self._connection.execute(self._by_id, {"id": session_id}).fetchall()
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise StoreUnavailableError(str(error)) from error
         return Session._make(rows[0]) if rows else None
 
@@ -128,7 +128,7 @@ class InlineReads:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.OperationalError, OperationalError, SchemaError) as error:
+        except (sqlite3.DatabaseError, DBAPIError, SchemaError) as error:
             raise StoreUnavailableError(str(error)) from error
 
 

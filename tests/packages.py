@@ -9,7 +9,16 @@ def program(name: str) -> str:
     """The path of the program; where it is missing, the package of its name is installed."""
     if shutil.which(name) is None:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", name]
+        command = [
+            "apt-get",
+            "-o",
+            "DPkg::Lock::Timeout=300",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            name,
+        ]
         subprocess.run(command, check=True, capture_output=True, env=environment)
     path = shutil.which(name)
     assert path is not None

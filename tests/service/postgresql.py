@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from tests.infra.certificates import certificate
 from tests.ports import free_port
 
 _START_SECONDS = 20
@@ -59,6 +60,18 @@ class Postgresql:
             else:
                 return
 
+    def speak_tls(self, name: str) -> Path:
+        """Take TLS too, as the host of this name; the certificate that vouches for it."""
+        files = [self._folder / "server.crt", self._folder / "server.key"]
+        for file, content in zip(files, certificate(name), strict=True):
+            file.write_text(content)
+            file.chmod(0o600)
+            shutil.chown(file, self._user)
+        for setting, value in [("ssl_cert_file", files[0]), ("ssl_key_file", files[1]), ("ssl", "on")]:
+            self.execute("postgres", f"ALTER SYSTEM SET {setting} = '{value}'")
+        self.execute("postgres", "SELECT pg_reload_conf()")
+        return files[0]
+
     def stop(self) -> None:
         """At once: all connections are cut."""
         self._server.send_signal(signal.SIGINT)
@@ -80,6 +93,10 @@ class Postgresql:
     def execute(self, name: str, statement: str) -> None:
         with psycopg.connect(self.url(name), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run([self._bin / program, *arguments], check=True, **self._as_user())
