@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from service import metrics
-from service.driver import is_stale, is_unavailable
+from service.driver import is_damage, is_stale, is_unavailable
+from service.files import DatabaseFiles
 from service.problems import ServiceError, StoreBusyError, StoreUnavailableError
 
 # Work of one kind: does all items in the given transaction and returns one outcome for each, in order: a
@@ -37,8 +38,10 @@ class _Waiting:
 class Batches:
     """One thread and one connection at a time; started in, and used from, one event loop."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, files: DatabaseFiles | None = None) -> None:
+        """Work on files is answered only while they are those that were opened."""
         self._engine = engine
+        self._files = files
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
         metrics.queue_depth.labels(name).set_function(self._waiting.qsize)
@@ -107,7 +110,11 @@ class Batches:
             except Exception as error:
                 if is_stale(error):
                     db.invalidate()
+                if self._files is not None and is_damage(error):
+                    self._files.report(str(error))
                 raise _UndoneError from error
+        if self._files is not None:
+            self._files.check()
 
 
 class _UndoneError(Exception):

@@ -5,16 +5,18 @@ it write in turn: no write fails because of another, and a change sees all chang
 """
 
 import logging
+import sqlite3
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select, text, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.driver import cursor
+from service.driver import cursor, is_disk_full
 from service.tables import SCHEMA_VERSION, alembic_version, allotted, metadata, sessions
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ _TIMEOUTS = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "10s"}
 _WRITE_LOCK = 7391046205183847265  # any number, the same in every release
 
 
+log = logging.getLogger(__name__)
+
+
 class SchemaError(Exception):
     """The database is not one that this release can use as it is."""
 
@@ -58,16 +63,48 @@ def open_database(url: URL) -> Engine:
     Raises DatabaseNotOpenedError.
     """
     try:
-        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
-        with engine.begin() as db:
-            _bring_up_to_date(db)
-            db.execute(_SKIP_NUMBERS_IN_USE)
+        return _open(url)
     except (DBAPIError, OSError, SchemaError) as error:
+        if is_disk_full(error) and not _has_wal(url):
+            try:
+                return _open_read_only(url)
+            except (DBAPIError, SchemaError):
+                pass  # the first reason is the one to report
         reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
         # The text form of a URL that a message may hold is this one: it hides the password.
         name = url.render_as_string(hide_password=True)
         raise DatabaseNotOpenedError(f"can't use {name}: {reason}") from None
+
+
+def _open(url: URL) -> Engine:
+    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    with engine.begin() as db:
+        _bring_up_to_date(db)
+        db.execute(_SKIP_NUMBERS_IN_USE)
     return engine
+
+
+def _open_read_only(url: URL) -> Engine:
+    """Open a SQLite file whose disk has no room for the files beside it, which even a reader needs."""
+
+    def connect() -> sqlite3.Connection:
+        uri = f"file:{quote(url.database or '')}?immutable=1"
+        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+    engine = create_engine(url, creator=connect, paramstyle="named", **_POOL)
+    event.listen(engine, "connect", _on_sqlite_connect)
+    with engine.connect() as db:
+        check_schema(db)
+    log.error(
+        "the disk of %s is full: reads are served, writes are refused until a restart with free space",
+        url.database,
+    )
+    return engine
+
+
+def _has_wal(url: URL) -> bool:
+    wal = Path(f"{url.database}-wal")
+    return wal.exists() and wal.stat().st_size > 0
 
 
 def check_schema(db: Connection) -> None:
@@ -183,8 +220,8 @@ def _write_ahead(engine: Engine) -> None:
         while True:
             try:
                 db.exec_driver_sql("PRAGMA journal_mode = WAL")
-            except OperationalError:
-                if time.monotonic() > give_up:
+            except OperationalError as error:
+                if time.monotonic() > give_up or is_disk_full(error):
                     raise
                 time.sleep(0.05)
             else:

@@ -3,13 +3,14 @@
 To execute one through SQLAlchemy takes some 50 µs more each time, and a lone write has several.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
 Statement = Select[Any] | Insert | Update | Delete
 Values = Mapping[str, object]
@@ -50,9 +51,21 @@ _STALE_STATES = ("25006", "0A000", "26000", "42P05")
 
 def is_unavailable(error: BaseException | None) -> bool:
     """Whether the database failed, and not the statement."""
-    if isinstance(error, (OperationalError, InterfaceError, InternalError)) or type(error) is DatabaseError:
-        return True  # the last of them is SQLite's for a file that is damaged, or no database
+    if isinstance(error, (OperationalError, InterfaceError, InternalError)) or is_damage(error):
+        return True
     return is_stale(error) or _state(error).startswith(_UNAVAILABLE_STATES)
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Whether SQLite has found that its file is damaged, or no database."""
+    driver_error = error.orig if isinstance(error, DBAPIError) else error
+    return type(driver_error) is sqlite3.DatabaseError
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether SQLite has found no room, for data or for the files that it keeps beside them."""
+    driver_error = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(driver_error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
 
 
 def is_stale(error: BaseException | None) -> bool:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Compiled, Connection, Engine, Select, bindparam, func, select
@@ -10,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from service.batches import Batches
 from service.database import SchemaError, check_schema
+from service.driver import is_damage
+from service.files import DatabaseFiles
 from service.problems import StoreUnavailableError
 from service.records import Query, Session, UsedKey
 from service.tables import idempotency_keys, sessions
@@ -81,6 +84,8 @@ class InlineReads:
         self._engine = engine
         self._pooled = engine.raw_connection()
         self._connection: sqlite3.Connection = self._pooled.driver_connection  # type: ignore[assignment]
+        self._connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()  # the files are there from now on
+        self.files = DatabaseFiles(Path(engine.url.database or ""))
         self._by_id = str(_BY_ID.compile(dialect=engine.dialect))
         self._piece = {of_user: piece.compile(dialect=engine.dialect) for of_user, piece in _PIECE.items()}
         self._keys = _KEYS.compile(dialect=engine.dialect)
@@ -88,10 +93,12 @@ class InlineReads:
 
     async def find(self, session_id: int) -> Session | None:
         # The hottest path of all: a context manager would add a tenth to the whole request.
+        if self.files.damage:
+            raise StoreUnavailableError(self.files.damage)
         try:
             rows = self._connection.execute(self._by_id, {"id": session_id}).fetchall()
         except sqlite3.DatabaseError as error:
-            raise StoreUnavailableError(str(error)) from error
+            raise self._unavailable(error) from error
         return Session._make(rows[0]) if rows else None
 
     async def piece(self, query: Query) -> list[Session]:
@@ -112,6 +119,7 @@ class InlineReads:
             return list(map(UsedKey._make, rows.fetchall()))
 
     async def check(self) -> None:
+        self.files.check()
         with self._errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
             check_schema(db)
 
@@ -120,6 +128,8 @@ class InlineReads:
 
     @contextmanager
     def _rows(self, statement: Compiled, values: Mapping[str, object]) -> Iterator[sqlite3.Cursor]:
+        if self.files.damage:
+            raise StoreUnavailableError(self.files.damage)
         with self._errors(), closing(self._connection.cursor()) as rows:
             rows.execute(statement.string, statement.construct_params(dict(values)) or {})
             yield rows
@@ -129,7 +139,12 @@ class InlineReads:
         try:
             yield
         except (sqlite3.DatabaseError, DBAPIError, SchemaError) as error:
-            raise StoreUnavailableError(str(error)) from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> StoreUnavailableError:
+        if is_damage(error):
+            self.files.report(str(error))
+        return StoreUnavailableError(str(error))
 
 
 class BatchedReads:

@@ -75,5 +75,5 @@ class Sessions:
 
     async def check(self) -> dict[str, str]:
         """What each part says of itself; StoreUnavailableError when sessions can't be served."""
-        await self._store.check()
-        return {"database": "ok", "sequencer": self._sequencer.state if self._sequencer else "embedded"}
+        database = await self._store.check()
+        return {"database": database, "sequencer": self._sequencer.state if self._sequencer else "embedded"}

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from service import writes
 from service.batches import Batches
 from service.database import open_database
+from service.files import DatabaseFiles
 from service.problems import SequencerUnavailableError, SessionNotFoundError
 from service.reads import BatchedReads, InlineReads, Reads
 from service.records import Change, Claim, Claimed, NumberedSession, Page, Query, Session, UsedKey
@@ -23,9 +24,16 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        is_sqlite = engine.dialect.name == "sqlite"
-        self._reads: Reads = InlineReads(engine) if is_sqlite else BatchedReads(engine)
-        self._writes = Batches(engine, "writes")
+        self._files: DatabaseFiles | None = None
+        self._watch: asyncio.Task[None] | None = None
+        if engine.dialect.name == "sqlite":
+            reads = InlineReads(engine)
+            self._reads: Reads = reads
+            self._files = reads.files
+            self._watch = asyncio.create_task(reads.files.watch())
+        else:
+            self._reads = BatchedReads(engine)
+        self._writes = Batches(engine, "writes", self._files)
 
     @classmethod
     async def open(cls, url: URL) -> Self:
@@ -34,13 +42,18 @@ class Store:
 
     async def close(self) -> None:
         """Finish the writes that wait, then let go of the database."""
+        if self._watch is not None:
+            self._watch.cancel()
         await self._writes.close()
         await self._reads.close()
         self._engine.dispose()
 
-    async def check(self) -> None:
-        """Raises StoreUnavailableError unless the database answers and has this release's schema."""
+    async def check(self) -> str:
+        """The database's state. Raises StoreUnavailableError unless it answers and has this release's schema."""
         await self._reads.check()
+        if self._files is not None and self._files.is_full:
+            return "disk full: writes are refused"
+        return "ok"
 
     async def create_session(self, claim: Claim) -> Session:
         """A session with the next id and the next of this database's own sequence numbers.

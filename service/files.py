@@ -1,0 +1,109 @@
+"""The files of a SQLite database while they are open: whether they are there and whole, and whether there is room.
+
+SQLite itself keeps writing to a file that was removed or replaced, and everything that it answers is lost with the
+process.
+"""
+
+import asyncio
+import logging
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from service.problems import StoreUnavailableError
+
+_LOOK_SECONDS = 0.5
+_VERIFY_SHARE = 100  # of the time; to verify a large file takes long
+_LEAST_FREE_BYTES = 64 * 1024
+
+log = logging.getLogger(__name__)
+
+
+class DatabaseFiles:
+    """Watches the files under their names; once they are not what was opened, nothing is answered any more."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wal = Path(f"{path}-wal")
+        self._files = [path, self._wal, Path(f"{path}-shm")]
+        self._opened = [_identity(file) for file in self._files]
+        self._seen = self._written()
+        self._verify_again_at = 0.0
+        self.damage: str | None = None
+        """Why the files can't be used; it stays until the service is started again."""
+
+    def check(self) -> None:
+        """Raises StoreUnavailableError if the files are not those that were opened, or known to be damaged."""
+        if self.damage is None:
+            for file, opened in zip(self._files, self._opened, strict=True):
+                if _identity(file) != opened:
+                    self.report(f"{file} was removed or replaced while it was open")
+        if self.damage is not None:
+            raise StoreUnavailableError(self.damage)
+
+    def report(self, damage: str) -> None:
+        """Note what is wrong with the files; the first time it is logged."""
+        if self.damage is None:
+            self.damage = damage
+            log.critical(
+                "%s. Nothing is read or written until the database is restored: stop the service, restore a "
+                "backup with `python -m service restore FILE`, and start it again.",
+                damage,
+            )
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for a write."""
+        found = os.statvfs(self._path.parent)
+        return found.f_bavail * found.f_frsize < _LEAST_FREE_BYTES
+
+    async def watch(self) -> None:
+        """Look at the files until cancelled."""
+        while self.damage is None:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                self.check()
+                await self._look_for_strangers()
+            except StoreUnavailableError:
+                return
+
+    async def _look_for_strangers(self) -> None:
+        # SQLite writes to the database itself only what was written to the WAL before.
+        (database, wal), (database_then, wal_then) = written, _ = self._written(), self._seen
+        if database != database_then and wal == wal_then and time.monotonic() < self._verify_again_at:
+            return
+        self._seen = written
+        if database != database_then and wal == wal_then:
+            begin = time.monotonic()
+            if reason := await asyncio.to_thread(verify, self._path):
+                self.report(f"{self._path} was changed by something else: {reason}")
+            self._verify_again_at = time.monotonic() + (time.monotonic() - begin) * _VERIFY_SHARE
+
+    def _written(self) -> tuple[tuple[int, int], int]:
+        try:
+            database, wal = self._path.stat(), self._wal.stat()
+        except OSError:
+            return (0, 0), 0
+        return (database.st_mtime_ns, database.st_size), wal.st_mtime_ns
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def verify(path: Path) -> str | None:
+    """What is wrong with a database's structure, or None."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
+            db.execute("SELECT 1 FROM sessions LIMIT 1")
+            [result] = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        return str(error)
+    return None if result == "ok" else str(result)
