@@ -1,4 +1,7 @@
-"""`python -m service`: the service on its port, until SIGTERM."""
+"""`python -m service`: the service on its port until SIGTERM; and backup, restore and copy of its database."""
+
+import argparse
+import sys
 
 import uvicorn
 from fastapi import FastAPI
@@ -6,7 +9,7 @@ from fastapi import FastAPI
 from service import logs
 from service.app import create_app
 from service.connection import Connection
-from service.settings import Settings
+from service.settings import Settings, SettingsError, load_settings, parse_database_url
 
 # Stopping waits for the requests that are under way, but not for ever.
 _STOP_SECONDS = 25
@@ -34,5 +37,45 @@ def serve(app: FastAPI) -> None:
     )
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    backup = verbs.add_parser("backup", help="write a copy of the SQLite database, also while it is served")
+    backup.add_argument("file", help="the copy; - is standard output")
+    restore = verbs.add_parser("restore", help="put a copy in the place of the SQLite database")
+    restore.add_argument("file", help="the copy; - is standard input")
+    copy = verbs.add_parser("copy", help="copy everything into an empty database, SQLite or PostgreSQL")
+    copy.add_argument("--to", required=True, metavar="DATABASE_URL", help="the empty database")
+    return parser.parse_args()
+
+
+def _maintain(arguments: argparse.Namespace) -> str:
+    """Run a verb on the database of the settings; what was done."""
+    from service import backup, copying  # the service itself does without
+    from service.database import DatabaseNotOpenedError
+
+    try:
+        url = load_settings().database_url
+        if arguments.verb == "backup":
+            return f"{backup.back_up(url, arguments.file)} sessions are in the backup"
+        if arguments.verb == "restore":
+            return f"{backup.restore(url, arguments.file)} sessions are restored"
+        counts = copying.copy(url, parse_database_url(arguments.to))
+        return "copied and compared: " + ", ".join(f"{count} rows of {name}" for name, count in counts.items())
+    except (SettingsError, ValueError, OSError, DatabaseNotOpenedError) as error:
+        raise SystemExit(str(error)) from None
+    except (backup.BackupError, copying.CopyError) as error:
+        raise SystemExit(f"{arguments.verb} failed: {error}") from None
+
+
+def main() -> None:
+    """Serve, or do what the command line names."""
+    arguments = _arguments()
+    if arguments.verb is None:
+        serve(create_app())
+    else:
+        print(_maintain(arguments), file=sys.stderr)
+
+
 if __name__ == "__main__":
-    serve(create_app())
+    main()

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.driver import cursor, is_disk_full
-from service.tables import SCHEMA_VERSION, alembic_version, allotted, metadata, sessions
+from service.tables import SCHEMA_VERSION, alembic_version, allotted, idempotency_keys, metadata, sessions
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,6 +28,17 @@ _SKIP_NUMBERS_IN_USE = (
     update(allotted)
     .where(allotted.c.last_sequence_number < _HIGHEST_NUMBER)
     .values(last_sequence_number=_HIGHEST_NUMBER)
+)
+# Rows that were brought from another database may be ahead of a counter that was forgotten.
+_HIGHEST_ID = select(func.max(sessions.c.id)).scalar_subquery()
+_SKIP_IDS_IN_USE = (
+    update(allotted).where(allotted.c.last_session_id < _HIGHEST_ID).values(last_session_id=_HIGHEST_ID)
+)
+_HIGHEST_ID_OF_KEY = select(func.max(idempotency_keys.c.session_id)).scalar_subquery()
+_SKIP_IDS_OF_KEYS = (
+    update(allotted)
+    .where(allotted.c.last_session_id < _HIGHEST_ID_OF_KEY)
+    .values(last_session_id=_HIGHEST_ID_OF_KEY)
 )
 _IS_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
 _SECONDS_TO_SWITCH_MODE = 5
@@ -80,8 +91,17 @@ def _open(url: URL) -> Engine:
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     with engine.begin() as db:
         _bring_up_to_date(db)
-        db.execute(_SKIP_NUMBERS_IN_USE)
+        _put_counters_right(db)
     return engine
+
+
+def _put_counters_right(db: Connection) -> None:
+    if db.scalar(select(func.count()).select_from(allotted)) == 0:
+        db.execute(insert(allotted), {"only_row": 1, "last_session_id": 0, "last_sequence_number": 0})
+    is_behind = db.execute(_SKIP_IDS_IN_USE).rowcount
+    if is_behind:  # a key's session may have an id past those of all sessions there are
+        db.execute(_SKIP_IDS_OF_KEYS)
+    db.execute(_SKIP_NUMBERS_IN_USE)
 
 
 def _open_read_only(url: URL) -> Engine:

@@ -16,7 +16,7 @@ class SettingsError(Exception):
 _DATABASE_URLS = "write sqlite:///./data/sessions.db or postgresql://user:password@host/database"
 
 
-def _database_url(value: object) -> URL:
+def parse_database_url(value: object) -> URL:
     # No message here repeats the value: it may hold a password.
     try:
         url = make_url(str(value)) if not isinstance(value, URL) else value
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         frozen=True, env_ignore_empty=True, hide_input_in_errors=True, arbitrary_types_allowed=True
     )
 
-    database_url: Annotated[URL, NoDecode, BeforeValidator(_database_url)] = Field(
+    database_url: Annotated[URL, NoDecode, BeforeValidator(parse_database_url)] = Field(
         default=make_url("sqlite:///./data/sessions.db"),
         description="Where the sessions are: SQLite, whose folder is made, or PostgreSQL.",
     )
