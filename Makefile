@@ -1,8 +1,8 @@
 # `make help` prints what there is to run. Ports and the stack can be set: make up PROXY_PORT=18000
 PYTHON ?= python3
-export PROXY_PORT ADMIN_PORT DNS_PORT STACK
+export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
-.PHONY: help up down preview smoke setup test fuzz endurance faults bench bench-check openapi plans lock
+.PHONY: help up down preview smoke backup restore setup test fuzz endurance faults bench bench-check openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -19,6 +19,12 @@ preview: setup ## tell what `make up` would change, for you and for a reviewer; 
 
 smoke: setup ## create, read and remove a session through the gateway
 	@.venv/bin/python -m local smoke
+
+backup: setup ## copy the stack's sessions into a file, while it runs: make backup FILE=sessions.db
+	@.venv/bin/python -m local backup
+
+restore: setup ## put such a file back; the API is down meanwhile: make restore FILE=sessions.db
+	@.venv/bin/python -m local restore
 
 test: setup ## lint, types and all tests; starts what it needs and stops it again
 	.venv/bin/ruff check .

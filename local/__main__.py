@@ -6,7 +6,7 @@ import sys
 import docker
 from docker.errors import DockerException
 
-from local import base_image, engine, gateway, install, recovery, replicas, stack, zone
+from local import backup, base_image, engine, gateway, install, recovery, replicas, stack, zone
 from local.machine import (
     STATE,
     LocalError,
@@ -77,6 +77,7 @@ def preview(machine: Machine) -> None:
 def down(machine: Machine) -> None:
     """Remove the stack and all that was started for it."""
     if stack.exists(machine):
+        backup.say_what_is_lost(machine)
         try:
             _ready_stack(machine)
             stack.destroy(machine)
@@ -92,7 +93,14 @@ def down(machine: Machine) -> None:
     say("Nothing is left but the packages, the pulumi CLI and the images, which make the next `make up` quick")
 
 
-VERBS = {"down": down, "preview": preview, "smoke": smoke, "up": up}
+VERBS = {
+    "backup": backup.back_up,
+    "down": down,
+    "preview": preview,
+    "restore": backup.restore,
+    "smoke": smoke,
+    "up": up,
+}
 
 
 def main() -> int:

@@ -1,0 +1,130 @@
+"""`make backup` and `make restore`: the sessions in a stack's volume, as one file on this machine."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from local import stack
+from local.machine import PROJECT, STATE, LocalError, Machine, environment
+from local.steps import say, step
+
+_USER = "10001:10001"
+_COUNT = (
+    "import sqlite3; db = sqlite3.connect('file:data/sessions.db?mode=ro', uri=True); "
+    "print(db.execute('SELECT count(*) FROM sessions').fetchone()[0])"
+)
+
+
+def back_up(machine: Machine) -> None:
+    """Copy the sessions from a running container into FILE, which is there whole or not at all."""
+    default = STATE / "backups" / f"{machine.stack}-{time.strftime('%Y%m%d-%H%M%S')}.db"
+    file = Path(os.environ.get("FILE") or default)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replica = _replicas(machine, running=True)[0]
+    partial = file.with_name(f"{file.name}.partial")
+    with step(f"Backing up the sessions of stack {machine.stack}"):
+        try:
+            with partial.open("wb") as goal:
+                says = _service(machine, ["exec", replica], ["backup", "-"], output=goal)
+                os.fsync(goal.fileno())
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
+    say(f"{says}: {file}")
+
+
+def restore(machine: Machine) -> None:
+    """Put FILE in the place of the sessions. The API is down meanwhile, and comes back also where that fails."""
+    given = os.environ.get("FILE")
+    if not given or not Path(given).is_file():
+        raise LocalError(f"FILE names no backup: make restore FILE=… ({given or 'it is not set'})")
+    replicas = _replicas(machine, running=False)
+    image = _docker(machine, ["inspect", "--format", "{{.Config.Image}}", replicas[0]])
+    one_off = ["run", "--rm", "-i", "--network", "none", "--user", _USER, "--volumes-from", replicas[0], image]
+    with (
+        step(f"Restoring the sessions of stack {machine.stack}"),
+        Path(given).open("rb") as source,
+        _stopped(machine, replicas),
+    ):
+        says = _service(machine, one_off, ["restore", "-"], given=source)
+    say(says)
+
+
+def say_what_is_lost(machine: Machine) -> None:
+    """Name the sessions that a removal of the stack takes along; on a terminal, ask first. Raises LocalError."""
+    try:
+        replica = _replicas(machine, running=True)[0]
+        count = int(_docker(machine, ["exec", replica, "python3", "-c", _COUNT]))
+    except (LocalError, ValueError):
+        return  # nothing that can be counted runs
+    if not count:
+        return
+    say(f"{count} sessions are in this stack's volume and go with it. To keep them: make backup FILE=…")
+    if sys.stdin.isatty() and input("Remove them? Only 'yes' goes on: ") != "yes":
+        raise LocalError("nothing was removed")
+
+
+@contextmanager
+def _stopped(machine: Machine, replicas: list[str]) -> Iterator[None]:
+    try:
+        _docker(machine, ["stop", *replicas])
+        yield
+    finally:
+        _docker(machine, ["start", *replicas])
+
+
+def _replicas(machine: Machine, *, running: bool) -> list[str]:
+    """Ids of the service's containers."""
+    labels = [f"session-context.project={PROJECT}", f"session-context.stack={machine.stack}"]
+    filters = [word for label in labels for word in ("--filter", f"label={label}")]
+    status = ["running"] if running else ["running", "exited"]
+    filters += [word for each in status for word in ("--filter", f"status={each}")]
+    found = _docker(machine, ["ps", "--all", "--quiet", *filters]).split()
+    if not found:
+        raise LocalError(f"no container of stack {machine.stack} runs: make up first")
+    return found
+
+
+def _service(
+    machine: Machine,
+    docker: list[str],
+    arguments: list[str],
+    *,
+    given: IO[bytes] | None = None,
+    output: IO[bytes] | None = None,
+) -> str:
+    """Run the service's own command in a container; the last line that it said."""
+    done = subprocess.run(
+        ["docker", *docker, "python3", "-m", "service", *arguments],
+        env=_environment(machine),
+        stdin=given or subprocess.DEVNULL,
+        stdout=output or subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    says = done.stderr.decode(errors="replace").strip()
+    if done.returncode:
+        raise LocalError(f"{arguments[0]} failed: {says}")
+    return says.splitlines()[-1]
+
+
+def _docker(machine: Machine, arguments: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            ["docker", *arguments], env=_environment(machine), capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise LocalError("this needs the docker command: install Docker's CLI") from error
+    if done.returncode:
+        raise LocalError(f"docker {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def _environment(machine: Machine) -> dict[str, str]:
+    host = stack.docker_host(machine)
+    return environment() | ({"DOCKER_HOST": host} if host else {})
