@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from local import stack
-from local.machine import PROJECT, STATE, LocalError, Machine, environment
+from local.machine import STATE, LocalError, Machine, environment
 from local.steps import say, step
 
 _USER = "10001:10001"
@@ -80,8 +80,7 @@ def _stopped(machine: Machine, replicas: list[str]) -> Iterator[None]:
 
 def _replicas(machine: Machine, *, running: bool) -> list[str]:
     """Ids of the service's containers."""
-    labels = [f"session-context.project={PROJECT}", f"session-context.stack={machine.stack}"]
-    filters = [word for label in labels for word in ("--filter", f"label={label}")]
+    filters = [word for label in stack.labels(machine) for word in ("--filter", f"label={label}")]
     status = ["running"] if running else ["running", "exited"]
     filters += [word for each in status for word in ("--filter", f"status={each}")]
     found = _docker(machine, ["ps", "--all", "--quiet", *filters]).split()
