@@ -13,6 +13,7 @@ from local import stack
 from local.machine import STATE, LocalError, Machine, environment
 from local.steps import say, step
 
+_HEALTHY_SECONDS = 60
 _USER = "10001:10001"
 _COUNT = (
     "import sqlite3; db = sqlite3.connect('file:data/sessions.db?mode=ro', uri=True); "
@@ -29,6 +30,7 @@ def back_up(machine: Machine) -> None:
     partial = file.with_name(f"{file.name}.partial")
     with step(f"Backing up the sessions of stack {machine.stack}"):
         try:
+            partial.touch(mode=0o600)  # what clients store is nobody else's business
             with partial.open("wb") as goal:
                 says = _service(machine, ["exec", replica], ["backup", "-"], output=goal)
                 os.fsync(goal.fileno())
@@ -76,6 +78,16 @@ def _stopped(machine: Machine, replicas: list[str]) -> Iterator[None]:
         yield
     finally:
         _docker(machine, ["start", *replicas])
+        deadline = time.monotonic() + _HEALTHY_SECONDS
+        while not _are_healthy(machine, replicas):
+            if time.monotonic() > deadline:
+                raise LocalError("the containers do not get healthy: see docker logs")
+            time.sleep(0.5)
+
+
+def _are_healthy(machine: Machine, replicas: list[str]) -> bool:
+    states = _docker(machine, ["inspect", "--format", "{{.State.Health.Status}}", *replicas]).split()
+    return set(states) == {"healthy"}
 
 
 def _replicas(machine: Machine, *, running: bool) -> list[str]:
@@ -108,7 +120,7 @@ def _service(
     )
     says = done.stderr.decode(errors="replace").strip()
     if done.returncode:
-        raise LocalError(f"{arguments[0]} failed: {says}")
+        raise LocalError(says)
     return says.splitlines()[-1]
 
 
