@@ -250,6 +250,8 @@ def read_session_id(text: str) -> int:
 
     Raises InvalidRequestError when it is no integer, SessionNotFoundError when no session can have it.
     """
+    if "%2F" in text.upper():  # of a path that is none of the API's
+        raise SessionNotFoundError
     if not _INTEGER.fullmatch(text):
         raise InvalidRequestError(
             [{"loc": ["path", "sessionId"], "msg": "Input should be a valid integer", "type": "int_parsing"}]

@@ -124,7 +124,7 @@ def test_a_body_is_read_whatever_protocol_its_request_asks_for(service: Service,
     "path", ["/sessions%0A", "/sessions/1/context%0A", "/metrics%0A", "/sessions/1%2Fcontext", "/sessions%2F1"]
 )
 def test_a_path_matches_only_itself(service: Service, path: str) -> None:
-    assert service.request("GET", path).status_code in {404, 422}
+    assert service.request("GET", path).status_code == 404
 
 
 def test_a_list_has_no_chunks_in_http_1_0(service: Service) -> None:
