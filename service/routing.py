@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.payloads import read_header, read_payload, read_query, read_session_id
+from service.payloads import read_payload, read_query, read_session_id
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -69,6 +69,8 @@ class LeanRoute(APIRoute):
         self._dependencies: list[tuple[str, Any, list[tuple[str, bytes]]]] = [
             (str(one.name), one.call, _fields_of(one)) for one in declared.dependencies if one.header_params
         ]
+        fields = [self._headers, *(fields for _, _, fields in self._dependencies)]
+        self._declared_headers = frozenset(header for some in fields for _, header in some)
         self._query: list[tuple[str, Any]] = [
             (query.name, query.field_info.annotation) for query in declared.query_params
         ]
@@ -79,9 +81,10 @@ class LeanRoute(APIRoute):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["app"].state
-        arguments: dict[str, Any] = {name: read_header(scope, header) for name, header in self._headers}
+        sent = self._read_headers(scope)
+        arguments: dict[str, Any] = {name: sent.get(header) for name, header in self._headers}
         for name, read, fields in self._dependencies:
-            arguments[name] = read(**{field: read_header(scope, header) for field, header in fields})
+            arguments[name] = read(**{field: sent.get(header) for field, header in fields})
         if self._takes_id:
             arguments["session_id"] = read_session_id(scope["path_params"]["sessionId"])
         for name, model in self._query:
@@ -92,6 +95,15 @@ class LeanRoute(APIRoute):
             arguments[name] = await read_payload(scope, receive, model, limit)
         answer = await self.endpoint(state.sessions, **arguments)
         await answer(scope, receive, send)
+
+    def _read_headers(self, scope: Scope) -> dict[bytes, str]:
+        """The headers that are declared, as they were sent, several of one name as one."""
+        sent: dict[bytes, str] = {}
+        for name, value in scope["headers"]:
+            if name in self._declared_headers:
+                text = value.decode("latin-1")
+                sent[name] = f"{sent[name]}, {text}" if name in sent else text
+        return sent
 
 
 def _fields_of(declared: Dependant) -> list[tuple[str, bytes]]:
