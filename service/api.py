@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from service import payloads, records
 from service.payloads import KEY_PATTERN, ListQuery, read_key, session_context_json, session_json
-from service.preconditions import TAGS_PATTERN, Precondition, entity_tag, read_precondition
+from service.preconditions import NO_PRECONDITION, TAGS_PATTERN, Precondition, entity_tag, read_precondition
 from service.problems import PreconditionFailedError, documented
 from service.routing import Headers, Json, JsonStream, LeanRoute, NoContent
 from service.sessions import Sessions
@@ -221,6 +221,8 @@ async def readyz(sessions: TheSessions) -> Json:
 
 
 def _unless_current(session: records.Session, precondition: Precondition) -> NoContent | None:
+    if precondition is NO_PRECONDITION:
+        return None
     if precondition.fails(session.version, session.modified_at):
         raise PreconditionFailedError
     if precondition.is_current(session.version, session.modified_at):

@@ -115,7 +115,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._chunk = len(data)
         self._unset_keepalive_if_required()
-        left = memoryview(data)
+        left = self._parse(data)
         while left and not self._is_refused:
             left = self._parse(left)
         if self._is_refused:
@@ -129,20 +129,20 @@ class Connection(HttpToolsProtocol):
         elif self.cycle.response_complete and self.cycle.more_body:  # the rest of a body that was refused
             self._watch()
 
-    def _parse(self, data: memoryview) -> memoryview:
+    def _parse(self, data: bytes | memoryview) -> memoryview | None:
         """Hand data to the parser; what is left of it after a request that asked for another protocol."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._parse_without_upgrade()
-            return data[upgrade.args[0] :]
+            return memoryview(data)[upgrade.args[0] :]
         except httptools.HttpParserInvalidMethodError:
             is_request = _REQUEST_LINE.match(data)
             self._refuse(HTTPStatus.NOT_IMPLEMENTED if is_request else HTTPStatus.BAD_REQUEST)
         except httptools.HttpParserError as error:
             refused = error.__context__
             self._refuse(refused.status if isinstance(refused, _RefusedError) else HTTPStatus.BAD_REQUEST)
-        return data[:0]
+        return None
 
     def _parse_without_upgrade(self) -> None:
         """Read the head once more without its Upgrade field, which a server may ignore (RFC 9110, section 7.8).
@@ -157,7 +157,7 @@ class Connection(HttpToolsProtocol):
                 head += [name, b": ", value, b"\r\n"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
-        self._parse(memoryview(b"".join([*head, b"\r\n"])))
+        self._parse(b"".join([*head, b"\r\n"]))
 
     def on_headers_complete(self) -> None:
         self._unwatch()
@@ -167,6 +167,8 @@ class Connection(HttpToolsProtocol):
         version: str = self.parser.get_http_version()
         self._check_head(version)
         if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED)
             self._upgrade = True
             return
         super().on_headers_complete()
@@ -192,8 +194,6 @@ class Connection(HttpToolsProtocol):
             raise _RefusedError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             raise _RefusedError(HTTPStatus.BAD_REQUEST)
-        if self.parser.get_method() == b"CONNECT":
-            raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED)
 
     def on_message_complete(self) -> None:
         if not self._upgrade:

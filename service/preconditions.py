@@ -48,7 +48,7 @@ class Precondition(NamedTuple):
         return not (self.if_none_match or frozenset()).isdisjoint({"*", tag, f"W/{tag}"})
 
 
-NONE = Precondition()
+NO_PRECONDITION = Precondition()
 
 
 def _is_past(modified_at: int | None, date: int | None) -> bool:
@@ -72,7 +72,7 @@ def read_precondition(
     A date that is none is ignored, as the specification demands.
     """
     if if_match is if_unmodified_since is if_none_match is if_modified_since is None:
-        return NONE
+        return NO_PRECONDITION
     return Precondition(
         _read_tags("If-Match", if_match),
         _read_date(if_unmodified_since),

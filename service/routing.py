@@ -69,8 +69,11 @@ class LeanRoute(APIRoute):
         self._dependencies: list[tuple[str, Any, list[tuple[str, bytes]]]] = [
             (str(one.name), one.call, _fields_of(one)) for one in declared.dependencies if one.header_params
         ]
-        fields = [self._headers, *(fields for _, _, fields in self._dependencies)]
-        self._declared_headers = frozenset(header for some in fields for _, header in some)
+        every = [self._headers, *(fields for _, _, fields in self._dependencies)]
+        self._declared_headers = frozenset(header for fields in every for _, header in fields)
+        # Most requests have none of them.
+        self._without_headers = dict.fromkeys(name for name, _ in self._headers)
+        self._without_headers |= {name: read() for name, read, _ in self._dependencies}
         self._query: list[tuple[str, Any]] = [
             (query.name, query.field_info.annotation) for query in declared.query_params
         ]
@@ -81,10 +84,7 @@ class LeanRoute(APIRoute):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["app"].state
-        sent = self._read_headers(scope)
-        arguments: dict[str, Any] = {name: sent.get(header) for name, header in self._headers}
-        for name, read, fields in self._dependencies:
-            arguments[name] = read(**{field: sent.get(header) for field, header in fields})
+        arguments = self._read_headers(scope)
         if self._takes_id:
             arguments["session_id"] = read_session_id(scope["path_params"]["sessionId"])
         for name, model in self._query:
@@ -96,14 +96,19 @@ class LeanRoute(APIRoute):
         answer = await self.endpoint(state.sessions, **arguments)
         await answer(scope, receive, send)
 
-    def _read_headers(self, scope: Scope) -> dict[bytes, str]:
-        """The headers that are declared, as they were sent, several of one name as one."""
+    def _read_headers(self, scope: Scope) -> dict[str, Any]:
+        """The arguments that come from headers; several headers of one name are as one."""
         sent: dict[bytes, str] = {}
-        for name, value in scope["headers"]:
-            if name in self._declared_headers:
+        for header, value in scope["headers"]:
+            if header in self._declared_headers:
                 text = value.decode("latin-1")
-                sent[name] = f"{sent[name]}, {text}" if name in sent else text
-        return sent
+                sent[header] = f"{sent[header]}, {text}" if header in sent else text
+        arguments = self._without_headers.copy()
+        if sent:
+            arguments |= {name: sent.get(header) for name, header in self._headers}
+            for name, read, fields in self._dependencies:
+                arguments[name] = read(**{field: sent.get(header) for field, header in fields})
+        return arguments
 
 
 def _fields_of(declared: Dependant) -> list[tuple[str, bytes]]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from service.driver import execute, query
+from service.preconditions import NO_PRECONDITION
 from service.problems import (
     KeyInUseError,
     PreconditionFailedError,
@@ -162,7 +163,9 @@ def change_sessions(db: Connection, items: Sequence[Change]) -> list[Session | S
         session = found.get(session_id)
         if session is None:
             outcomes.append(SessionNotFoundError())
-        elif precondition.fails_write(session.version, session.modified_at):
+        elif precondition is not NO_PRECONDITION and precondition.fails_write(
+            session.version, session.modified_at
+        ):
             outcomes.append(PreconditionFailedError())
         elif context is None:
             deleted.add(session_id)
