@@ -14,7 +14,7 @@ up: setup ## from a fresh clone to a running API behind its gateway; safe to rep
 down: setup ## remove all that `make up` made and stop all that it started
 	@.venv/bin/python -m local down
 
-preview: setup ## tell what `make up` would change, for you and for a reviewer; starts the platform if need be
+preview: setup ## show what `make up` would change, and write it for a reviewer; starts the platform if need be
 	@.venv/bin/python -m local preview
 
 smoke: setup ## create, read and remove a session through the gateway
@@ -46,19 +46,19 @@ faults: setup ## break every outside call of `up` in five ways, then converge: m
 bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
 
-bench-check: setup ## name what takes more instructions than it did; RECORD=1 sets a new baseline
+bench-check: setup ## report what takes more instructions than it did; RECORD=1 sets a new baseline
 	@.venv/bin/python -m bench.check $(if $(RECORD),record)
 
-openapi: setup ## write openapi.json anew from the service
+openapi: setup ## regenerate openapi.json from the service
 	@.venv/bin/python -m service.openapi > openapi.json
 
-plans: setup ## write plans/ anew from the program and the stacks' files
+plans: setup ## regenerate plans/ from the program and the stacks' files
 	@.venv/bin/python -m infra.plan
 
 setup: ## install or find everything that is needed; starts nothing
 	@$(PYTHON) -m local.install
 
-lock: setup ## write both requirements.txt anew from pyproject.toml
+lock: setup ## regenerate both requirements.txt from pyproject.toml
 	@.venv/bin/uv pip compile -q --no-header --no-annotate --universal --python-version 3.11 --generate-hashes \
 		--upgrade pyproject.toml -o service/requirements.txt
 	@.venv/bin/uv pip compile -q --no-header --no-annotate --universal --python-version 3.11 --generate-hashes \

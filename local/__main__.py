@@ -2,11 +2,13 @@
 
 import os
 import sys
+from contextlib import nullcontext
 
 import docker
 from docker.errors import DockerException
 
 from local import backup, base_image, engine, gateway, install, recovery, replicas, stack, zone
+from local.lock import alone
 from local.machine import (
     STATE,
     LocalError,
@@ -37,6 +39,7 @@ def _ready_stack(machine: Machine, *, prefer_official: bool = False) -> docker.D
     client, zone_id = _start_platform(machine, prefer_official=prefer_official)
     recovery.mend_backend(STATE / "state")
     stack.prepare(machine)
+    recovery.require_idle(machine)
     stack.configure(machine, zone=zone_id)
     recovery.recover(client, machine, zone=zone_id)
     return client
@@ -76,13 +79,17 @@ def preview(machine: Machine) -> None:
 
 def down(machine: Machine) -> None:
     """Remove the stack and all that was started for it."""
+    if not stack.exists(machine) and not stack.file_of(machine).is_file():
+        raise LocalError(f"there is no stack {machine.stack} and no {stack.file_of(machine).name}: check STACK")
     if stack.exists(machine):
+        recovery.require_idle(machine)
         backup.say_what_is_lost(machine)
         try:
             _ready_stack(machine)
             stack.destroy(machine)
         except (LocalError, DockerException) as error:
             say(f"{error}\nGoing on without Kong and Route 53: what the stack has there goes with the platform.")
+            recovery.require_idle(machine)
             stack.destroy_without_platform(machine)
     zone.stop()
     client = engine.find()
@@ -90,8 +97,11 @@ def down(machine: Machine) -> None:
         gateway.stop(client, machine)
     engine.stop()
     forget(machine)
-    say("Nothing is left but the packages, the pulumi CLI and the images, which make the next `make up` quick")
+    say("Removed everything except packages, CLI and images, which speed up the next `make up`, and .local/")
 
+
+ALONE = ("down", "preview", "restore", "up")
+"""Of these one at a time works on a stack."""
 
 VERBS = {
     "backup": backup.back_up,
@@ -109,7 +119,9 @@ def main() -> int:
         del os.environ[variable]
     os.environ |= past_proxies()
     try:
-        VERBS[sys.argv[1]](from_environment())
+        verb, machine = sys.argv[1], from_environment()
+        with alone(f"run on stack {machine.stack}") if verb in ALONE else nullcontext():
+            VERBS[verb](machine)
     except (LocalError, DockerException) as error:
         print(f"\nStopped: {error}", file=sys.stderr)
         return 1

@@ -25,7 +25,10 @@ def back_up(machine: Machine) -> None:
     """Copy the sessions from a running container into FILE, which is there whole or not at all."""
     default = STATE / "backups" / f"{machine.stack}-{time.strftime('%Y%m%d-%H%M%S')}.db"
     file = Path(os.environ.get("FILE") or default)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    if file == default:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    elif not file.parent.is_dir():
+        raise LocalError(f"there is no folder {file.parent} for the backup")
     replica = _replicas(machine, running=True)[0]
     partial = file.with_name(f"{file.name}.partial")
     with step(f"Backing up the sessions of stack {machine.stack}"):
@@ -66,7 +69,7 @@ def say_what_is_lost(machine: Machine) -> None:
         return  # nothing that can be counted runs
     if not count:
         return
-    say(f"{count} sessions are in this stack's volume and go with it. To keep them: make backup FILE=…")
+    say(f"Sessions in this stack's volume, which go with it: {count}. To keep them: make backup FILE=…")
     if sys.stdin.isatty() and input("Remove them? Only 'yes' goes on: ") != "yes":
         raise LocalError("nothing was removed")
 

@@ -11,7 +11,7 @@ from docker.models.containers import Container
 
 from local import processes, stack
 from local.images import has_image
-from local.machine import PROJECT, STATE, Machine
+from local.machine import PROJECT, STATE, LocalError, Machine
 from local.steps import say, step
 from local.zone import remove_record
 
@@ -48,8 +48,6 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
     """
     if not stack.exists(machine):
         return
-    if is_held(STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack):
-        return  # what isn't noted yet may be under way
     if stack.docker_host(machine):
         return  # the containers are not in this machine's engine
     state = stack.exported(machine)
@@ -71,6 +69,15 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
                 remove_record(machine, zone, resource.get("inputs", {}))
         deployment["pending_operations"] = []
         stack.replace_state(machine, state)
+
+
+def require_idle(machine: Machine) -> None:
+    """Raises `LocalError` while a run of pulumi works on the stack: what the state lacks may be under way."""
+    if is_held(STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack):
+        raise LocalError(
+            f"another run of pulumi works on stack {machine.stack}. Wait until it ends, then run the same again; "
+            "`pulumi cancel` is for one that runs on another machine, and has ended there."
+        )
 
 
 def end_plugins() -> None:

@@ -25,6 +25,8 @@ def smoke(machine: Machine) -> None:
     Where the stack has the route for HTTPS alone, plain HTTP must be turned away; the gateway of this machine
     publishes no other port. Where it lets in consumers of the platform alone, so must be who has no key.
     """
+    if not stack.exists(machine):
+        raise LocalError(f"there is no stack {machine.stack}: make up first")
     hostname = stack.outputs(machine)["record"]["name"]
     key, turned_away = stack.key(machine), NOT_SERVED.get(stack.plain_http(machine))
     a_minute = stack.requests_per_minute(machine)

@@ -5,10 +5,11 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
-from local.machine import PROJECT, ROOT, STACKS, STATE, LocalError, Machine, environment
+from local.machine import LOOPBACK, PROJECT, ROOT, STACKS, STATE, LocalError, Machine, environment
 from local.report.digest import NoPreviewError, read
 from local.report.markdown import failed, plain, report
 from local.steps import run, say, show, step
@@ -35,7 +36,8 @@ def prepare(machine: Machine) -> None:
         pulumi("stack", "init", machine.stack, log="stack-init")
 
 
-def _file(machine: Machine) -> Path:
+def file_of(machine: Machine) -> Path:
+    """The stack's config."""
     return ROOT / f"Pulumi.{machine.stack}.yaml"
 
 
@@ -52,7 +54,13 @@ def configure(machine: Machine, *, zone: str) -> None:
         f"{PROJECT}:network": machine.platform,
         "aws:endpoints": [{"route53": f"http://127.0.0.1:{machine.dns_port}"}],
     }
-    file, config = _file(machine), _config(machine)
+    file, config = file_of(machine), _config(machine)
+    kong = config.get(f"{PROJECT}:kongAdminUrl") or ""
+    if kong.startswith(("http://", "https://")) and urlsplit(kong).hostname not in LOOPBACK:
+        raise LocalError(
+            f"{file.name} names the Kong at {kong}, and this command brings up one of its own. Use `pulumi up` "
+            "for that Kong, or remove kongAdminUrl from the file."
+        )
     for key, value in wanted.items():
         if config.get(key) == value:
             continue
@@ -63,10 +71,13 @@ def configure(machine: Machine, *, zone: str) -> None:
 
 def _config(machine: Machine) -> dict[str, Any]:
     """What the stack's file sets, its secrets encrypted."""
-    file = _file(machine)
+    file = file_of(machine)
     if not file.is_file():
         raise LocalError(f"there is no {file.name}: begin with a copy of Pulumi.dev.yaml")
-    config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    try:
+        config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    except yaml.YAMLError as error:
+        raise LocalError(f"{file.name} is not valid YAML: {error}") from error
     return config
 
 
@@ -120,8 +131,15 @@ def up(machine: Machine) -> None:
     """
     pulumi("stack", "select", machine.stack, log="stack-select")
     command = ["pulumi", "up", "--yes", *REFRESH, "--stack", machine.stack]
-    if show(command, "Bringing up the stack", log="pulumi-up"):
-        raise LocalError("`pulumi up` failed; what it says above is the reason. Then run `make up` again.")
+    _show(command, "Bringing up the stack", "pulumi-up", again="make up")
+
+
+def _show(command: list[str], title: str, log: str, *, again: str) -> None:
+    code = show(command, title, log=log)
+    if code < 0:
+        raise LocalError(f"`pulumi` was ended by signal {-code}. Run `{again}` again: it continues from there.")
+    if code:
+        raise LocalError(f"`pulumi {command[1]}` failed; the reason is above. Then run `{again}` again.")
 
 
 def preview(machine: Machine) -> None:
@@ -147,7 +165,7 @@ def preview(machine: Machine) -> None:
     print(f"\n{plain(told)}\n")
     say(f"With the graph, to paste into a pull request: {REPORT.relative_to(ROOT)}")
     if done.returncode:
-        raise LocalError("`pulumi preview` failed; what it says above is the reason.")
+        raise LocalError("`pulumi preview` failed; the reason is above.")
 
 
 def destroy(machine: Machine) -> None:
@@ -166,8 +184,7 @@ def destroy(machine: Machine) -> None:
 
 def _destroy(machine: Machine, *flags: str) -> None:
     command = ["pulumi", "destroy", "--yes", *flags, "--skip-preview", "--stack", machine.stack]
-    if show(command, "Removing the stack", log="pulumi-destroy"):
-        raise LocalError("`pulumi destroy` failed; what it says above is the reason. Then run `make down` again.")
+    _show(command, "Removing the stack", "pulumi-destroy", again="make down")
 
 
 def destroy_without_platform(machine: Machine) -> None:

@@ -57,9 +57,9 @@ def _maintain(arguments: argparse.Namespace) -> str:
     try:
         url = load_settings().database_url
         if arguments.verb == "backup":
-            return f"{backup.back_up(url, arguments.file)} sessions are in the backup"
+            return f"sessions in the backup: {backup.back_up(url, arguments.file)}"
         if arguments.verb == "restore":
-            return f"{backup.restore(url, arguments.file)} sessions are restored"
+            return f"sessions restored: {backup.restore(url, arguments.file)}"
         counts = copying.copy(url, parse_database_url(arguments.to))
         return "copied and compared: " + ", ".join(f"{count} rows of {name}" for name, count in counts.items())
     except (SettingsError, ValueError, OSError, DatabaseNotOpenedError) as error:

@@ -88,7 +88,7 @@ def test_a_backup_and_a_restore_go_through_pipes(tmp_path: Path) -> None:
     with running(Service(tmp_path)) as service:
         service.create(context="kept")
         copied = maintain(tmp_path, "backup", "-")
-    assert copied.stderr == b"1 sessions are in the backup\n"
+    assert copied.stderr == b"sessions in the backup: 1\n"
     other = tmp_path / "other"
     other.mkdir()
     assert maintain(other, "restore", "-", given=copied.stdout).returncode == 0

@@ -19,11 +19,11 @@ def create(clone: Clone, context: str) -> int:
 def test_what_was_backed_up_is_there_again_and_nothing_else(clone: Clone, tmp_path: Path) -> None:
     file = tmp_path / "sessions.db"
     kept = create(clone, "kept")
-    assert "sessions are in the backup" in clone.make("backup", f"FILE={file}")
+    assert "sessions in the backup: " in clone.make("backup", f"FILE={file}")
     before = contexts(clone)
     clone.request("PUT", f"/sessions/{kept}", json={"context": "changed"})
     later = create(clone, "later")
-    assert "sessions are restored" in clone.make("restore", f"FILE={file}")
+    assert "sessions restored: " in clone.make("restore", f"FILE={file}")
     assert contexts(clone) == before
     assert create(clone, "new") == later  # its first use was never backed up
     assert file.stat().st_mode & 0o777 == 0o600

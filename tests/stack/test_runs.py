@@ -1,0 +1,40 @@
+"""Runs of make that meet another run, or a stack that is not theirs to change."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stack.clone import Clone
+
+
+@pytest.fixture
+def edited(clone: Clone) -> Iterator[Clone]:
+    """The clone, whose stack's file is as it was afterwards."""
+    good = clone.file.read_text()
+    yield clone
+    clone.file.write_text(good)
+
+
+def test_of_two_runs_at_once_the_second_waits(clone: Clone) -> None:
+    first = clone.start("up")
+    second = clone.make("up")
+    assert first.wait() == 0
+    assert f"Waiting for the run on stack {clone.stack} of {clone.folder}" in second
+
+
+def test_a_stack_of_another_kong_is_left_as_it_is(edited: Clone) -> None:
+    edited.set("kongAdminUrl", "https://kong-admin.internal:8444")
+    theirs = edited.file.read_text()
+    assert "names the Kong at https://kong-admin.internal:8444" in edited.make("up", fails=True)
+    assert edited.file.read_text() == theirs
+
+
+def test_a_file_that_is_not_yaml_is_named(edited: Clone) -> None:
+    edited.file.write_text("config: [")
+    for verb in ("up", "preview", "down"):
+        assert f"{edited.file.name} is not valid YAML" in edited.make(verb, fails=True)
+
+
+def test_a_stack_that_was_never_there_is_not_said_to_be_removed(clone: Clone) -> None:
+    assert "there is no stack typo" in clone.make("down", "STACK=typo", fails=True)
+    assert "make up first" in clone.make("smoke", "STACK=typo", fails=True)
