@@ -77,13 +77,10 @@ def run(
 def show(command: Sequence[str], title: str, *, log: str) -> int:
     """Run a command of Pulumi's in front of the user; its exit code.
 
-    A terminal shows it as it is. Elsewhere what is worth reading is printed, and all of it goes to a log file.
+    What is worth reading is printed, and all of it goes to a log file.
     """
     sys.stdout.flush()
     with _interrupts_left_to_it():
-        if sys.stdout.isatty():
-            with subprocess.Popen(command, cwd=ROOT, env=environment()) as shown:
-                return shown.wait()
         LOGS.mkdir(parents=True, exist_ok=True)
         with (
             step(title),
@@ -100,7 +97,7 @@ def show(command: Sequence[str], title: str, *, log: str) -> int:
         ):
             for line in worth_reading(_kept(process.stdout or (), file)):
                 print(line, flush=True)
-        say(f"All that it said: {file.name}")
+        say(f"Its whole output: {file.name}")
         return process.returncode
 
 

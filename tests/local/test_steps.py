@@ -1,6 +1,7 @@
 """How a command is run in front of the user, and how Ctrl-C ends it."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_a_log_has_what_is_not_printed() -> None:
     try:
         assert "stand-in" not in told
         assert "good news\n" in told
-        assert f"All that it said: {log}\nit ended with 0" in told
+        assert f"Its whole output: {log}\nit ended with 0" in told
         assert log.read_text() == "a stand-in serves for nobody\ngood news\n"
     finally:
         Path(log).unlink()
@@ -62,3 +63,16 @@ def test_ctrl_c_lets_the_command_end_in_order() -> None:
     assert "ended in order\n" in told
     assert "it ended with" not in told
     assert process.returncode != 0
+
+
+def test_a_terminal_is_spared_the_noise_as_well() -> None:
+    terminal, end = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", SHOWN, NOISY], cwd=ROOT, stdout=end, stderr=end, timeout=30, check=True
+    )
+    os.close(end)
+    told = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert done.returncode == 0
+    assert "good news" in told
+    assert "stand-in" not in told
