@@ -9,7 +9,7 @@ def test_a_version_that_never_gets_healthy_serves_nobody_until_it_is_mended(clon
     program, stack = clone.folder / "service" / "__main__.py", clone.folder / "infra" / "host" / "docker.py"
     good, before = {file: file.read_text() for file in (program, stack)}, clone.containers()
     program.write_text("import time\nprint('waits for ever', flush=True)\ntime.sleep(1000)\n")
-    stack.write_text(good[stack].replace("HEALTHY_SECONDS = 60", "HEALTHY_SECONDS = 5"))
+    stack.write_text(good[stack].replace("HEALTHY_SECONDS = 60", "HEALTHY_SECONDS = 9"))
     try:
         for with_make in (True, False, True, True):
             told = clone.make("up", fails=True) if with_make else clone.pulumi(UP, fails=True)
