@@ -21,6 +21,16 @@ def postgresql() -> Iterator[Postgresql]:
         server.remove()
 
 
+@pytest.fixture
+def own_server() -> Iterator[Postgresql]:
+    """A server of one test, which may change and stop it."""
+    server = Postgresql()
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def new_database(request: pytest.FixtureRequest) -> NewDatabase:
     """Gives the URL of an empty database; one that is a file is in the folder."""

@@ -13,7 +13,7 @@ CREATE = JSON + b"Content-Length: %d\r\n" % len(BODY)
 
 
 def exchange(service: Service, *pieces: bytes, answers: int | None = None) -> bytes:
-    """What comes back until there are so many answers, or until the server closes."""
+    """Send the pieces; return what comes back until that many answers are there, or the server closes."""
     host, port = service.url.removeprefix("http://").split(":")
     answered = b""
     with socket.create_connection((host, int(port)), timeout=15) as connection:

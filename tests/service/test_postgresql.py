@@ -1,7 +1,6 @@
 """PostgreSQL as the database of many services: it may go and come back, and no one has to be started anew."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,15 +10,6 @@ import requests
 
 from tests.service.postgresql import Postgresql
 from tests.service.processes import Service, running
-
-
-@pytest.fixture
-def own_server() -> Iterator[Postgresql]:
-    server = Postgresql()
-    try:
-        yield server
-    finally:
-        server.remove()
 
 
 def test_a_database_that_goes_is_a_503_until_it_is_back(tmp_path: Path, own_server: Postgresql) -> None:

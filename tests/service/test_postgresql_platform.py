@@ -24,15 +24,6 @@ def pooler(server: Postgresql, mode: str) -> Iterator[PgBouncer]:
         process.stop()
 
 
-@pytest.fixture
-def own_server() -> Iterator[Postgresql]:
-    server = Postgresql()
-    try:
-        yield server
-    finally:
-        server.remove()
-
-
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 def test_a_pooler_costs_no_request(tmp_path: Path, postgresql: Postgresql, mode: str) -> None:
     url = postgresql.new_database()
