@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stack.clone import Clone
+from local.machine import CACHE
+from tests.stack.clone import Clone, eventually
 
 
 @pytest.fixture
@@ -16,7 +17,9 @@ def edited(clone: Clone) -> Iterator[Clone]:
 
 
 def test_of_two_runs_at_once_the_second_waits(clone: Clone) -> None:
+    lock = CACHE / f"run on stack {clone.stack}.lock"
     first = clone.start("up")
+    eventually(lambda: lock.exists() and str(clone.folder) in lock.read_text(), seconds=120)
     second = clone.make("up")
     assert first.wait() == 0
     assert f"Waiting for the run on stack {clone.stack} of {clone.folder}" in second
