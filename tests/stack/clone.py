@@ -78,13 +78,13 @@ class Clone:
         assert (done.returncode != 0) == fails, done.stdout
         return done.stdout
 
-    def start(self, *targets: str) -> "subprocess.Popen[str]":
-        """Start make and go on; what it prints goes nowhere."""
+    def start(self, *targets: str, stdout: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+        """Start make without waiting for its end."""
         return subprocess.Popen(
             ["make", *targets],
             cwd=self.folder,
             env=self.environment(),
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=subprocess.DEVNULL,
             text=True,
         )

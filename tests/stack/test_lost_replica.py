@@ -88,3 +88,15 @@ def test_a_killed_replica_fails_no_read_and_holds_none_for_long(clone: Clone) ->
     assert failures(load.reads) == []
     seconds = sorted(took for took, _ in load.reads)
     assert seconds[int(len(seconds) * 0.999) - 1] <= 3
+
+
+def test_a_replica_whose_address_vanishes_fails_no_read_and_holds_a_client_once(clone: Clone) -> None:
+    """Its connections stay open and answer nothing, as on a host that lost its network."""
+    name = clone.containers()[0]
+    with docker_client() as client:
+        [network] = client.containers.get(name).attrs["NetworkSettings"]["Networks"]
+        with Load(clone) as load:
+            client.networks.get(network).disconnect(name, force=True)
+            time.sleep(15)  # longer than the gateway waits for an answer
+    assert failures(load.reads) == []
+    assert sum(took > 3 for took, _ in load.reads) <= READERS, "a client met the lost address a second time"

@@ -1,11 +1,13 @@
 """Runs of make that meet another run, or a stack that is not theirs to change."""
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from local.machine import CACHE
-from tests.stack.clone import Clone, eventually
+from local.lock import alone
+from tests.stack.clone import Clone
 
 
 @pytest.fixture
@@ -17,12 +19,16 @@ def edited(clone: Clone) -> Iterator[Clone]:
 
 
 def test_of_two_runs_at_once_the_second_waits(clone: Clone) -> None:
-    lock = CACHE / f"run on stack {clone.stack}.lock"
-    first = clone.start("up")
-    eventually(lambda: lock.exists() and str(clone.folder) in lock.read_text(), seconds=120)
-    second = clone.make("up")
-    assert first.wait() == 0
-    assert f"Waiting for the run on stack {clone.stack} of {clone.folder}" in second
+    lock = f"run on stack {clone.stack}"
+    with ExitStack() as first:
+        first.enter_context(alone(lock))
+        with clone.start("up", stdout=subprocess.PIPE) as second:
+            assert second.stdout
+            assert any(f"Waiting for the {lock} of" in line for line in second.stdout), "it did not wait"
+            assert second.poll() is None
+            first.close()
+            assert "To remove everything: make down" in second.stdout.read()
+    assert second.returncode == 0
 
 
 def test_a_stack_of_another_kong_is_left_as_it_is(edited: Clone) -> None:
