@@ -2,7 +2,9 @@
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
-.PHONY: help up down preview smoke backup restore setup test fuzz endurance faults bench bench-check openapi plans lock
+EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
+
+.PHONY: help up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -26,13 +28,15 @@ backup: setup ## copy the stack's sessions into a file, while it runs: make back
 restore: setup ## put such a file back; the API is down meanwhile: make restore FILE=sessions.db
 	@.venv/bin/python -m local restore
 
-test: setup ## lint, types and all tests; starts what it needs and stops it again
+test: lint ## lint, types and all tests; starts what it needs and stops it again
+	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5
+
+lint: setup ## what `make test` checks without running the code: style, types, imports, workflows
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/bandit -q -r service
+	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/zizmor -q --offline --no-progress .github
-	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5
 
 fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=20000
 	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000)
@@ -58,8 +62,7 @@ plans: setup ## regenerate plans/ from the program and the stacks' files
 setup: ## install or find everything that is needed; starts nothing
 	@$(PYTHON) -m local.install
 
-lock: setup ## regenerate both requirements.txt from pyproject.toml
-	@.venv/bin/uv pip compile -q --no-header --no-annotate --universal --python-version 3.11 --generate-hashes \
-		--upgrade pyproject.toml -o service/requirements.txt
-	@.venv/bin/uv pip compile -q --no-header --no-annotate --universal --python-version 3.11 --generate-hashes \
-		--upgrade --all-extras -c service/requirements.txt pyproject.toml -o requirements.txt
+lock: setup ## upgrade uv.lock, and export both requirements.txt from it
+	@.venv/bin/uv lock -q --upgrade
+	@$(EXPORT) --all-extras -o requirements.txt
+	@$(EXPORT) --no-dev -o service/requirements.txt
