@@ -62,7 +62,7 @@ plans: setup ## regenerate plans/ from the program and the stacks' files
 setup: ## install or find everything that is needed; starts nothing
 	@$(PYTHON) -m local.install
 
-lock: setup ## upgrade uv.lock, and export both requirements.txt from it
-	@.venv/bin/uv lock -q --upgrade
+lock: setup ## bring uv.lock and both requirements.txt up to date with pyproject.toml; UPGRADE=1 takes new versions
+	@.venv/bin/uv lock -q $(if $(UPGRADE),--upgrade)
 	@$(EXPORT) --all-extras -o requirements.txt
 	@$(EXPORT) --no-dev -o service/requirements.txt
