@@ -12,7 +12,8 @@ from local import base_image, gateway, images, kong
 from local.machine import Machine
 from local.platform import Platform
 from tests.ports import free_port
-from tests.stack.clone import docker_client, eventually
+from tests.stack.clone import docker_client
+from tests.waiting import wait_for
 
 FOLDER = Path(__file__).parent / "kong_image"
 
@@ -86,10 +87,10 @@ def test_migrations_that_were_cut_off_are_done_again_also_for_a_gateway_that_res
         network=platform.network,
         environment=kong._settings(platform),
     )
-    eventually(lambda: b"step 2" in bootstrap.logs())
+    wait_for(lambda: b"step 2" in bootstrap.logs())
     bootstrap.remove(force=True)
     platform.replace(platform.gateway, kong.KONG_IMAGE, data="", environment=kong._settings(platform))
-    eventually(lambda: b"New migrations" in platform.client.containers.get(platform.gateway).logs())
+    wait_for(lambda: b"New migrations" in platform.client.containers.get(platform.gateway).logs())
 
     start(platform)
     assert reaches_database(platform)

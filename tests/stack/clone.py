@@ -206,12 +206,3 @@ def has_traceback(said: str) -> bool:
 def docker_client() -> "contextlib.closing[docker.DockerClient]":
     """The engine that `make up` uses."""
     return contextlib.closing(docker.from_env(environment=environment()))
-
-
-def eventually(true: object, seconds: float = 30) -> None:
-    """Wait until a function says so."""
-    assert callable(true)
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.1)

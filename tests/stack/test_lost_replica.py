@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from tests.stack.clone import Clone, docker_client, eventually
+from tests.stack.clone import Clone, docker_client
+from tests.waiting import wait_for
 
 READERS, CREATORS = 4, 2
 
@@ -75,7 +76,7 @@ def test_a_restart_of_one_replica_fails_no_read_and_no_create(clone: Clone) -> N
     name = clone.containers()[0]
     with Load(clone) as load, docker_client() as client:
         subprocess.run(["docker", "restart", name], check=True, capture_output=True)
-        eventually(lambda: client.api.inspect_container(name)["State"]["Health"]["Status"] == "healthy")
+        wait_for(lambda: client.api.inspect_container(name)["State"]["Health"]["Status"] == "healthy")
         time.sleep(2)  # until the gateway's own probe has found it
     assert (failures(load.reads), failures(load.creates)) == ([], [])
     assert len(load.reads) > 200

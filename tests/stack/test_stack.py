@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from tests.ports import free_port
-from tests.stack.clone import HOSTNAME, Clone, copy_of_project, eventually, has_traceback
+from tests.stack.clone import HOSTNAME, Clone, copy_of_project, has_traceback
+from tests.waiting import wait_for
 
 NO_CHANGE = "preview --expect-no-changes --refresh"
 
@@ -129,7 +130,7 @@ def test_after_kill_9_while_a_container_is_made_the_next_up_converges(clone: Clo
     before = set(clone.containers())
     clone.change_service()
     running = clone.start("up")
-    eventually(lambda: set(clone.containers()) - before, seconds=90)
+    wait_for(lambda: set(clone.containers()) - before, seconds=90)
     clone.kill_engine()
     running.wait(timeout=30)
     orphans = set(clone.containers()) - before
