@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import docker
 from docker.errors import DockerException
@@ -83,7 +83,9 @@ def down(machine: Machine) -> None:
         raise LocalError(f"there is no stack {machine.stack} and no {stack.file_of(machine).name}: check STACK")
     if stack.exists(machine):
         recovery.require_idle(machine)
-        backup.say_what_is_lost(machine)
+        with suppress(LocalError, DockerException):
+            engine.start()  # what it holds can't be counted without it
+        backup.confirm_removal(machine)
         try:
             _ready_stack(machine)
             stack.destroy(machine)

@@ -15,10 +15,14 @@ from local.steps import say, step
 
 _HEALTHY_SECONDS = 60
 _USER = "10001:10001"
-_COUNT = (
-    "import sqlite3; db = sqlite3.connect('file:data/sessions.db?mode=ro', uri=True); "
-    "print(db.execute('SELECT count(*) FROM sessions').fetchone()[0])"
-)
+_COUNT = """\
+import os, sqlite3
+count = 0
+if os.path.exists("data/sessions.db"):
+    db = sqlite3.connect("file:data/sessions.db?mode=ro", uri=True)
+    [count] = db.execute("SELECT count(*) FROM sessions").fetchone()
+print(count)
+"""
 
 
 def back_up(machine: Machine) -> None:
@@ -49,29 +53,44 @@ def restore(machine: Machine) -> None:
     if not given or not Path(given).is_file():
         raise LocalError(f"FILE names no backup: make restore FILE=… ({given or 'it is not set'})")
     replicas = _replicas(machine, running=False)
-    image = _docker(machine, ["inspect", "--format", "{{.Config.Image}}", replicas[0]])
-    one_off = ["run", "--rm", "-i", "--network", "none", "--user", _USER, "--volumes-from", replicas[0], image]
     with (
         step(f"Restoring the sessions of stack {machine.stack}"),
         Path(given).open("rb") as source,
         _stopped(machine, replicas),
     ):
-        says = _service(machine, one_off, ["restore", "-"], given=source)
+        says = _service(machine, _one_off(machine, replicas[0]), ["restore", "-"], given=source)
     say(says)
 
 
-def say_what_is_lost(machine: Machine) -> None:
-    """Name the sessions that a removal of the stack takes along; on a terminal, ask first. Raises LocalError."""
+def removal_warning(machine: Machine) -> str:
+    """How many sessions go with the stack's volume, and how to keep them; empty where none do."""
+    keep = f"To keep them: make backup STACK={machine.stack} FILE=sessions.db"
     try:
-        replica = _replicas(machine, running=True)[0]
-        count = int(_docker(machine, ["exec", replica, "python3", "-c", _COUNT]))
-    except (LocalError, ValueError):
-        return  # nothing that can be counted runs
-    if not count:
+        count = _count(machine)
+    except LocalError as error:
+        reason = str(error).splitlines()[-1]  # of a traceback
+        return f"The sessions in the volume of stack {machine.stack} can't be counted ({reason}). {keep}"
+    return f"Sessions in the volume of stack {machine.stack}, removed with it: {count}. {keep}" if count else ""
+
+
+def confirm_removal(machine: Machine) -> None:
+    """Say which sessions a removal of the stack takes along; on a terminal, ask first. Raises LocalError."""
+    warning = removal_warning(machine)
+    if not warning:
         return
-    say(f"Sessions in this stack's volume, which go with it: {count}. To keep them: make backup FILE=…")
-    if sys.stdin.isatty() and input("Remove them? Only 'yes' goes on: ") != "yes":
+    say(warning)
+    if sys.stdin.isatty() and input("Remove them? Only 'yes' continues: ") != "yes":
         raise LocalError("nothing was removed")
+
+
+def _count(machine: Machine) -> int:
+    if not _docker(machine, ["volume", "ls", "--quiet", *_labels(machine)]):
+        return 0
+    try:
+        within = ["exec", _replicas(machine, running=True)[0]]
+    except LocalError:
+        within = _one_off(machine, _replicas(machine, running=False)[0])
+    return int(_docker(machine, [*within, "python3", "-c", _COUNT]))
 
 
 @contextmanager
@@ -93,12 +112,21 @@ def _are_healthy(machine: Machine, replicas: list[str]) -> bool:
     return set(states) == {"healthy"}
 
 
+def _labels(machine: Machine) -> list[str]:
+    return [word for label in stack.labels(machine) for word in ("--filter", f"label={label}")]
+
+
+def _one_off(machine: Machine, replica: str) -> list[str]:
+    """The beginning of a `docker run` with a container's image and volumes."""
+    image = _docker(machine, ["inspect", "--format", "{{.Config.Image}}", replica])
+    return ["run", "--rm", "-i", "--network", "none", "--user", _USER, "--volumes-from", replica, image]
+
+
 def _replicas(machine: Machine, *, running: bool) -> list[str]:
     """Ids of the service's containers."""
-    filters = [word for label in stack.labels(machine) for word in ("--filter", f"label={label}")]
     status = ["running"] if running else ["running", "exited"]
-    filters += [word for each in status for word in ("--filter", f"status={each}")]
-    found = _docker(machine, ["ps", "--all", "--quiet", *filters]).split()
+    filters = [word for each in status for word in ("--filter", f"status={each}")]
+    found = _docker(machine, ["ps", "--all", "--quiet", *_labels(machine), *filters]).split()
     if not found:
         raise LocalError(f"no container of stack {machine.stack} runs: make up first")
     return found

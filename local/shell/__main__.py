@@ -9,14 +9,26 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local.machine import BACKEND, PROJECT, ROOT, STACKS, environment, past_proxies
+from local.machine import (
+    BACKEND,
+    PROJECT,
+    ROOT,
+    STACKS,
+    Machine,
+    environment,
+    past_proxies,
+)
 
 CREATING = {"create", "init", "migrate", "new", "rename", "setup"}
 """What would make a stack, after the word `stack`."""
+
+DESTROYING = {"destroy", "dn", "down"}
+"""The CLI's names for what removes all that a stack has."""
 
 NAMING = {"delete", "remove", "rm", "select"}
 """What takes a stack's name as its next word, after the word `stack`."""
@@ -95,6 +107,27 @@ def _is_ours(folder: Path) -> bool:
     return next(projects, None) == ROOT
 
 
+def warn_of_removal(cli: str, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    """Say which sessions a destroy takes along, before the CLI asks whether to go ahead."""
+    given, words = options(arguments)
+    if not DESTROYING & set(words):
+        return
+    from local.backup import removal_warning  # other commands start faster without
+
+    stack = given.stack or variables.get("PULUMI_STACK") or _shown(cli, given.cwd, variables)
+    if stack:
+        machine = Machine(stack=stack.rpartition("/")[2], proxy_port=0, admin_port=0, dns_port=0)  # asks no port
+        if warning := removal_warning(machine):
+            print(f"pulumi: {warning}", file=sys.stderr)
+
+
+def _shown(cli: str, folder: str | None, variables: Mapping[str, str]) -> str:
+    """The stack that the CLI has selected, in a backend of any kind."""
+    command = [cli, "stack", "--show-name", "--non-interactive"]
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
 def main() -> None:
     """Become the CLI."""
     cli = shutil.which("pulumi", path=environment()["PATH"])
@@ -104,11 +137,13 @@ def main() -> None:
     arguments, variables = sys.argv[1:], os.environ | past_proxies()
     folder = Path(options(arguments)[0].cwd or "").resolve()
     # Who names a backend works there, on stacks of their own.
-    if not variables.get("PULUMI_BACKEND_URL") and _is_ours(folder):
-        try:
-            arguments, variables = for_this_machine(arguments)
-        except RefusedError as error:
-            sys.exit(f"pulumi: {error}")
+    if _is_ours(folder):
+        if not variables.get("PULUMI_BACKEND_URL"):
+            try:
+                arguments, variables = for_this_machine(arguments)
+            except RefusedError as error:
+                sys.exit(f"pulumi: {error}")
+        warn_of_removal(cli, arguments, variables)
     os.execve(cli, ["pulumi", *arguments], variables)  # noqa: S606 - no shell is wanted
 
 

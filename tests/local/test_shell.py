@@ -17,7 +17,12 @@ printf '\\n%s|%s|%s|' "$PULUMI_BACKEND_URL" "$PULUMI_CONFIG_PASSPHRASE" "$PULUMI
 printf '%s|%s' "$DOCKER_HOST" "$NO_PROXY" >> "$SEEN"
 """
 DOCKER = """#!/bin/sh
-[ "$*" = "context inspect --format {{.Endpoints.docker.Host}}" ] && echo "$CONTEXT_HOST"
+case "$*" in
+"context inspect --format {{.Endpoints.docker.Host}}") echo "$CONTEXT_HOST" ;;
+"volume ls "*"stack=$SERVED") echo data ;;
+"ps "*"status=running") echo replica ;;
+"exec replica "*) [ "$DOCKER_HOST" = "$ENGINE" ] && echo 3 ;;
+esac
 """
 
 
@@ -59,6 +64,11 @@ class Folder:
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps({"stacks": {self.backend: f"organization/session-context/{stack}"}}))
 
+    def configures(self, stack: str, **config: str) -> None:
+        """Have the stack's file."""
+        values = {f"session-context:{key}": value for key, value in config.items()}
+        (self.path / f"Pulumi.{stack}.yaml").write_text(json.dumps({"config": values}))
+
     def run(self, line: str, *, shell: str = "bash", **variables: str) -> "Outcome":
         """Run a line in a new shell after `. ./activate`."""
         self.seen.unlink(missing_ok=True)
@@ -70,6 +80,8 @@ class Folder:
                 "SEEN": str(self.seen),
                 "PULUMI_HOME": str(self.home),
                 "CONTEXT_HOST": "unix:///var/run/docker.sock",
+                "SERVED": "",
+                "ENGINE": "",
                 **variables,
             },
             capture_output=True,
@@ -214,6 +226,26 @@ def test_the_real_cli_works_on_the_stack_that_it_has_selected(folder: Folder) ->
     outcome = folder.run(line, PATH=given["PATH"])
     assert (outcome.code, outcome.said) == (0, "")
     assert (folder.path / "names").read_text() == "two\none\n"
+
+
+@pytest.mark.parametrize("command", ["destroy", "down --yes", "--color never destroy --stack dev"])
+def test_a_destroy_says_what_goes_with_it(folder: Folder, command: str) -> None:
+    folder.has("dev", "two")
+    folder.selects("dev")
+    folder.configures("dev")
+    outcome = folder.run(f"pulumi {command}", SERVED="dev")
+    assert "Sessions in the volume of stack dev, removed with it: 3. To keep them: make backup" in outcome.said
+    assert outcome.arguments == command.split()
+    assert folder.run(f"pulumi {command}").said == ""  # there is no volume
+    assert folder.run("pulumi up", SERVED="dev").said == ""
+
+
+def test_a_destroy_says_so_in_other_backends_and_engines_too(folder: Folder) -> None:
+    folder.configures("mine", dockerHost="ssh://engine")
+    given = {"PULUMI_BACKEND_URL": "s3://states", "SERVED": "mine", "ENGINE": "ssh://engine"}
+    line = "export PULUMI_BACKEND_URL=s3://states && pulumi destroy --stack organization/session-context/mine"
+    assert "make backup STACK=mine" in folder.run(line, **given).said
+    assert "can't be counted" in folder.run(line, **given | {"ENGINE": "ssh://another"}).said
 
 
 def test_before_setup_activate_says_what_to_do(folder: Folder) -> None:

@@ -37,3 +37,9 @@ def test_a_restore_of_no_backup_leaves_the_sessions_as_they_are(clone: Clone, tm
     assert "not a database of this service" in clone.make("restore", f"FILE={file}", fails=True)
     assert "make restore FILE=" in clone.make("restore", fails=True)
     assert contexts(clone) == before
+
+
+def test_a_destroy_says_how_many_sessions_go_with_it(clone: Clone) -> None:
+    create(clone, "kept")
+    said = clone.pulumi("destroy --preview-only")
+    assert f"removed with it: {len(contexts(clone))}. To keep them: make backup STACK={clone.stack}" in said

@@ -35,22 +35,28 @@ def failed_ups(clone: Clone) -> None:
 
 
 def test_down_leaves_nothing_after_runs_with_wrong_addresses(deployed: Clone) -> None:
+    deployed.request("POST", "/sessions", json={"userId": 1})
     failed_ups(deployed)
     assert NOBODY in deployed.pulumi("stack export")
     assert deployed.left_behind()
-    deployed.make("down")
+    assert f"removed with it: 1. To keep them: make backup STACK={deployed.stack}" in deployed.make("down")
     assert deployed.left_behind() == []
     for port in deployed.ports.values():
         assert not answers(port)
 
 
 def test_down_leaves_nothing_where_the_gateway_is_gone_and_can_not_come_back(deployed: Clone) -> None:
+    deployed.request("POST", "/sessions", json={"userId": 1})
     failed_ups(deployed)
     with docker_client() as client:
         client.containers.get(f"session-context-{deployed.stack}-gateway").remove(force=True)
+        for name in deployed.containers():
+            client.containers.get(name).stop()
     deployed.set("ttl", "soon")  # and the program refuses its config
     with socket.create_server(("127.0.0.1", deployed.ports["ADMIN_PORT"])):
-        assert "Going on without Kong" in deployed.make("down")
+        said = deployed.make("down")
+    assert "Going on without Kong" in said
+    assert "removed with it: 1." in said
     assert deployed.left_behind() == []
 
 
