@@ -60,6 +60,16 @@ class Postgresql:
             else:
                 return
 
+    @property
+    def folder(self) -> Path:
+        """The server's user may write there."""
+        return self._folder
+
+    def run(self, script: str, **variables: str) -> None:
+        """Run a script in the folder, as the server's user, with PostgreSQL's programs on PATH."""
+        environment = {"PATH": f"{self._bin}:{os.environ['PATH']}", **variables}
+        subprocess.run(["sh", "-ec", script], check=True, env=environment, **self._as_user())
+
     def speak_tls(self, name: str) -> Path:
         """Take TLS too, as the host of this name; the certificate that vouches for it."""
         files = [self._folder / "server.crt", self._folder / "server.key"]
