@@ -1,0 +1,95 @@
+"""The fenced code blocks of the documentation, and how a block is run and compared with what it shows."""
+
+import doctest
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from local.machine import ROOT
+
+NEEDS = "# Needs "
+"""Begins a block that no test runs: it says what the reader needs, such as an AWS account."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    content: str
+
+    @property
+    def where(self) -> str:
+        """The place of its first line."""
+        return f"{self.page}:{self.line}"
+
+    def steps(self) -> Iterator[tuple[str, str]]:
+        """Each command after a `$`, with the output that is shown below it."""
+        for part in re.split(r"^\$ ", self.content, flags=re.MULTILINE)[1:]:
+            command = re.match(r"(?:.*\\\n)*.*\n", part)
+            assert command is not None
+            yield command[0].strip(), part[command.end() :]
+
+
+def pages() -> list[Path]:
+    """Every Markdown file in git."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / name for name in listed.stdout.split()]
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    return [
+        Block(
+            page=page.relative_to(ROOT).as_posix(),
+            line=token.map[0] + 1,
+            language=token.info,
+            content=token.content,
+        )
+        for token in MarkdownIt().parse(page.read_text())
+        if token.type == "fence" and token.map
+    ]
+
+
+def is_as_shown(printed: str, shown: str) -> bool:
+    """Whether a command printed what a page shows: `…` stands for any text, or alone on a line for any lines."""
+    lines = (r"(?:.*\n)*" if line == "…\n" else re.escape(line) for line in shown.splitlines(keepends=True))
+    pattern = "".join(lines).replace("…", ".*")
+    return re.fullmatch(pattern, printed.replace("\r\n", "\n").rstrip("\n") + "\n" if printed else "") is not None
+
+
+def run(block: Block, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
+    """Run each command of a block, and compare its output where the page shows any."""
+    for command, shown in block.steps():
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{block.where}: {command}\n{done.stdout}{done.stderr}"
+        assert not shown or is_as_shown(done.stdout, shown), f"{block.where}: {command}\nprinted:\n{done.stdout}"
+
+
+def run_python(block: Block, names: dict[str, object]) -> None:
+    """Run a block of an interactive Python, and compare what it prints."""
+    test = doctest.DocTestParser().get_doctest(block.content, names, block.where, block.page, block.line)
+    report: list[str] = []
+    doctest.DocTestRunner(verbose=False).run(test, out=report.append, clear_globs=False)
+    names.update(test.globs)
+    assert report == [], "".join(report)
