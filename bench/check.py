@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.subjects import start_peer
 from bench.tools import need
-from local.machine import ROOT, LocalError
+from local.workspace import ROOT, LocalError
 from tests.ports import free_port
 from tests.service.processes import Process, service_environment
 

@@ -10,15 +10,15 @@ from contextlib import ExitStack, contextmanager
 from itertools import product
 from typing import NamedTuple
 
+from bench.deployment import stack_targets
 from bench.limits import sqlite_limits
 from bench.load import measure
 from bench.plot import plot
 from bench.report import Figures, Target, insert, machine, tables
 from bench.results import LOAD, Results, Row, Sample, write_results
-from bench.stack import stack_targets
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE, Database, Running, WrongAnswersError, record, start_peer
 from bench.tools import need
-from local.machine import ROOT, STATE, LocalError
+from local.workspace import ROOT, STATE, LocalError
 from tests.service.postgresql import Postgresql
 
 FOLDER = STATE / "bench"

@@ -3,7 +3,7 @@
 import shutil
 
 from local.debian import apt_install, is_debian_root
-from local.machine import LocalError
+from local.workspace import LocalError
 
 
 def need(*names: str) -> None:

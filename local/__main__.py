@@ -7,60 +7,72 @@ from contextlib import nullcontext, suppress
 import docker
 from docker.errors import DockerException
 
-from local import backup, base_image, engine, gateway, install, recovery, replicas, stack, zone
-from local.lock import alone
-from local.machine import (
+from local import (
+    backup,
+    base_image,
+    container_health,
+    docker_engine,
+    gateway,
+    install,
+    pulumi_stack,
+    recovery,
+    route53,
+    stack_config,
+)
+from local.console import say
+from local.lock import hold_lock
+from local.smoke import smoke
+from local.workspace import (
     STATE,
     LocalError,
-    Machine,
+    Workspace,
+    bypass_proxies,
     forget,
     from_environment,
-    leads_elsewhere,
-    past_proxies,
+    is_foreign,
     remember,
 )
-from local.smoke import smoke
-from local.steps import say
 
 
-def _start_platform(machine: Machine, *, prefer_official: bool) -> tuple[docker.DockerClient, str]:
+def _start_platform(workspace: Workspace, *, prefer_official: bool) -> tuple[docker.DockerClient, str]:
     """Start the platform; return the Docker client and the zone's id."""
-    client = engine.start()
-    gateway.check(client, machine)
-    zone.check(machine)
+    client = docker_engine.start()
+    gateway.check(client, workspace)
+    route53.check(workspace)
     base_image.prepare(client, prefer_official=prefer_official)
-    remember(machine)
-    gateway.start(client, machine, prefer_official=prefer_official)
-    return client, zone.start(machine)
+    remember(workspace)
+    gateway.start(client, workspace, prefer_official=prefer_official)
+    return client, route53.start(workspace)
 
 
-def _ready_stack(machine: Machine, *, prefer_official: bool = False) -> docker.DockerClient:
+def _ready_stack(workspace: Workspace, *, prefer_official: bool = False) -> docker.DockerClient:
     recovery.end_plugins()
-    client, zone_id = _start_platform(machine, prefer_official=prefer_official)
-    recovery.mend_backend(STATE / "state")
-    stack.prepare(machine)
-    recovery.require_idle(machine)
-    stack.configure(machine, zone=zone_id)
-    recovery.recover(client, machine, zone=zone_id)
+    client, zone_id = _start_platform(workspace, prefer_official=prefer_official)
+    recovery.repair_backend(STATE / "state")
+    pulumi_stack.create(workspace)
+    recovery.require_idle(workspace)
+    stack_config.point_at_platform(workspace, zone=zone_id)
+    recovery.recover(client, workspace, zone=zone_id)
     return client
 
 
-def up(machine: Machine) -> None:
+def up(workspace: Workspace) -> None:
     """From whatever is there to a running API, then tried and told of."""
-    client = _ready_stack(machine, prefer_official=True)
+    client = _ready_stack(workspace, prefer_official=True)
     try:
-        stack.up(machine)
+        pulumi_stack.up(workspace)
     except LocalError as error:
-        raise LocalError("\n".join(filter(None, (str(error), replicas.unhealthy(machine))))) from error
-    smoke(machine)
-    hostname = stack.outputs(machine)["record"]["name"]
-    key = " -H 'apikey: KEY'" if stack.key(machine) != {} else ""
+        reasons = (str(error), container_health.explain_unhealthy(workspace))
+        raise LocalError("\n".join(filter(None, reasons))) from error
+    smoke(workspace)
+    hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
+    key = " -H 'apikey: KEY'" if stack_config.api_key_header(workspace) != {} else ""
     stand_ins = [*install.stand_ins(), "moto for Route 53"]
-    if gateway.is_stand_in(client, machine):
+    if gateway.is_stand_in(client, workspace):
         stand_ins.append("offline/gateway for Kong")
     if base_image.is_stand_in(client):
         stand_ins.append("Debian's packages for the base image")
-    url = f"http://127.0.0.1:{machine.proxy_port}"
+    url = f"http://127.0.0.1:{workspace.proxy_port}"
     say(f"The API is up at {url} for the host {hostname}. Try:")
     print(
         f"\n  curl -i -H 'Host: {hostname}'{key} -H 'Content-Type: application/json' \\\n"
@@ -71,38 +83,39 @@ def up(machine: Machine) -> None:
     )
 
 
-def preview(machine: Machine) -> None:
+def preview(workspace: Workspace) -> None:
     """What `make up` would change."""
-    _ready_stack(machine)
-    stack.preview(machine)
+    _ready_stack(workspace)
+    pulumi_stack.preview(workspace)
 
 
-def down(machine: Machine) -> None:
+def down(workspace: Workspace) -> None:
     """Remove the stack and all that was started for it."""
-    if not stack.exists(machine) and not stack.file_of(machine).is_file():
-        raise LocalError(f"there is no stack {machine.stack} and no {stack.file_of(machine).name}: check STACK")
-    if stack.exists(machine):
-        recovery.require_idle(machine)
+    file = stack_config.config_file(workspace)
+    if not pulumi_stack.exists(workspace) and not file.is_file():
+        raise LocalError(f"neither stack {workspace.stack} nor {file.name} exists. Check STACK.")
+    if pulumi_stack.exists(workspace):
+        recovery.require_idle(workspace)
         with suppress(LocalError, DockerException):
-            engine.start()  # what it holds can't be counted without it
-        backup.confirm_removal(machine)
+            docker_engine.start()  # what it holds can't be counted without it
+        backup.confirm_removal(workspace)
         try:
-            _ready_stack(machine)
-            stack.destroy(machine)
+            _ready_stack(workspace)
+            pulumi_stack.destroy(workspace)
         except (LocalError, DockerException) as error:
             say(f"{error}\nGoing on without Kong and Route 53: what the stack has there goes with the platform.")
-            recovery.require_idle(machine)
-            stack.destroy_without_platform(machine)
-    zone.stop()
-    client = engine.find()
+            recovery.require_idle(workspace)
+            pulumi_stack.destroy_without_platform(workspace)
+    route53.stop()
+    client = docker_engine.find()
     if client is not None:
-        gateway.stop(client, machine)
-    engine.stop()
-    forget(machine)
+        gateway.stop(client, workspace)
+    docker_engine.stop()
+    forget(workspace)
     say("Removed everything except packages, CLI and images, which speed up the next `make up`, and .local/")
 
 
-ALONE = ("down", "preview", "restore", "up")
+EXCLUSIVE_VERBS = ("down", "preview", "restore", "up")
 """Of these one at a time works on a stack."""
 
 VERBS = {
@@ -117,13 +130,13 @@ VERBS = {
 
 def main() -> int:
     """Run one verb; 1 when it fails, with its reason on standard error."""
-    for variable in filter(leads_elsewhere, list(os.environ)):
+    for variable in filter(is_foreign, list(os.environ)):
         del os.environ[variable]
-    os.environ |= past_proxies()
+    os.environ |= bypass_proxies()
     try:
-        verb, machine = sys.argv[1], from_environment()
-        with alone(f"run on stack {machine.stack}") if verb in ALONE else nullcontext():
-            VERBS[verb](machine)
+        verb, workspace = sys.argv[1], from_environment()
+        with hold_lock(f"run on stack {workspace.stack}") if verb in EXCLUSIVE_VERBS else nullcontext():
+            VERBS[verb](workspace)
     except (LocalError, DockerException) as error:
         print(f"\nStopped: {error}", file=sys.stderr)
         return 1

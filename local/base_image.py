@@ -17,11 +17,11 @@ from docker.errors import DockerException
 from docker.utils.config import load_general_config
 
 from local import images
+from local.console import run, say, step
 from local.debian import apt_install, is_debian_root
 from local.images import build_failure, has_image, pull_image
-from local.lock import alone
-from local.machine import LOOPBACK, STATE, LocalError
-from local.steps import run, say, step
+from local.lock import hold_lock
+from local.workspace import LOOPBACK, STATE, LocalError
 
 OFFICIAL_IMAGE = "python:3.11-slim-bookworm"
 DEBIAN_IMAGE = "session-context-debian:bookworm"
@@ -41,7 +41,7 @@ def prepare(client: docker.DockerClient, *, prefer_official: bool) -> None:
     """
     if has_image(client, images.BASE_IMAGE) and not prefer_official:
         return
-    with alone("base image"):
+    with hold_lock("base image"):
         source = OFFICIAL_IMAGE if pull_image(client, OFFICIAL_IMAGE) else _debian_image(client)
         _adapt(client, source)
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from local.steps import run
+from local.console import run
 
 
 def is_debian_root() -> bool:

@@ -9,9 +9,9 @@ import docker
 import requests
 
 from local import images, kong
-from local.machine import ROOT, LocalError, Machine
-from local.platform import CLONE_LABEL, Platform, image_of, ports_of, published
-from local.steps import say, step
+from local.console import say, step
+from local.platform import CLONE_LABEL, Platform, image_name, on_loopback, published_ports
+from local.workspace import ROOT, LocalError, Workspace
 
 STAND_IN = ROOT / "offline" / "gateway"
 PROXY, ADMIN = "8000/tcp", "8001/tcp"
@@ -20,34 +20,34 @@ HOLDS_PORTS = ("running", "restarting", "paused")
 """A container in one of these states keeps its ports, if not at each moment."""
 
 
-def check(client: docker.DockerClient, machine: Machine) -> None:
+def check(client: docker.DockerClient, workspace: Workspace) -> None:
     """Raises `LocalError` when the platform is another clone's, or a port that it needs is somebody else's.
 
     Nothing has been changed by then: what runs goes on.
     """
-    platform = Platform(client, machine)
+    platform = Platform(client, workspace)
     running = platform.container(platform.gateway)
     owner = running.labels.get(CLONE_LABEL, "") if running else ""
     if owner and owner != str(ROOT) and Path(owner).exists():
         raise LocalError(
-            f"stack {machine.stack} of this machine belongs to the clone in {owner}. Run `make down` there, or "
+            f"stack {workspace.stack} of this machine belongs to the clone in {owner}. Run `make down` there, or "
             "give this clone a stack of its own: cp Pulumi.dev.yaml Pulumi.two.yaml, then "
             "make up STACK=two PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053"
         )
-    held = ports_of(running).values() if running is not None and running.status in HOLDS_PORTS else ()
-    for port in (machine.proxy_port, machine.admin_port):
+    held = published_ports(running).values() if running is not None and running.status in HOLDS_PORTS else ()
+    for port in (workspace.proxy_port, workspace.admin_port):
         if port not in held:
             require_free_port(port)
 
 
-def start(client: docker.DockerClient, machine: Machine, *, prefer_official: bool) -> None:
+def start(client: docker.DockerClient, workspace: Workspace, *, prefer_official: bool) -> None:
     """Have the gateway answer on its two ports. Safe to repeat; what runs as wanted is left alone.
 
     `prefer_official` lets a stand-in give way to a Kong that can be pulled by now.
     """
-    platform = Platform(client, machine)
+    platform = Platform(client, workspace)
     platform.create_network()
-    ports = {PROXY: machine.proxy_port, ADMIN: machine.admin_port}
+    ports = {PROXY: workspace.proxy_port, ADMIN: workspace.admin_port}
     running = platform.container(platform.gateway)
     if running is not None and (kong.is_kong(running) or not prefer_official):
         use_kong = kong.is_kong(running)
@@ -55,21 +55,21 @@ def start(client: docker.DockerClient, machine: Machine, *, prefer_official: boo
         use_kong = all(images.pull_image(client, name) for name in (kong.KONG_IMAGE, kong.POSTGRES_IMAGE))
     if not use_kong:
         _start_stand_in(platform, ports)
-    elif running is None or not kong.is_as_wanted(platform, running, ports) or _fault(machine):
+    elif running is None or not kong.is_as_wanted(platform, running, ports) or _fault(workspace):
         if running is not None and not kong.is_kong(running):
             say("Kong can be had by now, so it takes the place of the stand-in")
         kong.start(platform, ports)
     _wait_for_answers(platform)
 
 
-def stop(client: docker.DockerClient, machine: Machine) -> None:
+def stop(client: docker.DockerClient, workspace: Workspace) -> None:
     """Remove every container, volume and network of this clone's platform."""
-    Platform(client, machine).remove()
+    Platform(client, workspace).remove()
 
 
-def is_stand_in(client: docker.DockerClient, machine: Machine) -> bool:
+def is_stand_in(client: docker.DockerClient, workspace: Workspace) -> bool:
     """Whether the gateway stands in for a Kong."""
-    platform = Platform(client, machine)
+    platform = Platform(client, workspace)
     running = platform.container(platform.gateway)
     return running is not None and not kong.is_kong(running)
 
@@ -98,29 +98,29 @@ def _start_stand_in(platform: Platform, ports: dict[str, int]) -> None:
     if (
         running is None
         or not platform.is_in_use(running)
-        or image_of(running) != image
-        or ports_of(running) != ports
+        or image_name(running) != image
+        or published_ports(running) != ports
     ):
         with step("Starting the gateway (a stand-in for Kong)"):
-            platform.replace(platform.gateway, image, data="/state", ports=published(ports))
+            platform.replace(platform.gateway, image, data="/state", ports=on_loopback(ports))
 
 
-def _fault(machine: Machine) -> str:
+def _fault(workspace: Workspace) -> str:
     """What keeps the gateway from serving; empty when nothing does."""
     try:
-        status = requests.get(f"http://127.0.0.1:{machine.admin_port}/status", timeout=5)
+        status = requests.get(f"http://127.0.0.1:{workspace.admin_port}/status", timeout=5)
         status.raise_for_status()
-        requests.get(f"http://127.0.0.1:{machine.proxy_port}/", timeout=5)
+        requests.get(f"http://127.0.0.1:{workspace.proxy_port}/", timeout=5)
     except requests.RequestException as error:
         return str(error)
     return "" if status.json()["database"]["reachable"] else "Kong does not reach its database"
 
 
 def _wait_for_answers(platform: Platform) -> None:
-    machine = platform.machine
+    workspace = platform.workspace
     deadline = time.monotonic() + READY_SECONDS
-    with step(f"Waiting for the gateway on ports {machine.proxy_port} and {machine.admin_port}"):
-        while fault := _fault(machine):
+    with step(f"Waiting for the gateway on ports {workspace.proxy_port} and {workspace.admin_port}"):
+        while fault := _fault(workspace):
             if time.monotonic() > deadline:
                 said = platform.client.containers.get(platform.gateway).logs(tail=20).decode(errors="replace")
                 raise LocalError(f"the gateway does not answer: {fault}. It last said:\n{said}")

@@ -7,8 +7,8 @@ import docker
 import requests
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 
-from local.machine import ROOT, LocalError, environment
-from local.steps import say, step
+from local.console import say, step
+from local.workspace import ROOT, LocalError, build_environment
 
 BASE_IMAGE = "session-context-base:bookworm"
 REGISTRY_SECONDS = 5
@@ -30,7 +30,7 @@ def pull_image(client: docker.DockerClient, name: str) -> bool:
     try:
         # Without this look, a network that drops packets would hold each run for minutes.
         with (
-            closing(docker.from_env(timeout=REGISTRY_SECONDS, environment=environment())) as quick,
+            closing(docker.from_env(timeout=REGISTRY_SECONDS, environment=build_environment())) as quick,
             suppress(APIError),
         ):
             quick.api.inspect_distribution(name)  # type: ignore[no-untyped-call] # the stubs lack it

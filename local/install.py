@@ -15,10 +15,10 @@ import urllib.request
 from functools import cache
 from pathlib import Path
 
+from local.console import run, say, step
 from local.debian import apt_install, is_debian_root
-from local.lock import alone
-from local.machine import BIN, CACHE, ROOT, SHELL, STATE, VENV, LocalError
-from local.steps import run, say, step
+from local.lock import hold_lock
+from local.workspace import BIN, CACHE, ROOT, SHELL, STATE, VENV, LocalError
 
 REQUIREMENTS = ROOT / "requirements.txt"
 DOCKER_PACKAGES = ("docker.io", "iptables", "tini")
@@ -49,7 +49,7 @@ def setup() -> None:
             "make up PYTHON=python3.12"
         )
     BIN.mkdir(parents=True, exist_ok=True)
-    with alone("setup"):
+    with hold_lock("setup"):
         _docker_engine()
         _python_packages()
         official = _pulumi()

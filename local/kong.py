@@ -4,10 +4,10 @@ import time
 
 from docker.models.containers import Container
 
-from local import engine
-from local.machine import LocalError
-from local.platform import Platform, image_of, ports_of, published
-from local.steps import say, step
+from local import docker_engine
+from local.console import say, step
+from local.platform import Platform, image_name, on_loopback, published_ports
+from local.workspace import LocalError
 
 KONG_IMAGE = "kong:3.9"
 POSTGRES_IMAGE = "postgres:16-alpine"
@@ -21,7 +21,7 @@ MIGRATE_SECONDS = 180
 
 def is_kong(container: Container) -> bool:
     """Whether a gateway is a Kong, and no stand-in."""
-    return image_of(container) == KONG_IMAGE
+    return image_name(container) == KONG_IMAGE
 
 
 def is_as_wanted(platform: Platform, container: Container, ports: dict[str, int]) -> bool:
@@ -29,7 +29,7 @@ def is_as_wanted(platform: Platform, container: Container, ports: dict[str, int]
     wanted = {f"{name}={value}" for name, value in _settings(platform).items()}
     return (
         platform.is_in_use(container)
-        and ports_of(container) == ports
+        and published_ports(container) == ports
         and wanted <= set(container.attrs["Config"]["Env"])
     )
 
@@ -41,7 +41,7 @@ def start(platform: Platform, ports: dict[str, int]) -> None:
     # One that runs is replaced, too: for ten minutes it would look for the database at the address it knew.
     with step("Starting Kong"):
         platform.replace(
-            platform.gateway, KONG_IMAGE, data="", ports=published(ports), environment=_settings(platform)
+            platform.gateway, KONG_IMAGE, data="", ports=on_loopback(ports), environment=_settings(platform)
         )
 
 
@@ -60,7 +60,9 @@ def _start_database(platform: Platform) -> None:
                     "interval": 1_000_000_000,
                 },
             )
-    engine.wait_healthy(lambda: platform.client.containers.get(platform.database), "Waiting for Kong's PostgreSQL")
+    docker_engine.wait_healthy(
+        lambda: platform.client.containers.get(platform.database), "Waiting for Kong's PostgreSQL"
+    )
 
 
 def _settings(platform: Platform) -> dict[str, str]:

@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local.machine import CACHE, ROOT
-from local.steps import step
+from local.console import step
+from local.workspace import CACHE, ROOT
 
 
 @contextmanager
-def alone(name: str) -> Iterator[None]:
+def hold_lock(name: str) -> Iterator[None]:
     """Hold the lock of this name; a second process waits, and says for whom.
 
     The kernel releases it with its process, so a killed one leaves nothing to clean up.

@@ -8,7 +8,7 @@ import docker
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from local.machine import ROOT, Machine
+from local.workspace import ROOT, Workspace
 
 STACK_LABEL = "session-context.platform"
 CLONE_LABEL = "session-context.clone"
@@ -21,11 +21,11 @@ class Platform:
     """All of it is labelled as this clone's, so that it can be found and removed."""
 
     client: docker.DockerClient
-    machine: Machine
+    workspace: Workspace
 
     @property
     def network(self) -> str:
-        return self.machine.platform
+        return self.workspace.platform
 
     @property
     def gateway(self) -> str:
@@ -37,7 +37,7 @@ class Platform:
 
     @property
     def labels(self) -> dict[str, str]:
-        return {STACK_LABEL: self.machine.stack, CLONE_LABEL: str(ROOT)}
+        return {STACK_LABEL: self.workspace.stack, CLONE_LABEL: str(ROOT)}
 
     def container(self, name: str) -> Container | None:
         """The container of this name, whatever state it is in."""
@@ -81,17 +81,17 @@ class Platform:
             network.remove()
 
 
-def image_of(container: Container) -> str:
+def image_name(container: Container) -> str:
     """The name of a container's image as it was given."""
     return FULL_NAME.sub("", str(container.attrs["Config"]["Image"]))
 
 
-def ports_of(container: Container) -> dict[str, int]:
+def published_ports(container: Container) -> dict[str, int]:
     """The loopback port that each published port of a container has."""
     bindings = container.attrs["HostConfig"]["PortBindings"] or {}
     return {inside: int(outside[0]["HostPort"]) for inside, outside in bindings.items()}
 
 
-def published(ports: dict[str, int]) -> dict[str, tuple[str, int]]:
+def on_loopback(ports: dict[str, int]) -> dict[str, tuple[str, int]]:
     """Ports as the SDK publishes them, on the loopback alone."""
     return {inside: ("127.0.0.1", outside) for inside, outside in ports.items()}

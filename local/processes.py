@@ -10,7 +10,7 @@ import psutil
 STOP_SECONDS = 30
 
 
-def running() -> Iterator[tuple[int, str]]:
+def list_processes() -> Iterator[tuple[int, str]]:
     """The id and the command line of each process that this user runs."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -25,7 +25,7 @@ def is_running(pid: int, word: str) -> bool:
     return False
 
 
-def end(pid: int) -> None:
+def terminate(pid: int) -> None:
     """Ask a process to end, wait until it has, and kill one that does not."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
@@ -36,7 +36,7 @@ def end(pid: int) -> None:
             process.kill()
 
 
-def pid_in(file: Path) -> int:
+def read_pid(file: Path) -> int:
     """The process that a file names; 0, which is no process of ours, when it names none."""
     content = file.read_text() if file.exists() else ""
     return int(content) if content.isdecimal() else 0

@@ -9,11 +9,11 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from local import processes, stack
+from local import processes, pulumi_stack, stack_config
+from local.console import say, step
 from local.images import has_image
-from local.machine import PROJECT, STATE, LocalError, Machine
-from local.steps import say, step
-from local.zone import remove_record
+from local.route53 import remove_record
+from local.workspace import PROJECT, STATE, LocalError, Workspace
 
 PLUGIN = re.compile(r"(pulumi-(analyzer|language|resource)-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P<engine>\d+)$")
 """The command line of a plugin or a language host: its last argument is where its engine listens."""
@@ -23,7 +23,7 @@ BUILT_FROM = "__inputs"
 """Where Docker's plugin keeps what an image was built from. It compares nothing else."""
 
 
-def mend_backend(folder: Path) -> None:
+def repair_backend(folder: Path) -> None:
     """Remove descriptions of the backend's files that were half written when the engine was killed.
 
     The backend needs none, but reads nothing past a broken one: "failed to load checkpoint: EOF".
@@ -38,7 +38,7 @@ def mend_backend(folder: Path) -> None:
             description.unlink(missing_ok=True)
 
 
-def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None:
+def recover(client: docker.DockerClient, workspace: Workspace, *, zone: str) -> None:
     """Mend what a broken run left, so that the next begins from what the state says.
 
     What the state doesn't have was never noted as done, so nothing relies on it: it goes, and the next `up` makes
@@ -46,18 +46,18 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
     effect. So containers and volumes are found by our labels. Kong's entities need no such care: a repeated create
     of theirs is the same create. Nor does a record that is as declared: the program takes it for its own.
     """
-    if not stack.exists(machine):
+    if not pulumi_stack.exists(workspace):
         return
-    if stack.docker_host(machine):
+    if stack_config.docker_host(workspace):
         return  # the containers are not in this machine's engine
-    state = stack.exported(machine)
+    state = pulumi_stack.export_state(workspace)
     deployment = state["deployment"]
     resources = deployment.get("resources") or []
     # A refresh forgets that one did not get healthy, and the run would go on with it as if it had.
     good = {
         resource["id"]: resource for resource in resources if "id" in resource and not resource.get("initErrors")
     }
-    _remove_unfinished(client, machine, good)
+    _remove_unfinished(client, workspace, good)
     lost = _note_lost_images(client, resources)
     begun = deployment.get("pending_operations") or []
     if not (begun or lost):
@@ -66,27 +66,27 @@ def recover(client: docker.DockerClient, machine: Machine, *, zone: str) -> None
         for operation in begun:
             resource = operation["resource"]
             if operation["type"] == "creating" and resource["type"] == "aws:route53/record:Record":
-                remove_record(machine, zone, resource.get("inputs", {}))
+                remove_record(workspace, zone, resource.get("inputs", {}))
         deployment["pending_operations"] = []
-        stack.replace_state(machine, state)
+        pulumi_stack.import_state(workspace, state)
 
 
-def require_idle(machine: Machine) -> None:
+def require_idle(workspace: Workspace) -> None:
     """Raises `LocalError` while a run of pulumi works on the stack: what the state lacks may be under way."""
-    if is_held(STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / machine.stack):
+    if is_locked(STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / workspace.stack):
         raise LocalError(
-            f"another run of pulumi works on stack {machine.stack}. Wait until it ends, then run the same again; "
-            "`pulumi cancel` is for one that runs on another machine, and has ended there."
+            f"another Pulumi run is updating stack {workspace.stack}. Wait for it to finish, then try again. If "
+            "it ran on another machine and was killed there, run `pulumi cancel` first."
         )
 
 
 def end_plugins() -> None:
     """End plugins and language hosts whose engine was killed: they would go on with their work for minutes."""
-    for pid, command in processes.running():
+    for pid, command in processes.list_processes():
         plugin = PLUGIN.search(command)
         if plugin and not _listens(int(plugin["engine"])):
             say(f"Ending a plugin of a run that was killed (process {pid})")
-            processes.end(pid)
+            processes.terminate(pid)
 
 
 def _listens(port: int) -> bool:
@@ -97,7 +97,7 @@ def _listens(port: int) -> bool:
     return True
 
 
-def is_held(locks: Path) -> bool:
+def is_locked(locks: Path) -> bool:
     """Whether a run works on the stack of these locks. One whose process on this machine has ended is removed."""
     held = False
     for lock in locks.glob("*.json"):
@@ -134,9 +134,9 @@ def _is_cut_off(container: Container, declared: dict[str, Any]) -> bool:
     return live["State"]["Paused"] or not networks <= live["NetworkSettings"]["Networks"].keys()
 
 
-def _remove_unfinished(client: docker.DockerClient, machine: Machine, good: dict[str, dict[str, Any]]) -> None:
+def _remove_unfinished(client: docker.DockerClient, workspace: Workspace, good: dict[str, dict[str, Any]]) -> None:
     """Remove the stack's containers and volumes but the good ones of its state; never a volume that holds data."""
-    ours: dict[str, str | list[str] | bool] = {"label": stack.labels(machine)}
+    ours: dict[str, str | list[str] | bool] = {"label": stack_config.labels(workspace)}
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
     volumes = client.volumes.list(filters=ours)
     for container in containers:

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import requests
 
-from local import stack
-from local.machine import LocalError, Machine
-from local.steps import say, step
+from local import pulumi_stack, stack_config
+from local.console import say, step
+from local.workspace import LocalError, Workspace
 
 LIVE_SECONDS = 30
 NOT_SERVED = {"redirect": requests.codes.permanent_redirect, "refuse": requests.codes.upgrade_required}
@@ -19,18 +19,18 @@ ENOUGH_A_MINUTE = 6
 """A session takes three requests, and `make up` may be run twice in a minute."""
 
 
-def smoke(machine: Machine) -> None:
+def smoke(workspace: Workspace) -> None:
     """Use the API by Host name; another host must get Kong's own 404. Raises `LocalError`.
 
     Where the stack has the route for HTTPS alone, plain HTTP must be turned away; the gateway of this machine
     publishes no other port. Where it lets in consumers of the platform alone, so must be who has no key.
     """
-    if not stack.exists(machine):
-        raise LocalError(f"there is no stack {machine.stack}: make up first")
-    hostname = stack.outputs(machine)["record"]["name"]
-    key, turned_away = stack.key(machine), NOT_SERVED.get(stack.plain_http(machine))
-    a_minute = stack.requests_per_minute(machine)
-    api = Api(f"http://127.0.0.1:{machine.proxy_port}", hostname, key or {})
+    if not pulumi_stack.exists(workspace):
+        raise LocalError(f"there is no stack {workspace.stack}: make up first")
+    hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
+    key, turned_away = stack_config.api_key_header(workspace), NOT_SERVED.get(stack_config.plain_http(workspace))
+    a_minute = stack_config.requests_per_minute(workspace)
+    api = Api(f"http://127.0.0.1:{workspace.proxy_port}", hostname, key or {})
     with step(f"A request through the gateway, for {hostname}"):
         if turned_away:
             api.ask("GET", "/sessions", turned_away)

@@ -2,7 +2,7 @@
 
 import os
 
-from local.machine import leads_elsewhere
+from local.workspace import is_foreign
 
-for variable in filter(leads_elsewhere, list(os.environ)):
+for variable in filter(is_foreign, list(os.environ)):
     del os.environ[variable]

@@ -5,7 +5,7 @@ import subprocess
 
 import yaml
 
-from local.machine import ROOT
+from local.workspace import ROOT
 
 README = (ROOT / "README.md").read_text()
 

@@ -14,14 +14,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local.machine import (
+from local.workspace import (
     BACKEND,
     PROJECT,
     ROOT,
     STACKS,
-    Machine,
-    environment,
-    past_proxies,
+    Workspace,
+    build_environment,
+    bypass_proxies,
 )
 
 CREATING = {"create", "init", "migrate", "new", "rename", "setup"}
@@ -72,10 +72,10 @@ def for_this_machine(arguments: Sequence[str]) -> tuple[list[str], dict[str, str
     if not stacks:
         print("pulumi: no stack was made here yet; `make up` makes one", file=sys.stderr)
     if not stack:
-        return ["--non-interactive", *arguments], environment()  # else it would offer to make one
+        return ["--non-interactive", *arguments], build_environment()  # else it would offer to make one
     if "config" in words and "--secret" in arguments:
         print(f"pulumi: {NO_SECRET.format(name=stack)}", file=sys.stderr)
-    return list(arguments), environment() | {"PULUMI_STACK": stack}
+    return list(arguments), build_environment() | {"PULUMI_STACK": stack}
 
 
 def _verb(words: Sequence[str]) -> tuple[str, str]:
@@ -116,8 +116,10 @@ def warn_of_removal(cli: str, arguments: Sequence[str], variables: Mapping[str, 
 
     stack = given.stack or variables.get("PULUMI_STACK") or _shown(cli, given.cwd, variables)
     if stack:
-        machine = Machine(stack=stack.rpartition("/")[2], proxy_port=0, admin_port=0, dns_port=0)  # asks no port
-        if warning := removal_warning(machine):
+        workspace = Workspace(
+            stack=stack.rpartition("/")[2], proxy_port=0, admin_port=0, dns_port=0
+        )  # asks no port
+        if warning := removal_warning(workspace):
             print(f"pulumi: {warning}", file=sys.stderr)
 
 
@@ -130,11 +132,11 @@ def _shown(cli: str, folder: str | None, variables: Mapping[str, str]) -> str:
 
 def main() -> None:
     """Become the CLI."""
-    cli = shutil.which("pulumi", path=environment()["PATH"])
+    cli = shutil.which("pulumi", path=build_environment()["PATH"])
     if cli is None:
         sys.exit("pulumi: no CLI is installed here: run `make setup`")
     # Pulumi's SDK would ask a proxy for its own engine, on stacks of anywhere.
-    arguments, variables = sys.argv[1:], os.environ | past_proxies()
+    arguments, variables = sys.argv[1:], os.environ | bypass_proxies()
     folder = Path(options(arguments)[0].cwd or "").resolve()
     # Who names a backend works there, on stacks of their own.
     if _is_ours(folder):

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from local.machine import ROOT, VENV
+from local.workspace import ROOT, VENV
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HOSTS = {"https://pypi.org", "https://files.pythonhosted.org"}

@@ -19,8 +19,8 @@ import requests
 import yaml
 
 from local import processes
-from local.machine import DEFAULT_HOST, PROJECT, environment
 from local.recovery import PLUGIN
+from local.workspace import DEFAULT_HOST, PROJECT, build_environment
 from tests.faults.proxy import FaultProxy
 from tests.infra.certificates import certificate
 from tests.stack.clone import Clone, docker_client
@@ -49,7 +49,7 @@ class Deployment(Clone):
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="faults-"))  # short: a socket's path may have 107 characters
         super().__init__(self.home / "clone")
-        docker = environment().get("DOCKER_HOST", DEFAULT_HOST).removeprefix("unix://")
+        docker = build_environment().get("DOCKER_HOST", DEFAULT_HOST).removeprefix("unix://")
         self.socket = self.home / "docker.sock"
         self.proxies = {
             "docker": FaultProxy(self.socket, Path(docker)),
@@ -96,7 +96,12 @@ class Deployment(Clone):
         command = f". ./activate && exec pulumi --non-interactive {UP} --stack {self.stack}"
         with (self.home / "broken-up.log").open("w+") as log:
             self.running = subprocess.Popen(
-                ["bash", "-c", command], cwd=self.folder, env=self.environment(), stdout=log, stderr=log, text=True
+                ["bash", "-c", command],
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+                text=True,
             )
             for patience in (PATIENCE_SECONDS, GRACE_SECONDS, PATIENCE_SECONDS):
                 try:
@@ -114,14 +119,18 @@ class Deployment(Clone):
 
     def plugins(self) -> list[str]:
         """Command lines of the plugins that serve this clone's runs."""
-        commands = [command for _, command in processes.running()]
+        commands = [command for _, command in processes.list_processes()]
         return [command for command in commands if str(self.folder) in command and PLUGIN.search(command)]
 
     def kill_plugin(self, party: str) -> None:
         """kill -9 the plugin of the run that is under way which speaks to an outside party."""
         assert self.running is not None
         ours = {child.pid for child in psutil.Process(self.running.pid).children(recursive=True)}
-        found = [pid for pid, command in processes.running() if pid in ours and re.search(PLUGINS[party], command)]
+        found = [
+            pid
+            for pid, command in processes.list_processes()
+            if pid in ours and re.search(PLUGINS[party], command)
+        ]
         assert found, f"no plugin for {party} is among the run's processes"
         for pid in found:
             with contextlib.suppress(ProcessLookupError):

@@ -19,7 +19,7 @@ from pathlib import Path
 import requests
 from hypothesis.errors import HypothesisException
 
-from local.machine import ROOT
+from local.workspace import ROOT
 from tests.faults import sequences
 from tests.faults.cells import CELLS, STEPS, WAYS, Cell, CellError
 from tests.faults.deployment import Deployment

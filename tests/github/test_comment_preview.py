@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.machine import ROOT
+from local.workspace import ROOT
 
 RECORDED = ROOT / "tests" / "local" / "report" / "recorded"
 GH = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.machine import ROOT
+from local.workspace import ROOT
 
 CHANGELOG = """\
 # Changelog

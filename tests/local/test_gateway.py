@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from local import base_image, gateway, images, kong
-from local.machine import Machine
 from local.platform import Platform
+from local.workspace import Workspace
 from tests.ports import free_port
 from tests.stack.clone import docker_client
 from tests.waiting import wait_for
@@ -37,14 +37,14 @@ def client() -> Iterator[docker.DockerClient]:
 def platform(client: docker.DockerClient) -> Iterator[Platform]:
     """The platform of a stack of its own, with nothing in it yet."""
     stack = f"t{uuid4().hex[:6]}"
-    machine = Machine(stack=stack, proxy_port=free_port(), admin_port=free_port(), dns_port=free_port())
-    platform = Platform(client, machine)
+    workspace = Workspace(stack=stack, proxy_port=free_port(), admin_port=free_port(), dns_port=free_port())
+    platform = Platform(client, workspace)
     yield platform
     platform.remove()
 
 
 def start(platform: Platform) -> None:
-    gateway.start(platform.client, platform.machine, prefer_official=True)
+    gateway.start(platform.client, platform.workspace, prefer_official=True)
 
 
 def id_of(platform: Platform) -> str | None:
@@ -53,7 +53,7 @@ def id_of(platform: Platform) -> str | None:
 
 
 def reaches_database(platform: Platform) -> bool:
-    status = requests.get(f"http://127.0.0.1:{platform.machine.admin_port}/status", timeout=5).json()
+    status = requests.get(f"http://127.0.0.1:{platform.workspace.admin_port}/status", timeout=5).json()
     return bool(status["database"]["reachable"])
 
 
@@ -64,7 +64,7 @@ def test_a_kong_that_serves_is_left_alone_and_its_database_comes_back(platform: 
     first = id_of(platform)
     start(platform)
     assert id_of(platform) == first
-    assert not gateway.is_stand_in(platform.client, platform.machine)
+    assert not gateway.is_stand_in(platform.client, platform.workspace)
 
     platform.client.containers.get(platform.database).stop(timeout=0)
     assert not reaches_database(platform)
@@ -102,10 +102,10 @@ def test_a_stand_in_gives_way_to_a_kong_that_can_be_pulled_by_now_but_in_an_up_a
     with monkeypatch.context() as patch:
         patch.setattr(kong, "KONG_IMAGE", "127.0.0.1:9/kong:3.9")
         start(platform)
-        assert gateway.is_stand_in(platform.client, platform.machine)
+        assert gateway.is_stand_in(platform.client, platform.workspace)
         assert "127.0.0.1:9/kong:3.9 can't be pulled: " in capsys.readouterr().out
-    gateway.start(platform.client, platform.machine, prefer_official=False)
-    assert gateway.is_stand_in(platform.client, platform.machine)
+    gateway.start(platform.client, platform.workspace, prefer_official=False)
+    assert gateway.is_stand_in(platform.client, platform.workspace)
     start(platform)
-    assert not gateway.is_stand_in(platform.client, platform.machine)
+    assert not gateway.is_stand_in(platform.client, platform.workspace)
     assert reaches_database(platform)

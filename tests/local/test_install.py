@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local import install
-from local.machine import ROOT, SHELL
+from local.workspace import ROOT, SHELL
 
 
 @pytest.fixture

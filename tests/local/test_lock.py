@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.machine import ROOT
+from local.workspace import ROOT
 from tests.stack.clone import copy_of_project
 
-HOLD = "from local.lock import alone\nwith alone('setup'): print('holds it', flush=True); input()"
+HOLD = "from local.lock import hold_lock\nwith hold_lock('setup'): print('holds it', flush=True); input()"
 SETUP = "from local import install; install.DOWNLOADS = 'http://127.0.0.1:9'; install.setup()"
 GO = """#!/bin/sh
 [ "$1" = version ] && echo "go version go1.26.6 linux/amd64" && exit

@@ -32,10 +32,10 @@ def test_a_process_is_known_by_the_end_of_a_long_command_line(process: subproces
 
 
 def test_a_users_processes_are_listed_with_their_command_lines(process: subprocess.Popen[bytes]) -> None:
-    assert any(pid == process.pid and line.endswith("--port 4711") for pid, line in processes.running())
+    assert any(pid == process.pid and line.endswith("--port 4711") for pid, line in processes.list_processes())
 
 
 def test_a_process_is_ended(process: subprocess.Popen[bytes]) -> None:
-    processes.end(process.pid)
+    processes.terminate(process.pid)
     assert not processes.is_running(process.pid, "--port 4711")
-    processes.end(process.pid)  # one that has ended already is no error
+    processes.terminate(process.pid)  # one that has ended already is no error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.recovery import end_plugins, is_held, mend_backend
+from local.recovery import end_plugins, is_locked, repair_backend
 from tests.ports import free_port
 
 
@@ -29,7 +29,7 @@ def lock(folder: Path, pid: int, hostname: str) -> Path:
 
 def test_the_lock_of_a_process_that_runs_is_held(tmp_path: Path, running: int) -> None:
     file = lock(tmp_path, running, socket.gethostname())
-    assert is_held(tmp_path)
+    assert is_locked(tmp_path)
     assert file.exists()
 
 
@@ -37,20 +37,20 @@ def test_the_lock_of_a_process_that_ended_is_removed(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     file = lock(tmp_path, ended.pid, socket.gethostname())
-    assert not is_held(tmp_path)
+    assert not is_locked(tmp_path)
     assert not file.exists()
 
 
 def test_a_lock_that_was_half_written_is_removed(tmp_path: Path) -> None:
     file = tmp_path / "half.json"
     file.write_text('{"pid": 4')
-    assert not is_held(tmp_path)
+    assert not is_locked(tmp_path)
     assert not file.exists()
 
 
 def test_the_lock_of_another_machine_is_held(tmp_path: Path) -> None:
     file = lock(tmp_path, 4, "elsewhere")
-    assert is_held(tmp_path)
+    assert is_locked(tmp_path)
     assert file.exists()
 
 
@@ -59,7 +59,7 @@ def test_a_half_written_description_is_removed_and_a_whole_one_kept(tmp_path: Pa
     whole.parent.mkdir()
     for file, content in ((half, '{"user.md5":'), (empty, ""), (whole, "{}")):
         file.write_text(content)
-    mend_backend(tmp_path)
+    repair_backend(tmp_path)
     assert [file.exists() for file in (half, empty, whole)] == [False, False, True]
 
 

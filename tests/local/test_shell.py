@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.machine import ROOT, environment
+from local.workspace import ROOT, build_environment
 from tests.packages import program
 
 CLI = """#!/bin/sh
@@ -219,7 +219,7 @@ def test_dockers_context_leads_the_plugin(folder: Folder) -> None:
 def test_the_real_cli_works_on_the_stack_that_it_has_selected(folder: Folder) -> None:
     (folder.path / ".local" / "bin" / "pulumi").unlink()
     (folder.path / ".local" / "state").mkdir()
-    given = environment() | {"PULUMI_BACKEND_URL": folder.backend, "PULUMI_HOME": str(folder.home)}
+    given = build_environment() | {"PULUMI_BACKEND_URL": folder.backend, "PULUMI_HOME": str(folder.home)}
     for stack in ("one", "two"):
         subprocess.run(["pulumi", "stack", "init", stack], cwd=folder.path, env=given, check=True)
     line = "pulumi stack --show-name > names && pulumi stack select one && pulumi stack --show-name >> names"

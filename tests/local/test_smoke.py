@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from local import smoke
-from local.machine import LocalError
+from local.workspace import LocalError
 from tests.service.processes import Service, running
 
 

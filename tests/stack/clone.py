@@ -18,7 +18,7 @@ import requests
 import yaml
 
 from local import processes
-from local.machine import BIN, ROOT, SHELL, environment
+from local.workspace import BIN, ROOT, SHELL, build_environment
 from tests.ports import free_port
 
 HOSTNAME = "sessioncontext.fountain.coach"
@@ -91,7 +91,7 @@ class Clone:
 
     def kill_engine(self) -> None:
         """kill -9 the pulumi process that works on this stack."""
-        for pid, command in processes.running():
+        for pid, command in processes.list_processes():
             if re.search(f"pulumi .*--stack {self.stack}", command):
                 os.kill(pid, signal.SIGKILL)
 
@@ -205,4 +205,4 @@ def has_traceback(said: str) -> bool:
 
 def docker_client() -> "contextlib.closing[docker.DockerClient]":
     """The engine that `make up` uses."""
-    return contextlib.closing(docker.from_env(environment=environment()))
+    return contextlib.closing(docker.from_env(environment=build_environment()))

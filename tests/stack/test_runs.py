@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from local.lock import alone
+from local.lock import hold_lock
 from tests.stack.clone import Clone
 
 
@@ -21,7 +21,7 @@ def edited(clone: Clone) -> Iterator[Clone]:
 def test_of_two_runs_at_once_the_second_waits(clone: Clone) -> None:
     lock = f"run on stack {clone.stack}"
     with ExitStack() as first:
-        first.enter_context(alone(lock))
+        first.enter_context(hold_lock(lock))
         with clone.start("up", stdout=subprocess.PIPE) as second:
             assert second.stdout
             assert any(f"Waiting for the {lock} of" in line for line in second.stdout), "it did not wait"
@@ -45,5 +45,5 @@ def test_a_file_that_is_not_yaml_is_named(edited: Clone) -> None:
 
 
 def test_a_stack_that_was_never_there_is_not_said_to_be_removed(clone: Clone) -> None:
-    assert "there is no stack typo" in clone.make("down", "STACK=typo", fails=True)
+    assert "neither stack typo nor Pulumi.typo.yaml exists" in clone.make("down", "STACK=typo", fails=True)
     assert "make up first" in clone.make("smoke", "STACK=typo", fails=True)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from local.machine import ROOT
 from local.report.digest import NoPreviewError, read
 from local.report.markdown import failed, plain, report
 from local.report.quote import code, visible
+from local.workspace import ROOT
 
 RECORDED = Path(__file__).parent / "recorded"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.machine import LOGS, ROOT
+from local.workspace import LOGS, ROOT
 
 SHOWN = """
 import sys
-from local.steps import show
-code = show([sys.executable, "-c", sys.argv[1]], "Working", log="test-of-show")
+from local.console import run_in_foreground
+code = run_in_foreground([sys.executable, "-c", sys.argv[1]], "Working", log="test-of-show")
 print("it ended with", code, flush=True)
 """
 NOISY = "print('a stand-in serves for nobody'); print('good news')"

@@ -11,8 +11,8 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 
 from local import processes
-from local.machine import DEFAULT_HOST, LOGS, STATE, LocalError, context_host, environment
-from local.steps import say, step
+from local.console import say, step
+from local.workspace import DEFAULT_HOST, LOGS, STATE, LocalError, build_environment, context_host
 
 PID_FILE = STATE / "dockerd.pid"
 START_SECONDS = 60
@@ -21,7 +21,7 @@ START_SECONDS = 60
 def find() -> docker.DockerClient | None:
     """The engine that answers where the environment or Docker's current context points; None without one."""
     try:
-        client = docker.from_env(timeout=600, environment=environment())
+        client = docker.from_env(timeout=600, environment=build_environment())
         client.ping()
     except DockerException:
         return None
@@ -70,11 +70,11 @@ def stop() -> None:
     if client is not None and client.containers.list(ignore_removed=True):
         say("The Docker engine runs other containers, so it is left running")
         return
-    pid = processes.pid_in(PID_FILE)
+    pid = processes.read_pid(PID_FILE)
     PID_FILE.unlink()
     if processes.is_running(pid, "dockerd"):
         with step("Stopping the Docker engine"):
-            processes.end(pid)
+            processes.terminate(pid)
 
 
 def wait_healthy(container: Callable[[], Container], title: str, seconds: float = 90) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from local.machine import ROOT
+from local.workspace import ROOT
 
 START = """
-from local import engine
-from local.machine import LocalError
+from local import docker_engine
+from local.workspace import LocalError
 try:
-    engine.start()
+    docker_engine.start()
 except LocalError as error:
     print(error)
 """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.machine import environment, past_proxies
+from local.workspace import build_environment, bypass_proxies
 
 LOOPBACK = "localhost,127.0.0.1,::1"
 
@@ -23,5 +23,5 @@ def test_no_proxy_has_the_loopback_and_keeps_what_it_had(
         monkeypatch.delenv(name, raising=False)
     for name, hosts in given.items():
         monkeypatch.setenv(name, hosts)
-    assert past_proxies() == {"NO_PROXY": value, "no_proxy": value}
-    assert past_proxies().items() <= environment().items()
+    assert bypass_proxies() == {"NO_PROXY": value, "no_proxy": value}
+    assert bypass_proxies().items() <= build_environment().items()

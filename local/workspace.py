@@ -20,7 +20,7 @@ BACKEND = f"file://{STATE / 'state'}"
 STACKS = STATE / "state" / ".pulumi" / "stacks" / PROJECT  # a file for each stack that the backend has
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "session-context"
 DEFAULT_HOST = "unix:///var/run/docker.sock"
-LEADS_ELSEWHERE = (
+FOREIGN_PREFIXES = (
     "AWS_",
     "PULUMI_CONFIG",
     "PULUMI_DIY_BACKEND_",
@@ -38,7 +38,7 @@ class LocalError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class Workspace:
     """The stack to work on, and the loopback ports its platform takes."""
 
     stack: str
@@ -52,7 +52,7 @@ class Machine:
         return f"session-context-{self.stack}"
 
 
-def from_environment() -> Machine:
+def from_environment() -> Workspace:
     """Read STACK, PROXY_PORT, ADMIN_PORT and DNS_PORT. Raises `LocalError` naming every wrong one.
 
     Ports that are not given are those of the last `make up`, so that they need to be named but once.
@@ -72,7 +72,7 @@ def from_environment() -> Machine:
         wrong.append(f"STACK must be letters, digits and '-', not {stack!r}")
     if wrong:
         raise LocalError("; ".join(wrong))
-    return Machine(
+    return Workspace(
         stack=stack,
         proxy_port=ports["PROXY_PORT"],
         admin_port=ports["ADMIN_PORT"],
@@ -80,15 +80,19 @@ def from_environment() -> Machine:
     )
 
 
-def remember(machine: Machine) -> None:
+def remember(workspace: Workspace) -> None:
     """Keep the ports for the next command."""
-    ports = {"PROXY_PORT": machine.proxy_port, "ADMIN_PORT": machine.admin_port, "DNS_PORT": machine.dns_port}
-    _ports_file(machine.stack).write_text(json.dumps(ports))
+    ports = {
+        "PROXY_PORT": workspace.proxy_port,
+        "ADMIN_PORT": workspace.admin_port,
+        "DNS_PORT": workspace.dns_port,
+    }
+    _ports_file(workspace.stack).write_text(json.dumps(ports))
 
 
-def forget(machine: Machine) -> None:
+def forget(workspace: Workspace) -> None:
     """Go back to the usual ports."""
-    _ports_file(machine.stack).unlink(missing_ok=True)
+    _ports_file(workspace.stack).unlink(missing_ok=True)
 
 
 def _remembered(stack: str) -> dict[str, int]:
@@ -103,12 +107,12 @@ def _ports_file(stack: str) -> Path:
     return STATE / f"ports-{stack}.json"
 
 
-def leads_elsewhere(variable: str) -> bool:
+def is_foreign(variable: str) -> bool:
     """Whether a variable of the environment would lead AWS's or Pulumi's tools away from this machine."""
-    return variable.startswith(LEADS_ELSEWHERE)
+    return variable.startswith(FOREIGN_PREFIXES)
 
 
-def past_proxies() -> dict[str, str]:
+def bypass_proxies() -> dict[str, str]:
     """NO_PROXY with the loopback in it: a proxy for the outside can't reach what runs on this machine.
 
     In both spellings, since each program prefers one of them.
@@ -119,7 +123,7 @@ def past_proxies() -> dict[str, str]:
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-def environment() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
     """The environment in which pulumi, and what is run from here, works on the stacks of this machine.
 
     Docker's context is a DOCKER_HOST in it, which is all that Pulumi's plugin and the SDK understand. Python may
@@ -128,13 +132,13 @@ def environment() -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("DOCKER_CONTEXT", "PYTHONDONTWRITEBYTECODE") and not leads_elsewhere(name)
+        if name not in ("DOCKER_CONTEXT", "PYTHONDONTWRITEBYTECODE") and not is_foreign(name)
     }
     host = os.environ.get("DOCKER_HOST") or context_host()
     path = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != SHELL]
     return (
         inherited
-        | past_proxies()
+        | bypass_proxies()
         | ({"DOCKER_HOST": host} if host else {})
         | {
             "PATH": os.pathsep.join([str(BIN), str(VENV / "bin"), *path]),

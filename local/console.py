@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from local.machine import LOGS, ROOT, LocalError, environment
-from local.output import worth_reading
+from local.pulumi_output import filter_output
+from local.workspace import LOGS, ROOT, LocalError, build_environment
 
 HEARTBEAT_SECONDS = 8.0
 TAIL_LINES = 25
@@ -52,7 +52,7 @@ def run(
         done = subprocess.run(
             command,
             cwd=cwd,
-            env=environment(),
+            env=build_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -74,7 +74,7 @@ def run(
     return output
 
 
-def show(command: Sequence[str], title: str, *, log: str) -> int:
+def run_in_foreground(command: Sequence[str], title: str, *, log: str) -> int:
     """Run a command of Pulumi's in front of the user; its exit code.
 
     What is worth reading is printed, and all of it goes to a log file.
@@ -88,14 +88,14 @@ def show(command: Sequence[str], title: str, *, log: str) -> int:
             subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=environment(),
+                env=build_environment(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
             ) as process,
         ):
-            for line in worth_reading(_kept(process.stdout or (), file)):
+            for line in filter_output(_kept(process.stdout or (), file)):
                 print(line, flush=True)
         say(f"Its whole output: {file.name}")
         return process.returncode

@@ -26,7 +26,7 @@ HEADING = re.compile(r"  \S+ \(.*\):")
 DIAGNOSTICS, DETAIL = "Diagnostics:", "    "
 
 
-def worth_reading(lines: Iterable[str]) -> Iterator[str]:
+def filter_output(lines: Iterable[str]) -> Iterator[str]:
     """Leave out greetings, the image's build log and headings that these leave empty; keep errors as they are."""
     seen: set[str] = set()
     held: list[str] = []  # headings and empty lines, until something follows

@@ -1,6 +1,6 @@
 """What `make up` prints of Pulumi's lines: all that matters, once, and nothing that doesn't."""
 
-from local.output import worth_reading
+from local.pulumi_output import filter_output
 
 OFFICIAL = """\
 warning: using pulumi-language-python from $PATH at /opt/bin/pulumi-language-python
@@ -62,7 +62,7 @@ Diagnostics:
 
 
 def printed(text: str) -> str:
-    return "\n".join(worth_reading(text.splitlines(keepends=True))) + "\n"
+    return "\n".join(filter_output(text.splitlines(keepends=True))) + "\n"
 
 
 def test_greetings_and_the_build_log_are_left_out() -> None:

@@ -6,20 +6,20 @@ import docker
 from docker.errors import DockerException
 from docker.models.containers import Container
 
-from local import engine, stack
-from local.machine import Machine
+from local import docker_engine, stack_config
+from local.workspace import Workspace
 
 LINES = 20
 
 
-def unhealthy(machine: Machine) -> str:
+def explain_unhealthy(workspace: Workspace) -> str:
     """The last lines of each container of the stack that isn't healthy, and of its health check; empty if none."""
-    host = stack.docker_host(machine)
+    host = stack_config.docker_host(workspace)
     if host.startswith("ssh://"):  # docker-py would need another package
         return f"If a container is not healthy, this says why: docker -H {host} logs NAME"
-    ours: dict[str, str | list[str] | bool] = {"label": stack.labels(machine)}
+    ours: dict[str, str | list[str] | bool] = {"label": stack_config.labels(workspace)}
     try:
-        client = docker.DockerClient(base_url=host) if host else engine.find()
+        client = docker.DockerClient(base_url=host) if host else docker_engine.find()
         found = client.containers.list(all=True, filters=ours, ignore_removed=True) if client else []
         return "\n".join(line for container in found for line in _reasons(container))
     except DockerException as error:

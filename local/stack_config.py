@@ -1,0 +1,96 @@
+"""The config file of a stack: what it sets, and where it points the stack to."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from local.console import run, say
+from local.workspace import LOOPBACK, PROJECT, ROOT, LocalError, Workspace, build_environment
+
+
+def config_file(workspace: Workspace) -> Path:
+    """Return the path of the stack's config file."""
+    return ROOT / f"Pulumi.{workspace.stack}.yaml"
+
+
+def read_config(workspace: Workspace) -> dict[str, Any]:
+    """Return what the stack's file sets, with secrets encrypted. Raises `LocalError`."""
+    file = config_file(workspace)
+    if not file.is_file():
+        raise LocalError(f"{file.name} does not exist. Create it: cp Pulumi.dev.yaml {file.name}")
+    try:
+        config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    except yaml.YAMLError as error:
+        raise LocalError(f"{file.name} is not valid YAML: {error}") from error
+    return config
+
+
+def point_at_platform(workspace: Workspace, *, zone: str) -> None:
+    """Set the keys that say where the platform of this machine is, where they differ."""
+    wanted: dict[str, Any] = {
+        f"{PROJECT}:kongAdminUrl": f"http://127.0.0.1:{workspace.admin_port}",
+        f"{PROJECT}:hostedZoneId": zone,
+        f"{PROJECT}:network": workspace.platform,
+        "aws:endpoints": [{"route53": f"http://127.0.0.1:{workspace.dns_port}"}],
+    }
+    file, config = config_file(workspace), read_config(workspace)
+    kong = config.get(f"{PROJECT}:kongAdminUrl") or ""
+    if kong.startswith(("http://", "https://")) and urlsplit(kong).hostname not in LOOPBACK:
+        raise LocalError(
+            f"{file.name} names the Kong at {kong}, but `make` deploys to a gateway of its own. Run `pulumi up` "
+            f"to deploy to that Kong, or remove kongAdminUrl from {file.name}."
+        )
+    for key, value in wanted.items():
+        if config.get(key) == value:
+            continue
+        say(f"{file.name}: set {key} to {json.dumps(value)}")
+        to = ["--path", f"{key}[0].route53", value[0]["route53"]] if isinstance(value, list) else [key, value]
+        run(["pulumi", "config", "set", "--stack", workspace.stack, *to], log="config-set")
+
+
+def labels(workspace: Workspace) -> list[str]:
+    """Return the labels of the stack's containers and volumes, in the form of Docker's filters."""
+    return [f"session-context.project={PROJECT}", f"session-context.stack={workspace.stack}"]
+
+
+def docker_host(workspace: Workspace) -> str:
+    """Return the Docker host that the stack names; empty for this machine's engine."""
+    return str(read_config(workspace).get(f"{PROJECT}:dockerHost") or "")
+
+
+def plain_http(workspace: Workspace) -> str:
+    """Return what the stack's route does with plain HTTP: serve, redirect or refuse."""
+    return str(read_config(workspace).get(f"{PROJECT}:plainHttp") or "serve")
+
+
+def requests_per_minute(workspace: Workspace) -> int | None:
+    """Return the stack's rate limit; None without one."""
+    limit = read_config(workspace).get(f"{PROJECT}:requestsPerMinute")
+    return int(limit) if limit else None
+
+
+def api_key_header(workspace: Workspace) -> dict[str, str] | None:
+    """Return the header with the key of one of the stack's consumers.
+
+    It is empty where no key is needed, and None where the stack has no consumer: the keys of consumers that others
+    manage are not known here.
+    """
+    if str(read_config(workspace).get(f"{PROJECT}:keyAuth")).lower() != "true":
+        return {}
+    # Not by `run`, which would log the keys.
+    done = subprocess.run(
+        ["pulumi", "--non-interactive", "config", "get", "consumers", "--stack", workspace.stack],
+        cwd=ROOT,
+        env=build_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LocalError(f"the consumers' keys can't be read: {done.stderr.strip()}")
+    keys: list[str] = list(json.loads(done.stdout).values())
+    return {"apikey": keys[0]} if keys else None
