@@ -4,34 +4,33 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.kong.entities import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
-from infra.kong.guards import (
-    KongCertificateArgs,
-    KongConsumerArgs,
-    KongKeyArgs,
-    KongMembershipArgs,
-    KongPluginArgs,
-    KongSniArgs,
-)
-from infra.kong.plugins import (
+from infra.kong import (
     AclConfig,
     CorrelationIdConfig,
     KeyAuthConfig,
+    KongCertificate,
+    KongCertificateArgs,
+    KongConsumer,
+    KongConsumerArgs,
+    KongKey,
+    KongKeyArgs,
+    KongMembership,
+    KongMembershipArgs,
+    KongPlugin,
+    KongPluginArgs,
+    KongRoute,
+    KongRouteArgs,
+    KongService,
+    KongServiceArgs,
+    KongSni,
+    KongSniArgs,
+    KongTarget,
+    KongTargetArgs,
+    KongUpstream,
+    KongUpstreamArgs,
     PluginConfig,
     RateLimitingConfig,
     RequestSizeLimitingConfig,
-)
-from infra.kong.resources import (
-    KongCertificate,
-    KongConsumer,
-    KongKey,
-    KongMembership,
-    KongPlugin,
-    KongRoute,
-    KongService,
-    KongSni,
-    KongTarget,
-    KongUpstream,
 )
 
 SERVICE_NAME = "session-context-management-service"

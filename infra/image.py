@@ -7,7 +7,8 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
-ROOT = Path(__file__).parent.parent
+from infra.project import ROOT
+
 CONTEXT = ".local/build"
 REPOSITORY = "session-context-api"
 TAG_DIGITS = 16

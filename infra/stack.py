@@ -9,7 +9,7 @@ from infra.dns import DnsRecord, look_up
 from infra.gateway import Access, Gateway, Patience
 from infra.host.docker import DockerHost, ServiceEnvironment, docker_provider
 from infra.image import Image
-from infra.kong.resources import KongProvider
+from infra.kong import KongProvider
 
 NAME = "session-context"
 

@@ -5,9 +5,9 @@ import re
 import subprocess
 from typing import Any
 
+from infra.report.markdown import failed, plain, report
+from infra.report.preview import NoPreviewError, read
 from local.console import run, run_in_foreground, say, step
-from local.report.digest import NoPreviewError, read
-from local.report.markdown import failed, plain, report
 from local.stack_config import docker_host, read_config
 from local.workspace import ROOT, STACKS, STATE, LocalError, Workspace, build_environment
 

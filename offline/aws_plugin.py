@@ -80,7 +80,7 @@ class Record(Resource):
     """`aws.route53.Record`, identified as the plugin does: ZONE_NAME_TYPE."""
 
     inputs = frozenset({"allowOverwrite", "name", "records", "ttl", "type", "zoneId"})
-    replaced_on = frozenset({"name", "type", "zoneId"})
+    replace_on_changes = frozenset({"name", "type", "zoneId"})
 
     def __init__(self, route53: Route53) -> None:
         self._route53 = route53

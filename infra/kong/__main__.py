@@ -1,5 +1,5 @@
 """Starts the Kong provider for the Pulumi engine."""
 
-from infra.kong.provider import main
+from infra.kong.provider.resource_types import main
 
 main()

@@ -5,8 +5,7 @@ from typing import Generic, TypeVar
 
 import pulumi
 
-from infra.kong.entities import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
-from infra.kong.guards import (
+from infra.kong.schema.access import (
     KongCertificateArgs,
     KongConsumerArgs,
     KongKeyArgs,
@@ -14,7 +13,8 @@ from infra.kong.guards import (
     KongPluginArgs,
     KongSniArgs,
 )
-from infra.kong.plugins import PluginConfig
+from infra.kong.schema.plugin_configs import PluginConfig
+from infra.kong.schema.routing import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
 
 _Args = TypeVar(
     "_Args",

@@ -15,7 +15,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from infra import stack as program
-from infra.kong.ownership import entity_id
+from infra.kong.provider.ownership import entity_id
 from infra.plan import stack_file
 
 SECRET = "[secret]"  # noqa: S105 - what is shown in its place

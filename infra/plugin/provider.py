@@ -115,12 +115,12 @@ class Provider(pp.Provider):
         resource = self._of(request.type)
         state, inputs = resource.recorded(_plain_map(request.old_state)), _plain_map(request.new_inputs)
         changed = sorted(resource.diff(state, inputs) - set(request.ignore_changes))
-        is_in_place = resource.is_in_place(request.urn, request.resource_id, inputs)
-        replaces = [name for name in changed if name in resource.replaced_on and not is_in_place]
+        keeps_id = resource.keeps_id(request.urn, request.resource_id, inputs)
+        replaces = [name for name in changed if name in resource.replace_on_changes and not keeps_id]
         return pp.DiffResponse(
             changes=bool(changed),
             replaces=replaces,
-            delete_before_replace=resource.deleted_first,
+            delete_before_replace=resource.delete_before_replace,
             diffs=changed,
             detailed_diff={
                 path: pp.PropertyDiff(kind, input_diff=False)

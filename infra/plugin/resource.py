@@ -24,7 +24,7 @@ class Resource(ABC):
     inputs: frozenset[str]
     """The names of all its inputs."""
 
-    replaced_on: frozenset[str] = frozenset()
+    replace_on_changes: frozenset[str] = frozenset()
     """Inputs whose change makes a new object rather than an update."""
 
     def check(self, _urn: str, inputs: Props, _old: Props) -> tuple[Props, list[Failure]]:
@@ -45,10 +45,10 @@ class Resource(ABC):
     takes_timeouts: bool = True
     """Whether `custom_timeouts` end its calls."""
 
-    deleted_first: bool = False
+    delete_before_replace: bool = False
     """Whether a replacement has to wait until what it replaces is gone."""
 
-    def is_in_place(self, _urn: str, _object_id: str, _inputs: Props) -> bool:
+    def keeps_id(self, _urn: str, _object_id: str, _inputs: Props) -> bool:
         """Whether a new object would have the very same id: then a change is never a replacement."""
         return False
 

@@ -6,7 +6,7 @@ may be secret.
 
 from collections.abc import Iterator
 
-from infra.policy import containers, gateway
+from infra.policy import containers, routes
 from infra.policy.declared import Declared, Rule, StackRule
 from infra.props import UNKNOWN
 
@@ -61,8 +61,8 @@ RULES = [
     Rule(
         name="narrow-route",
         description="A route in the shared gateway takes its own host names alone.",
-        types=frozenset({gateway.ROUTE}),
-        check=gateway.narrow_route,
+        types=frozenset({routes.ROUTE}),
+        check=routes.narrow_route,
     ),
     Rule(
         name="ttl",
@@ -82,16 +82,16 @@ STACK_RULES = [
     StackRule(
         name="key-auth-in-prod",
         description="In prod only consumers with a key are let in.",
-        check=gateway.key_auth,
+        check=routes.key_auth,
     ),
     StackRule(
         name="acl-in-prod",
         description="In prod a key of another service's consumer lets nobody in.",
-        check=gateway.own_consumers,
+        check=routes.own_consumers,
     ),
     StackRule(
         name="no-plain-http-outside",
         description="Requests leave the private network encrypted or not at all.",
-        check=gateway.plain_http_stays_private,
+        check=routes.plain_http_stays_private,
     ),
 ]

@@ -31,7 +31,7 @@ class Container(DockerResource):
     """`docker.Container`, which with `wait` is there when its health check says so."""
 
     inputs = IN_PLACE | REPLACED
-    replaced_on = REPLACED
+    replace_on_changes = REPLACED
 
     def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:
         strange = sorted(inputs.keys() - self.inputs)

@@ -13,7 +13,7 @@ class Volume(DockerResource):
     """`docker.Volume`: one of a name that exists already is taken over silently, as the plugin does."""
 
     inputs = frozenset({"labels", "name"})
-    replaced_on = inputs
+    replace_on_changes = inputs
     takes_timeouts = False
 
     def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from local.machine import ROOT
+from local.workspace import ROOT
 
 NEEDS = "# Needs "
 """Begins a block that no test runs: it says what the reader needs, such as an AWS account."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.machine import ROOT
+from local.workspace import ROOT
 from tests.docs.blocks import NEEDS, blocks, is_as_shown, run, run_python
 from tests.service.processes import Service, running
 

@@ -9,7 +9,7 @@ import pytest
 
 from local.workspace import ROOT
 
-RECORDED = ROOT / "tests" / "local" / "report" / "recorded"
+RECORDED = ROOT / "tests" / "infra" / "report" / "recorded"
 GH = """\
 #!/bin/sh
 printf '%s\\n' "$*" >> "$FAKE/asked"

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from infra.gateway import Access
-from infra.image import ROOT
+from infra.project import ROOT
 from service import payloads, sessions
 from service.settings import Settings
 

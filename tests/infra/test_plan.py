@@ -7,11 +7,11 @@ import pulumi
 import pytest
 import yaml
 
-from infra.image import ROOT
-from infra.kong.ownership import entity_id
+from infra.kong.provider.ownership import entity_id
 from infra.plan.golden import PLANS, text
 from infra.plan.recorder import declared
 from infra.plan.stack_file import stack_files, stack_of
+from infra.project import ROOT
 
 FILES = stack_files()
 

@@ -121,7 +121,7 @@ class Prod(Clone):
             raw = self.folder / ".local" / "raw.json"
             self.pulumi(f"preview --json 2>/dev/null > {raw}")
             return subprocess.run(
-                [self.folder / ".venv" / "bin" / "python", "-m", "local.report"],
+                [self.folder / ".venv" / "bin" / "python", "-m", "infra.report"],
                 cwd=self.folder,
                 input=raw.read_text(),
                 capture_output=True,

@@ -12,8 +12,8 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from infra.plan.recorder import declared
 from infra.plan.stack_file import stack_files, stack_of
 from infra.policy.declared import Declared
-from infra.policy.gateway import PLUGIN, ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.policy.pack import resource_policy
+from infra.policy.routes import PLUGIN, ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.policy.rules import CONTAINER, RECORD, RULES, STACK_RULES, VOLUME
 from infra.props import UNKNOWN
 

@@ -1,0 +1,66 @@
+"""Kong for a Pulumi program: the provider, its resources, and what they take."""
+
+from infra.kong.resources import (
+    KongCertificate,
+    KongConsumer,
+    KongKey,
+    KongMembership,
+    KongPlugin,
+    KongProvider,
+    KongRoute,
+    KongService,
+    KongSni,
+    KongTarget,
+    KongUpstream,
+)
+from infra.kong.schema.access import (
+    KongCertificateArgs,
+    KongConsumerArgs,
+    KongKeyArgs,
+    KongMembershipArgs,
+    KongPluginArgs,
+    KongSniArgs,
+)
+from infra.kong.schema.plugin_configs import (
+    AclConfig,
+    CorrelationIdConfig,
+    CorsConfig,
+    IpRestrictionConfig,
+    KeyAuthConfig,
+    PluginConfig,
+    RateLimitingConfig,
+    RequestSizeLimitingConfig,
+)
+from infra.kong.schema.routing import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
+
+__all__ = [
+    "AclConfig",
+    "CorrelationIdConfig",
+    "CorsConfig",
+    "IpRestrictionConfig",
+    "KeyAuthConfig",
+    "KongCertificate",
+    "KongCertificateArgs",
+    "KongConsumer",
+    "KongConsumerArgs",
+    "KongKey",
+    "KongKeyArgs",
+    "KongMembership",
+    "KongMembershipArgs",
+    "KongPlugin",
+    "KongPluginArgs",
+    "KongProvider",
+    "KongRoute",
+    "KongRouteArgs",
+    "KongService",
+    "KongServiceArgs",
+    "KongSni",
+    "KongSniArgs",
+    "KongTarget",
+    "KongTargetArgs",
+    "KongUpstream",
+    "KongUpstreamArgs",
+    "PluginConfig",
+    "RateLimitingConfig",
+    "RequestSizeLimitingConfig",
+]

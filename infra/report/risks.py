@@ -1,0 +1,156 @@
+"""Which changes a reviewer looks at first, and why."""
+
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Any
+
+from infra.report.escape import code
+from infra.report.preview import Change
+
+DENYING = frozenset(
+    {
+        "acl",
+        "basic-auth",
+        "bot-detection",
+        "hmac-auth",
+        "ip-restriction",
+        "jwt",
+        "key-auth",
+        "ldap-auth",
+        "oauth2",
+        "rate-limiting",
+        "request-size-limiting",
+        "request-termination",
+    }
+)
+MATCHING = (
+    "hosts", "paths", "methods", "headers", "snis", "protocols", "sources", "destinations",
+    "https_redirect_status_code", "strip_path",
+)  # fmt: skip
+MAX_PATHS = 5
+
+
+class Risk(IntEnum):
+    """The worst first."""
+
+    DATA = 0
+    DELETE = 1
+    REPLACE = 2
+    DNS = 3
+    TRAFFIC = 4
+    PROTECTION = 5
+
+
+def risks(change: Change) -> Iterator[tuple[Risk, str]]:
+    """Why a change is risky, if it is; each reason completes a sentence that begins with the resource."""
+    if change.old.get("protect") and change.new and not change.new.get("protect"):
+        yield Risk.PROTECTION, "is no longer protected"
+    if not change.real or change.action in ("same", "read"):
+        return
+    is_record = change.type.startswith("aws:route53/")
+    if change.action in ("delete", "replace"):
+        reasons = _listed([each.path for each in change.properties if each.replaces])
+        done = f"is {change.action}d{f' because of {reasons}' if reasons else ''}"
+        if is_record:
+            yield Risk[change.action.upper()], f"{done}, which {_record(change)}"
+        elif change.type == "docker:index/volume:Volume":
+            yield Risk.DATA, f"{done}, and its data goes with it"
+        else:
+            yield Risk[change.action.upper()], done
+    elif is_record:
+        yield Risk.DNS, _record(change)
+    if (judge := TRAFFIC.get(change.type)) and change.action != "delete":
+        yield from ((Risk.TRAFFIC, reason) for reason in judge(change))
+
+
+def _record(change: Change) -> str:
+    def told(get: Callable[[str], Any]) -> str:
+        values = get("records") or get("aliases") or []
+        return code(f"{get('name')} {get('type')} {', '.join(map(str, values))}")
+
+    if change.action == "delete":
+        return f"takes {told(change.before)} out of public DNS"
+    if change.action == "create":
+        return f"adds {told(change.after)} to public DNS"
+    before, after = told(change.before), told(change.after)
+    if before == after:
+        return f"gets another {_changed(change)} in public DNS"
+    return f"changes public DNS: {before} becomes {after}"
+
+
+def _changed(change: Change) -> str:
+    return _listed([each.path for each in change.properties])
+
+
+def _listed(paths: list[str]) -> str:
+    more = [f"{len(paths) - MAX_PATHS} more"] if len(paths) > MAX_PATHS else []
+    return ", ".join([*map(code, paths[:MAX_PATHS]), *more])
+
+
+def _becomes(change: Change, name: str) -> str:
+    return f"{name} {code(change.before(name))} becomes {code(change.after(name))}"
+
+
+def _route(change: Change) -> Iterator[str]:
+    if change.action not in ("update", "replace"):
+        return
+    for name in MATCHING:
+        if change.changes(name):
+            yield f"takes other requests: {_becomes(change, name)}"
+    if change.changes("service"):
+        yield "leads to another service"
+
+
+def _service(change: Change) -> Iterator[str]:
+    if change.changes("enabled") and change.after("enabled") is False:
+        yield "is switched off"
+    for name in ("protocol", "host", "port", "path"):
+        if change.changes(name):
+            yield f"sends requests elsewhere: {_becomes(change, name)}"
+
+
+def _plugin(change: Change) -> Iterator[str]:
+    name = change.after("name")
+    if name not in DENYING:
+        return
+    if change.after("enabled") is False:
+        if change.changes("enabled"):
+            yield f"lets through what it refused ({code(name)})"
+        return
+    if change.action == "create" or (change.changes("enabled") and change.before("enabled") is False):
+        yield f"begins to refuse requests ({code(name)})"
+    elif change.properties:
+        yield f"may refuse other requests than before ({code(name)}: {_changed(change)})"
+
+
+def _target(change: Change) -> Iterator[str]:
+    if change.changes("weight") and change.after("weight") == 0:
+        yield "gets no more requests"
+
+
+def _key(change: Change) -> Iterator[str]:
+    if change.changes("key") or change.changes("consumer"):
+        yield "is another: what clients hold until now stops working"
+
+
+def _certificate(change: Change) -> Iterator[str]:
+    if any(map(change.changes, ("cert", "key", "name", "certificate"))):
+        yield "shows clients another certificate"
+
+
+def _kong(change: Change) -> Iterator[str]:
+    if change.changes("adminUrl"):
+        yield f"is for another gateway: {_becomes(change, 'adminUrl')}"
+
+
+TRAFFIC: dict[str, Callable[[Change], Iterator[str]]] = {
+    "kong:index:KongRoute": _route,
+    "kong:index:KongService": _service,
+    "kong:index:KongPlugin": _plugin,
+    "kong:index:KongTarget": _target,
+    "kong:index:KongKey": _key,
+    "kong:index:KongCertificate": _certificate,
+    "kong:index:KongSni": _certificate,
+    "pulumi:providers:kong": _kong,
+}
+"""By type: in what way a change of it could keep requests from being answered."""

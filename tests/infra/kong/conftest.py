@@ -1,0 +1,24 @@
+"""The Kong provider and the stand-in gateway it talks to."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.kong.provider.connection import Kong
+from tests.offline.peers import Gateway
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Iterator[Gateway]:
+    """One gateway process for all tests of the provider; each makes entities of its own names."""
+    gateway = Gateway()
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def kong(gateway: Gateway) -> Kong:
+    """The provider's Kong, configured for the gateway, which takes changes in at once: so nothing waits for it."""
+    kong = Kong(wait=lambda _: None)
+    kong.configure({"adminUrl": gateway.admin})
+    return kong

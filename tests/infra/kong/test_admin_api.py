@@ -1,0 +1,111 @@
+"""The Admin API over HTTP: how often it is asked, what its errors become, and lists of many pages."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from infra.kong.provider import admin_api
+from infra.kong.provider.connection import Kong
+from infra.kong.provider.errors import AdminApiDeniedError, AdminApiError, AdminApiUnreachableError, UnfitKongError
+from infra.kong.provider.resource import EntityResource
+from infra.kong.schema.routing import SERVICE
+from infra.plugin import PluginError
+from infra.plugin.provider import CANCELLED
+from tests.infra.kong.admin_servers import AdminServer, serving
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdminServer]:
+    """A server whose root is a Kong's."""
+    monkeypatch.setattr(admin_api, "BACKOFF_SECONDS", 0.01)
+    with serving(AdminServer()) as server:
+        yield server
+
+
+def api(server: AdminServer, **more: Any) -> admin_api.AdminApi:  # noqa: ANN401 - passed on
+    return admin_api.AdminApi(server.url, **more)
+
+
+def kong(server: AdminServer, warn: Callable[[str], None] = print) -> Kong:
+    kong = Kong(warn)
+    kong.configure({"adminUrl": server.url})
+    return kong
+
+
+def test_an_admin_api_that_recovers_is_asked_again(server: AdminServer) -> None:
+    server.answers = [(503, b"{}"), (502, b"<html>")]
+    assert api(server).get("services", "x") == {"id": "x"}
+    assert len(server.asked) == 3
+
+
+def test_the_pauses_between_tries_are_ours_whatever_a_retry_after_says(server: AdminServer) -> None:
+    server.answers, pauses = [(503, b"{}")] * 20, list[float]()
+    with pytest.raises(AdminApiUnreachableError, match="503"):
+        api(server, wait=pauses.append).get("services", "x")
+    assert pauses == [0.01, 0.02, 0.04]
+    assert len(server.asked) == 4
+
+
+def test_an_interrupted_run_does_not_ask_again(server: AdminServer) -> None:
+    server.answers = [(503, b"{}")] * 20
+    CANCELLED.set()
+    try:
+        with pytest.raises(PluginError, match="interrupted"):
+            kong(server).call(lambda api: api.get("services", "x"))
+    finally:
+        CANCELLED.clear()
+    assert len(server.asked) == 1
+
+
+def test_a_list_is_read_to_its_last_page(server: AdminServer) -> None:
+    first = {"data": [{"id": "a"}, {"id": "b"}], "next": "/services?offset=t%3D", "offset": "t="}
+    server.answers = [(200, json.dumps(page).encode()) for page in (first, {"data": [{"id": "c"}], "next": None})]
+    assert [one["id"] for one in api(server).list("services")] == ["a", "b", "c"]
+    assert [asked["path"] for asked in server.asked] == [
+        "/services?size=1000",
+        "/services?size=1000&offset=t%3D",
+    ]
+
+
+def test_a_token_that_is_refused_stops_a_preview_in_plain_words(server: AdminServer) -> None:
+    server.answers = [(401, b'{"message": "Unauthorized"}')]
+    with pytest.raises(PluginError, match="kongAdminToken"):
+        EntityResource(kong(server), SERVICE).check("", {"host": "a.example"}, {})
+
+
+def test_a_kong_without_its_database_behind_it_is_a_warning_in_a_preview(server: AdminServer) -> None:
+    server.answers, warnings = [(500, b'{"message": "An unexpected error occurred"}')] * 20, list[str]()
+    _, failures = EntityResource(kong(server, warnings.append), SERVICE).check("", {"host": "a.example"}, {})
+    assert failures == []
+    assert len(warnings) == 1
+    assert "500: An unexpected error" in warnings[0]
+
+
+def test_an_admin_api_that_stays_broken_is_an_error(server: AdminServer) -> None:
+    server.answers = [(500, b'{"message": "An unexpected error occurred"}')] * 20
+    with pytest.raises(AdminApiError, match="500: An unexpected error"):
+        api(server).get("services", "x")
+
+
+def test_an_admin_api_that_is_down_says_what_to_check(server: AdminServer) -> None:
+    closed = admin_api.AdminApi("http://127.0.0.1:9")
+    with pytest.raises(AdminApiUnreachableError, match="kongAdminUrl"):
+        closed.get("services", "x")
+    assert server.asked == []
+
+
+def test_the_token_goes_in_its_header_and_not_into_messages(server: AdminServer) -> None:
+    server.answers = [(401, b'{"message": "Unauthorized"}')]
+    with pytest.raises(AdminApiDeniedError, match="kongAdminToken") as caught:
+        api(server, token="canary-4711", token_header="X-Token").get("services", "x")  # noqa: S106 - a canary
+    assert server.asked[0]["X-Token"] == "canary-4711"
+    assert "canary-4711" not in str(caught.value)
+
+
+def test_a_kong_without_a_database_is_told_from_other_errors(server: AdminServer) -> None:
+    body = b'{"code": 12, "name": "operation unsupported", "message": "cannot create"}'
+    server.answers = [(405, body)]
+    with pytest.raises(UnfitKongError, match="without a database"):
+        api(server).get("services", "x")

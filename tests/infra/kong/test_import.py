@@ -1,0 +1,43 @@
+"""What `pulumi import` finds by a name, and in which form."""
+
+from uuid import uuid4
+
+import pytest
+
+from infra.kong.provider.connection import Kong
+from infra.kong.provider.resource import EntityResource
+from infra.kong.provider.resource_types import TargetResource
+from infra.kong.schema.access import CONSUMER
+from infra.kong.schema.routing import SERVICE, TARGET
+from tests.offline.peers import Gateway
+
+
+def test_an_import_finds_an_entity_by_its_name(kong: Kong, gateway: Gateway) -> None:
+    row = gateway.made("POST", "/services", {"name": uuid4().hex, "host": "a.example", "port": 99})
+    found = EntityResource(kong, SERVICE).read(row["name"], {})
+    assert found is not None
+    assert (found[0], found[2]["port"]) == (row["id"], 99)
+
+
+def test_an_import_by_a_name_with_a_slash_is_of_that_name(kong: Kong, gateway: Gateway) -> None:
+    name = uuid4().hex
+    gateway.made("POST", "/consumers", {"username": name})
+    assert EntityResource(kong, CONSUMER).read(f"a/{name}", {}) is None
+    row = gateway.made("POST", "/consumers", {"username": f"a/{name}"})
+    found = EntityResource(kong, CONSUMER).read(f"a/{name}", {})
+    assert found is not None
+    assert (found[0], found[2]["username"]) == (row["id"], f"a/{name}")
+
+
+@pytest.mark.parametrize("given", ["[::1]:80", "[0::1]:80", "[0:0:0:0:0:0:0:1]:080"])
+def test_an_import_finds_an_ipv6_target_however_it_is_written(kong: Kong, gateway: Gateway, given: str) -> None:
+    upstream = gateway.made("POST", "/upstreams", {"name": uuid4().hex})
+    row = gateway.made("POST", f"/upstreams/{upstream['id']}/targets", {"target": "[::1]:80"})
+    found = TargetResource(kong, TARGET).read(f"{upstream['name']}/{given}", {})
+    assert found is not None
+    assert (found[0], found[2]["upstream"]) == (row["id"], upstream["id"])
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_would_lead_out_of_its_collection_is_of_nothing(kong: Kong, name: str) -> None:
+    assert EntityResource(kong, CONSUMER).read(name, {}) is None

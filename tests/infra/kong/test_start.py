@@ -1,0 +1,58 @@
+"""How the engine starts the Kong provider: with the Python that the program itself runs on."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.project import ROOT
+
+NOBODY = "127.0.0.1:9"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project in a folder with a space in its name, with no packages installed."""
+    folder = tmp_path / "a clone"
+    shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    return folder
+
+
+def start(project: Path, **variables: str) -> "subprocess.Popen[str]":
+    command = [str(project / "infra" / "kong" / "pulumi-resource-kong"), NOBODY]
+    return subprocess.Popen(
+        command, cwd="/", env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def says_its_port(project: Path, **variables: str) -> bool:
+    with start(project, **variables) as provider:
+        assert provider.stdout is not None
+        port = provider.stdout.readline().strip()
+        provider.kill()
+        provider.communicate()
+    return port.isdecimal()
+
+
+@pytest.mark.parametrize("virtualenv", [".venv", "venv", "../elsewhere"])
+def test_it_starts_from_the_virtualenv_of_the_program(project: Path, virtualenv: str) -> None:
+    (project / virtualenv).symlink_to(ROOT / ".venv")
+    file = project / "Pulumi.yaml"
+    file.write_text(file.read_text().replace("virtualenv: .venv", f"virtualenv: {virtualenv}"))
+    assert says_its_port(project)
+
+
+def test_without_one_it_starts_from_the_python_on_path(project: Path) -> None:
+    file = project / "Pulumi.yaml"
+    file.write_text(file.read_text().replace("  options:\n    virtualenv: .venv\n", ""))
+    assert says_its_port(project, PATH=f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_before_the_packages_are_installed_it_says_how_to(project: Path) -> None:
+    with start(project) as provider:
+        _, said = provider.communicate()
+    assert provider.returncode == 1
+    assert "run `pulumi install`" in said
