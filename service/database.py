@@ -14,7 +14,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select, text, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from service.driver import cursor, is_disk_full
 from service.tables import SCHEMA_VERSION, alembic_version, allotted, idempotency_keys, metadata, sessions
@@ -76,7 +76,7 @@ def open_database(url: URL) -> Engine:
     try:
         return _open(url)
     except (DBAPIError, OSError, SchemaError) as error:
-        if is_disk_full(error) and not _has_wal(url):
+        if is_disk_full(error):
             try:
                 return _open_read_only(url)
             except (DBAPIError, SchemaError):
@@ -105,26 +105,26 @@ def _put_counters_right(db: Connection) -> None:
 
 
 def _open_read_only(url: URL) -> Engine:
-    """Open a SQLite file whose disk has no room for the files beside it, which even a reader needs."""
+    """Open a SQLite file whose disk has no room for the files beside it, which even a reader needs.
+
+    What is in a WAL is read through an index in memory, which no other process may then use.
+    """
+    wal = Path(f"{url.database}-wal")
+    has_wal = wal.exists() and wal.stat().st_size > 0
 
     def connect() -> sqlite3.Connection:
-        uri = f"file:{quote(url.database or '')}?immutable=1"
-        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+        uri = f"file:{quote(url.database or '')}?{'mode=rw' if has_wal else 'immutable=1'}"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
-    engine = create_engine(url, creator=connect, paramstyle="named", **_POOL)
+    engine = create_engine(url, creator=connect, paramstyle="named", poolclass=StaticPool)
     event.listen(engine, "connect", _on_sqlite_connect)
     with engine.connect() as db:
         check_schema(db)
-    log.error(
-        "the disk of %s is full: reads are served, writes are refused until a restart with free space",
-        url.database,
-    )
+    log.error("the disk of %s is full: reads are served, writes are refused until it has room", url.database)
     return engine
-
-
-def _has_wal(url: URL) -> bool:
-    wal = Path(f"{url.database}-wal")
-    return wal.exists() and wal.stat().st_size > 0
 
 
 def check_schema(db: Connection) -> None:

@@ -7,6 +7,7 @@ process.
 import asyncio
 import logging
 import os
+import signal
 import sqlite3
 import time
 from contextlib import closing
@@ -25,8 +26,11 @@ log = logging.getLogger(__name__)
 class DatabaseFiles:
     """Watches the files under their names; once they are not what was opened, nothing is answered any more."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_read_only: bool) -> None:
+        """Read-only are files that were opened on a full disk."""
         self._path = path
+        self._is_read_only = is_read_only
+        self._ends_with_room = is_read_only and not self._has_room()
         self._wal = Path(f"{path}-wal")
         self._opened = [(name, _identity(name)) for name in (str(path), f"{path}-wal", f"{path}-shm")]
         self._seen = self._written()
@@ -56,13 +60,20 @@ class DatabaseFiles:
     @property
     def is_full(self) -> bool:
         """Whether there is no room for a write."""
+        return self._is_read_only or not self._has_room()
+
+    def _has_room(self) -> bool:
         found = os.statvfs(self._path.parent)
-        return found.f_bavail * found.f_frsize < _LEAST_FREE_BYTES
+        return found.f_bavail * found.f_frsize >= _LEAST_FREE_BYTES
 
     async def watch(self) -> None:
-        """Look at the files until cancelled."""
+        """Look at the files until cancelled. Read-only ones are left to the next process once there is room."""
         while self.damage is None:
             await asyncio.sleep(_LOOK_SECONDS)
+            if self._ends_with_room and self._has_room():
+                log.error("The disk has room again: the service ends, so that a restart takes writes.")
+                signal.raise_signal(signal.SIGTERM)
+                return
             try:
                 self.check()
                 await self._look_for_strangers()

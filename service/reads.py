@@ -85,7 +85,8 @@ class InlineReads:
         self._pooled = engine.raw_connection()
         self._connection: sqlite3.Connection = self._pooled.driver_connection  # type: ignore[assignment]
         self._connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()  # the files are there from now on
-        self.files = DatabaseFiles(Path(engine.url.database or ""))
+        [is_read_only] = self._connection.execute("PRAGMA query_only").fetchone()
+        self.files = DatabaseFiles(Path(engine.url.database or ""), is_read_only=bool(is_read_only))
         self._by_id = str(_BY_ID.compile(dialect=engine.dialect))
         self._piece = {of_user: piece.compile(dialect=engine.dialect) for of_user, piece in _PIECE.items()}
         self._keys = _KEYS.compile(dialect=engine.dialect)
