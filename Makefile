@@ -4,7 +4,7 @@ export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check openapi plans lock
+.PHONY: help up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -52,6 +52,10 @@ bench: setup ## measure the service beside others, for docs/performance.md: make
 
 bench-check: setup ## report what takes more instructions than it did; RECORD=1 sets a new baseline
 	@.venv/bin/python -m bench.check $(if $(RECORD),record)
+
+docs: setup ## build docs/ as a site, which loads nothing from other hosts, and check its links
+	@.venv/bin/zensical build --strict
+	@echo "Built. To read it: .venv/bin/python -m http.server --bind 127.0.0.1 --directory site"
 
 openapi: setup ## regenerate openapi.json from the service
 	@.venv/bin/python -m service.openapi > openapi.json

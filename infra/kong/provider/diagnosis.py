@@ -122,8 +122,8 @@ def of_denial(call: str, answer: requests.Response, said: str, *, has_token: boo
         who = "the token in kongAdminToken" if has_token else "a call without a token"
         return Fault(
             f"{reason}: {who} may not {call}",
-            "Allow it in Kong's RBAC, or in what stands before Kong: docs/operations.md lists what the provider "
-            "calls. Or set another token: pulumi config set --secret kongAdminToken",
+            "Allow it in Kong's RBAC, or in what stands before Kong: docs/kong-provider.md lists what the "
+            "provider calls. Or set another token: pulumi config set --secret kongAdminToken",
         )
     if scheme in ("basic", "bearer"):
         value = {"basic": "'Basic ' and the base64 of USER:PASSWORD", "bearer": "'Bearer ' and the token"}[scheme]

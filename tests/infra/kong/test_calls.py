@@ -53,7 +53,7 @@ def documented() -> set[tuple[str, str]]:
     """Each method with its path."""
     return {
         (method, path)
-        for paths, methods in ROW.findall((ROOT / "docs" / "operations.md").read_text())
+        for paths, methods in ROW.findall((ROOT / "docs" / "kong-provider.md").read_text())
         for path in re.findall("`([^`]+)`", paths)
         for method in methods.split(", ")
     }
@@ -96,5 +96,5 @@ def test_the_documents_name_all_that_the_provider_calls(proxy: FaultProxy, gatew
     with pytest.raises(PluginError, match="in use"):
         one_run(EntityResource, SERVICE, proxy).delete(held, {})
     called = {templated(call) for call in proxy.calls}
-    assert called - documented() == set(), "these are missing in docs/operations.md"
+    assert called - documented() == set(), "these are missing in docs/kong-provider.md"
     assert documented() - called == set(), "nothing calls these any more"
