@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from local.workspace import ROOT
 
-NEEDS = "# Needs "
-"""Begins a block that no test runs: it says what the reader needs, such as an AWS account."""
+NOT_RUN = ("# Needs ", "# Takes ")
+"""How a block begins that no test runs: what the reader needs, such as an AWS account, or what it takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,11 @@ class Block:
     def where(self) -> str:
         """The place of its first line."""
         return f"{self.page}:{self.line}"
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a test runs it; what the others say is checked as far as it can be without running it."""
+        return not self.content.startswith(NOT_RUN)
 
     def steps(self) -> Iterator[tuple[str, str]]:
         """Each command after a `$`, with the output that is shown below it."""
@@ -49,6 +55,13 @@ def pages() -> list[Path]:
     return [ROOT / name for name in listed.stdout.split()]
 
 
+def tokens(page: Path) -> Iterator[Token]:
+    """All of a page, what is inside a line too."""
+    for token in MarkdownIt("commonmark").enable("table").parse(page.read_text()):
+        yield token
+        yield from token.children or []
+
+
 def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
     return [
@@ -58,7 +71,7 @@ def blocks(page: Path) -> list[Block]:
             language=token.info,
             content=token.content,
         )
-        for token in MarkdownIt().parse(page.read_text())
+        for token in tokens(page)
         if token.type == "fence" and token.map
     ]
 

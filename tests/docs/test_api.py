@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from local.workspace import ROOT
-from tests.docs.blocks import NEEDS, blocks, is_as_shown, run, run_python
+from tests.docs.blocks import blocks, is_as_shown, run, run_python
 from tests.service.processes import Service, running
 
 
 def test_the_examples_answer_what_they_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The first blocks start a service and name it; this test has its own.
-    examples = [block for block in blocks(ROOT / "docs" / "api.md") if not block.content.startswith(NEEDS)][2:]
+    examples = [block for block in blocks(ROOT / "docs" / "api.md") if block.is_run]
     assert {block.language for block in examples} == {"console", "pycon"}
     names: dict[str, object] = {}
     with running(Service(tmp_path)) as service:
