@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from service.inotify import Writers
 from service.problems import StoreUnavailableError
 
 _LOOK_SECONDS = 0.5
@@ -34,6 +35,8 @@ class DatabaseFiles:
         self._wal = Path(f"{path}-wal")
         self._opened = [(name, _identity(name)) for name in (str(path), f"{path}-wal", f"{path}-shm")]
         self._seen = self._written()
+        self._writers = Writers(path)
+        self._is_suspect = False
         self._verify_again_at = 0.0
         self.damage: str | None = None
         """Why the files can't be used; it stays until the service is started again."""
@@ -68,6 +71,10 @@ class DatabaseFiles:
 
     async def watch(self) -> None:
         """Look at the files until cancelled. Read-only ones are left to the next process once there is room."""
+        with closing(self._writers):
+            await self._watch()
+
+    async def _watch(self) -> None:
         while self.damage is None:
             await asyncio.sleep(_LOOK_SECONDS)
             if self._ends_with_room and self._has_room():
@@ -81,12 +88,13 @@ class DatabaseFiles:
                 return
 
     async def _look_for_strangers(self) -> None:
-        # SQLite writes to the database itself only what was written to the WAL before.
+        # SQLite writes to the database itself only what was written to the WAL before, and keeps the file open.
         (database, wal), (database_then, wal_then) = written, _ = self._written(), self._seen
-        if database != database_then and wal == wal_then and time.monotonic() < self._verify_again_at:
-            return
         self._seen = written
-        if database != database_then and wal == wal_then:
+        if (database != database_then and wal == wal_then) or self._writers.have_closed():
+            self._is_suspect = True
+        if self._is_suspect and time.monotonic() >= self._verify_again_at:
+            self._is_suspect = False
             begin = time.monotonic()
             if reason := await asyncio.to_thread(verify, self._path):
                 self.report(f"{self._path} was changed by something else: {reason}")

@@ -4,13 +4,16 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.service.processes import Service, running
+from tests.waiting import wait_for
 
 _SECONDS = 3
 
@@ -74,10 +77,7 @@ def test_nothing_is_answered_that_a_restart_would_not_find(
     checkpointed(service, file)
     time.sleep(1)
     disaster(file)
-    give_up = time.monotonic() + _SECONDS
-    while service.request("GET", "/readyz").status_code != 503:
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
+    wait_for(lambda: service.request("GET", "/readyz").status_code == 503, _SECONDS)
     for answer in (
         service.create(),
         service.update(1, context="lost"),
@@ -89,6 +89,30 @@ def test_nothing_is_answered_that_a_restart_would_not_find(
     assert service.request("GET", "/livez").status_code == 200
     assert service.printed().count('"CRITICAL"') == 1
     assert "python -m service restore" in service.printed()
+
+
+def test_garbage_in_what_nobody_reads_is_noticed_under_load(filled: tuple[Service, Path]) -> None:
+    service, file = filled
+    checkpointed(service, file)
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            requests.post(f"{service.url}/sessions", json={"userId": 1, "context": "x" * 1_000}, timeout=10)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    try:
+        with file.open("r+b") as pages:
+            pages.seek(file.stat().st_size // 4096 // 2 * 4096)
+            pages.write(os.urandom(4096))
+        wait_for(lambda: service.request("GET", "/readyz").status_code == 503, _SECONDS)
+        assert service.create().status_code == 503
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
 
 
 def test_a_write_after_the_file_is_gone_is_never_answered_as_done(filled: tuple[Service, Path]) -> None:

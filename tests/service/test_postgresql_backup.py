@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +12,9 @@ import requests
 from tests.ports import free_port
 from tests.service.postgresql import Postgresql
 from tests.service.processes import Service, running
+from tests.waiting import wait_for
 
 _DOCS = Path(__file__).parents[2] / "docs"
-_SECONDS = 30
 
 
 def documented(command: str) -> str:
@@ -46,10 +45,7 @@ class Load:
 
     def answered(self, at_least: int = 0) -> dict[int, str]:
         """The keys of the sessions so far, by id."""
-        give_up = time.monotonic() + _SECONDS
-        while len(self._answered) < at_least:
-            assert time.monotonic() < give_up
-            time.sleep(0.01)
+        wait_for(lambda: len(self._answered) >= at_least)
         return dict(self._answered)
 
     def stop(self) -> None:
@@ -133,15 +129,9 @@ def test_a_server_goes_back_to_a_moment(tmp_path: Path, own_server: Postgresql) 
 def wait_until_archived(server: Postgresql) -> None:
     with psycopg.connect(server.url("postgres"), autocommit=True) as db:
         [last] = db.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone() or ()
-        give_up = time.monotonic() + _SECONDS
-        while not (server.folder / "archive" / last).exists():
-            assert time.monotonic() < give_up, "the WAL was not archived"
-            time.sleep(0.05)
+        wait_for((server.folder / "archive" / last).exists)
 
 
 def wait_until_recovered(url: str) -> None:
-    give_up = time.monotonic() + _SECONDS
     with psycopg.connect(url, autocommit=True) as db:
-        while db.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
-            assert time.monotonic() < give_up, "the server is still in recovery"
-            time.sleep(0.05)
+        wait_for(lambda: db.execute("SELECT pg_is_in_recovery()").fetchone() == (False,))
