@@ -9,18 +9,16 @@ from pathlib import Path
 import psycopg
 import requests
 
+from tests.docs.blocks import blocks, pages
 from tests.ports import free_port
 from tests.service.postgresql import Postgresql
 from tests.service.processes import Service, running
 from tests.waiting import wait_for
 
-_DOCS = Path(__file__).parents[2] / "docs"
-
 
 def documented(command: str) -> str:
     """The commands of the one block of the documentation that has this one."""
-    pages = "\n".join(page.read_text() for page in sorted(_DOCS.glob("*.md")))
-    [block] = [block for block in re.findall(r"```console\n(.*?)```", pages, re.DOTALL) if command in block]
+    [block] = [block.content for page in pages() for block in blocks(page) if command in block.content]
     return re.sub(r"^\$ ", "", block, flags=re.MULTILINE)
 
 
