@@ -67,7 +67,7 @@ HEALTHCHECKS = {
 is not enough: it may have met a connection that the container was just closing."""
 
 BODY_BYTES = 4096
-"""What the service takes in a body besides the context: `service/payloads.py`."""
+"""What the service takes in a body besides the context: `service/parsing.py`."""
 
 ESCAPED = 6
 """A byte of a context may come as six of JSON, such as `\\u0041`."""

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from service import logs
 from service.app import create_app
-from service.connection import Connection
+from service.protocol import LimitedHttpProtocol
 from service.settings import Settings, SettingsError, load_settings, parse_database_url
 
 # Stopping waits for the requests that are under way, but not for ever.
@@ -25,7 +25,7 @@ def serve(app: FastAPI) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        http=Connection,
+        http=LimitedHttpProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -15,8 +15,8 @@ from service.problems import BodyTimeoutError, OverloadedError, problem
 
 # Asked by those who watch the service, just when it is overloaded.
 _ALWAYS_ADMITTED = frozenset({"/livez", "/readyz", "/metrics"})
-# A larger answer is sent in pieces of this size, each when the client has taken most of the one before.
-_PIECE = 64 * 1024
+# A larger answer is sent in chunks of this size, each when the client has taken most of the one before.
+_CHUNK = 64 * 1024
 
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -29,7 +29,7 @@ _REVALIDATED = [*_SECURITY_HEADERS[:-1], (b"cache-control", b"private, no-cache"
 _WITHOUT_POLICY = [header for header in _SECURITY_HEADERS if header[0] != b"content-security-policy"]
 
 
-class Admission:
+class AdmissionMiddleware:
     """An ASGI app that stands before another."""
 
     def __init__(self, app: ASGIApp, *, max_requests: int, max_held_bytes: int, body_seconds: float) -> None:
@@ -76,18 +76,18 @@ class Admission:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _with_ours(message["headers"], ids)
-            elif len(body := message.get("body", b"")) > _PIECE:
-                await send_pieces(body, more=message.get("more_body", False))
+                message["headers"] = _add_headers(message["headers"], ids)
+            elif len(body := message.get("body", b"")) > _CHUNK:
+                await send_chunks(body, more=message.get("more_body", False))
                 return
             await send(message)
 
-        async def send_pieces(body: bytes, *, more: bool) -> None:
+        async def send_chunks(body: bytes, *, more: bool) -> None:
             hold(len(body))
-            for begin in range(0, len(body), _PIECE):
-                last = begin + _PIECE >= len(body)
-                piece = body[begin : begin + _PIECE]
-                await send({"type": "http.response.body", "body": piece, "more_body": more or not last})
+            for begin in range(0, len(body), _CHUNK):
+                last = begin + _CHUNK >= len(body)
+                chunk = body[begin : begin + _CHUNK]
+                await send({"type": "http.response.body", "body": chunk, "more_body": more or not last})
             hold(-len(body))
 
         self._requests += 1
@@ -102,13 +102,13 @@ class Admission:
         finally:
             self._requests -= 1
             hold(-held)
-            _tell(scope, status, perf_counter() - begin, ids)
+            _record_request(scope, status, perf_counter() - begin, ids)
 
     def _is_full(self) -> bool:
         return self._requests > self._max_requests or self._held_bytes > self._max_held_bytes
 
 
-def _with_ours(headers: list[tuple[bytes, bytes]], ids: logs.Ids) -> list[tuple[bytes, bytes]]:
+def _add_headers(headers: list[tuple[bytes, bytes]], ids: logs.Ids) -> list[tuple[bytes, bytes]]:
     security = _SECURITY_HEADERS
     for name, _ in headers:
         if name == b"etag":
@@ -118,7 +118,7 @@ def _with_ours(headers: list[tuple[bytes, bytes]], ids: logs.Ids) -> list[tuple[
     return [*headers, (b"x-request-id", ids.request_id.encode()), *security]
 
 
-def _tell(scope: Scope, status: int, seconds: float, ids: logs.Ids) -> None:
+def _record_request(scope: Scope, status: int, seconds: float, ids: logs.Ids) -> None:
     path, method = scope["path"], scope["method"]
     route = getattr(scope.get("route"), "path", "other")
     metrics.requests.observe(method, route, status, seconds)

@@ -9,39 +9,17 @@ from time import time
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Path, Query
-from pydantic import StringConstraints
-from pydantic.json_schema import SkipJsonSchema
-from starlette.requests import Request
+from fastapi import APIRouter, Query
 
 from service import payloads, records
-from service.payloads import KEY_PATTERN, ListQuery, read_key, session_context_json, session_json
-from service.preconditions import NO_PRECONDITION, TAGS_PATTERN, Precondition, entity_tag, read_precondition
-from service.problems import PreconditionFailedError, documented
+from service.openapi import problem_responses
+from service.parameters import CollectionPrecondition, Key, ReadPrecondition, SessionId, WritePrecondition
+from service.parsing import parse_key
+from service.payloads import ListQuery, session_context_json, session_json
+from service.preconditions import NO_PRECONDITION, Precondition, entity_tag
+from service.problems import PreconditionFailedError
 from service.routing import Headers, Json, JsonStream, LeanRoute, NoContent
 from service.sessions import Sessions
-
-SessionId = Annotated[int, Path(alias="sessionId")]
-_Tags = Annotated[str, StringConstraints(pattern=TAGS_PATTERN)] | SkipJsonSchema[None]
-_Date = str | SkipJsonSchema[None]
-_KEY = "A repeated create with the same key returns the same session, for 30 days unless set otherwise"
-_IF_MATCH = "Proceed only if the current ETag is one of these"
-_IF_NONE_MATCH = "Proceed only if the current ETag is none of these"
-_IF_UNMODIFIED = "Proceed only if the last change is not after this date"
-_IF_MODIFIED = "Proceed only if the last change is after this date"
-IfMatch = Annotated[_Tags, Header(alias="If-Match", description=_IF_MATCH)]
-IfNoneMatch = Annotated[_Tags, Header(alias="If-None-Match", description=_IF_NONE_MATCH)]
-IfUnmodifiedSince = Annotated[_Date, Header(alias="If-Unmodified-Since", description=_IF_UNMODIFIED)]
-IfModifiedSince = Annotated[_Date, Header(alias="If-Modified-Since", description=_IF_MODIFIED)]
-Key = Annotated[
-    Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | SkipJsonSchema[None],
-    Header(alias="Idempotency-Key", description=_KEY),
-]
-
-
-def _sessions(request: Request) -> Sessions:
-    sessions: Sessions = request.app.state.sessions
-    return sessions
 
 
 def _headers(**descriptions: str) -> dict[str, Any]:
@@ -55,43 +33,6 @@ def _headers(**descriptions: str) -> dict[str, Any]:
 
 _VERSIONED = {"ETag": "Entity tag of this version", "Last_Modified": "Time of the last change, if known"}
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified", **_headers(**_VERSIONED)}}
-
-
-def _of_read(
-    if_match: IfMatch = None,
-    if_unmodified_since: IfUnmodifiedSince = None,
-    if_none_match: IfNoneMatch = None,
-    if_modified_since: IfModifiedSince = None,
-) -> Precondition:
-    return read_precondition(
-        if_match=if_match,
-        if_unmodified_since=if_unmodified_since,
-        if_none_match=if_none_match,
-        if_modified_since=if_modified_since,
-    )
-
-
-def _of_write(
-    if_match: IfMatch = None,
-    if_unmodified_since: IfUnmodifiedSince = None,
-    if_none_match: IfNoneMatch = None,
-) -> Precondition:
-    return read_precondition(
-        if_match=if_match, if_unmodified_since=if_unmodified_since, if_none_match=if_none_match
-    )
-
-
-def _of_collection(
-    if_match: Annotated[_Tags, Header(alias="If-Match", include_in_schema=False)] = None,
-    if_none_match: Annotated[_Tags, Header(alias="If-None-Match", include_in_schema=False)] = None,
-) -> Precondition:
-    return read_precondition(if_match=if_match, if_none_match=if_none_match)
-
-
-TheSessions = Annotated[Sessions, Depends(_sessions)]
-ReadPrecondition = Annotated[Precondition, Depends(_of_read)]
-WritePrecondition = Annotated[Precondition, Depends(_of_write)]
-CollectionPrecondition = Annotated[Precondition, Depends(_of_collection)]
 router = APIRouter(route_class=LeanRoute)
 
 
@@ -102,16 +43,16 @@ router = APIRouter(route_class=LeanRoute)
     response_model=payloads.SessionResponse,
     responses={
         201: _headers(Location="Path of the new session", **_VERSIONED),
-        **documented(408, 409, 412, 413, 415, 422, 500, 503),
+        **problem_responses(408, 409, 412, 413, 415, 422, 500, 503),
     },
 )
 async def create_session(
-    sessions: TheSessions, new: payloads.SessionRequest, precondition: CollectionPrecondition, key: Key = None
+    sessions: Sessions, new: payloads.SessionRequest, precondition: CollectionPrecondition, key: Key = None
 ) -> Json:
     """Create a session."""
     if precondition.fails_write(None, None):
         raise PreconditionFailedError
-    session = await sessions.create_session(records.NewSession(new.user_id, new.context, read_key(key)))
+    session = await sessions.create_session(records.NewSession(new.user_id, new.context, parse_key(key)))
     location = (b"location", f"/sessions/{session.id}".encode())
     return Json(session_json(session), 201, (location, *_version_headers(session)))
 
@@ -123,11 +64,11 @@ async def create_session(
     responses={
         200: _headers(Link='The next page, with `rel="next"`'),
         304: {"description": "Not Modified"},
-        **documented(412, 422, 500, 503),
+        **problem_responses(412, 422, 500, 503),
     },
 )
 async def list_sessions(
-    sessions: TheSessions, query: Annotated[ListQuery, Query()], precondition: CollectionPrecondition
+    sessions: Sessions, query: Annotated[ListQuery, Query()], precondition: CollectionPrecondition
 ) -> JsonStream | NoContent:
     """List sessions, by id: all, or those that the parameters choose."""
     if precondition.fails(None, None):
@@ -136,24 +77,24 @@ async def list_sessions(
         return NoContent(304)
     page = await sessions.list_sessions(records.Query(query.user_id, query.after), query.limit)
     none: list[records.Session] = []
-    first = await anext(page.pieces, none)  # a database that does not answer is told before the answer begins
+    first = await anext(page.chunks, none)  # a database that does not answer is told before the answer begins
     headers = {}
     if page.next_after is not None:
         next_query = query.model_copy(update={"after": page.next_after}).model_dump(
             exclude_none=True, by_alias=True
         )
         headers["Link"] = f'</sessions?{urlencode(next_query)}>; rel="next"'
-    return JsonStream(_json_array(first, page.pieces), headers=headers)
+    return JsonStream(_json_array(first, page.chunks), headers=headers)
 
 
 @router.get(
     "/sessions/{sessionId}",
     operation_id="getSession",
     response_model=payloads.SessionResponse,
-    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **documented(404, 412, 422, 500, 503)},
+    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **problem_responses(404, 412, 422, 500, 503)},
 )
 async def get_session(
-    sessions: TheSessions, session_id: SessionId, precondition: ReadPrecondition
+    sessions: Sessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
     """Get a session."""
     session = await sessions.get_session(session_id)
@@ -164,10 +105,10 @@ async def get_session(
     "/sessions/{sessionId}",
     operation_id="updateSession",
     response_model=payloads.SessionResponse,
-    responses={200: _headers(**_VERSIONED), **documented(404, 408, 412, 413, 415, 422, 500, 503)},
+    responses={200: _headers(**_VERSIONED), **problem_responses(404, 408, 412, 413, 415, 422, 500, 503)},
 )
 async def update_session(
-    sessions: TheSessions,
+    sessions: Sessions,
     session_id: SessionId,
     change: payloads.SessionUpdateRequest,
     precondition: WritePrecondition,
@@ -182,11 +123,9 @@ async def update_session(
     operation_id="deleteSession",
     status_code=204,
     response_model=None,
-    responses=documented(404, 412, 422, 500, 503),
+    responses=problem_responses(404, 412, 422, 500, 503),
 )
-async def delete_session(
-    sessions: TheSessions, session_id: SessionId, precondition: WritePrecondition
-) -> NoContent:
+async def delete_session(sessions: Sessions, session_id: SessionId, precondition: WritePrecondition) -> NoContent:
     """Delete a session. Its id is never used again."""
     await sessions.delete_session(session_id, precondition)
     return NoContent(204)
@@ -196,10 +135,10 @@ async def delete_session(
     "/sessions/{sessionId}/context",
     operation_id="getSessionContext",
     response_model=payloads.SessionContextResponse,
-    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **documented(404, 412, 422, 500, 503)},
+    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **problem_responses(404, 412, 422, 500, 503)},
 )
 async def get_session_context(
-    sessions: TheSessions, session_id: SessionId, precondition: ReadPrecondition
+    sessions: Sessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
     """Get the context of a session."""
     session = await sessions.get_session(session_id)
@@ -209,13 +148,13 @@ async def get_session_context(
 
 
 @router.get("/livez", include_in_schema=False)
-async def livez(_: TheSessions) -> Json:
+async def livez(_: Sessions) -> Json:
     """The process runs."""
     return Json(b'{"status":"ok"}')
 
 
 @router.get("/readyz", include_in_schema=False)
-async def readyz(sessions: TheSessions) -> Json:
+async def readyz(sessions: Sessions) -> Json:
     """Sessions can be served. A peer that is down is told, but reads go on without it."""
     return Json(json.dumps({"status": "ok", **await sessions.check()}).encode())
 
@@ -247,7 +186,7 @@ async def _json_array(
     first: list[records.Session], rest: AsyncIterator[list[records.Session]]
 ) -> AsyncIterator[bytes]:
     yield b"[" + b",".join(map(session_json, first))
-    async for piece in rest:
-        yield b"," + b",".join(map(session_json, piece))
+    async for chunk in rest:
+        yield b"," + b",".join(map(session_json, chunk))
         await asyncio.sleep(0)  # sending to a fast client does not wait, so others would
     yield b"]"

@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import docs, metrics
-from service.admission import Admission
+from service.admission import AdmissionMiddleware
 from service.api import router
 from service.expiry import remove_expired_keys
-from service.payloads import exact_bounds
-from service.problems import ProblemMiddleware, problem_schemas
-from service.routing import LeanRoute, LeanRouter, exact_path
+from service.openapi import complete_document
+from service.problems import ProblemMiddleware
+from service.routing import LeanRoute, LeanRouter, normalize_path
 from service.sessions import Sessions
 from service.settings import Settings, SettingsError, load_settings
 from service.store import Store
@@ -34,7 +34,7 @@ class SessionContextApi(FastAPI):
         self.router.routes.extend(routes)  # include_router would wrap each in a dispatch of its own
         self.add_route("/metrics", metrics.show_metrics, include_in_schema=False)
         self.router.routes.extend(docs.routes)
-        self._answer: ASGIApp = Admission(
+        self._answer: ASGIApp = AdmissionMiddleware(
             ProblemMiddleware(LeanRouter(routes, self.router), self.router.routes),
             max_requests=settings.max_requests,
             max_held_bytes=settings.max_context_bytes * _LARGEST_CONTEXTS_AT_ONCE,
@@ -43,13 +43,13 @@ class SessionContextApi(FastAPI):
         self.state.tracing = None
         if settings.otel_exporter_otlp_endpoint is not None:
             self.state.tracing = Tracing(str(settings.otel_exporter_otlp_endpoint))
-            self._answer = self.state.tracing.over(self._answer)
+            self._answer = self.state.tracing.wrap(self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         if scope["type"] == "http":
             if b"%" in scope["raw_path"]:
-                scope["path"] = exact_path(scope["raw_path"])
+                scope["path"] = normalize_path(scope["raw_path"])
             await self._answer(scope, receive, send)
             return
 
@@ -63,8 +63,7 @@ class SessionContextApi(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            super().openapi()["components"]["schemas"].update(problem_schemas())
-            exact_bounds(self.openapi_schema)
+            complete_document(super().openapi())  # which keeps it
         return super().openapi()
 
 

@@ -28,14 +28,14 @@ _BATCH = 256  # items in one transaction; more no longer pays, and lengthens the
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting:
+class _Pending:
     work: Work[Any, Any]
     item: Any
     done: asyncio.Future[Any]
     outcome: Any = None
 
 
-class Batches:
+class BatchExecutor:
     """One thread and one connection at a time; started in, and used from, one event loop."""
 
     def __init__(self, engine: Engine, name: str, files: DatabaseFiles | None = None) -> None:
@@ -43,13 +43,13 @@ class Batches:
         self._engine = engine
         self._files = files
         self._loop = asyncio.get_running_loop()
-        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
-        metrics.queue_depth.labels(name).set_function(self._waiting.qsize)
+        self._pending: SimpleQueue[_Pending | None] = SimpleQueue()
+        metrics.queue_depth.labels(name).set_function(self._pending.qsize)
         self._batch_size = metrics.batch_size.labels(name)
         self._thread = threading.Thread(target=self._run, name=name)
         self._thread.start()
 
-    async def run(self, work: Work[Item, Result], item: Item) -> Result:
+    async def submit(self, work: Work[Item, Result], item: Item) -> Result:
         """The result of the work on this item, once its transaction is durable.
 
         An item that fails is undone alone: others in its batch are not touched.
@@ -57,56 +57,56 @@ class Batches:
         does not take it, and whatever the work raises on this item.
         """
         # Only the event loop's thread puts, so nothing comes between the look and the put.
-        if self._waiting.qsize() >= _CAPACITY:
+        if self._pending.qsize() >= _CAPACITY:
             raise StoreBusyError
         done: asyncio.Future[Result] = self._loop.create_future()
-        self._waiting.put(_Waiting(work, item, done))
+        self._pending.put(_Pending(work, item, done))
         return await done
 
     async def close(self) -> None:
         """Finish what waits, then stop."""
-        self._waiting.put(None)
+        self._pending.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
         while batch := self._gather():
             self._batch_size.observe(len(batch))
             self._commit(batch)
-            self._loop.call_soon_threadsafe(_answer, batch)
+            self._loop.call_soon_threadsafe(_resolve, batch)
 
-    def _gather(self) -> list[_Waiting]:
+    def _gather(self) -> list[_Pending]:
         """What waits, at least one; nothing once this is closed."""
-        batch: list[_Waiting] = []
-        while (one := self._waiting.get()) is not None:
+        batch: list[_Pending] = []
+        while (one := self._pending.get()) is not None:
             batch.append(one)
-            if len(batch) == _BATCH or self._waiting.empty():
+            if len(batch) == _BATCH or self._pending.empty():
                 return batch
-        self._waiting.put(None)  # closed, and stays so for the next call
+        self._pending.put(None)  # closed, and stays so for the next call
         return batch
 
-    def _commit(self, batch: list[_Waiting]) -> None:
+    def _commit(self, batch: list[_Pending]) -> None:
         """Give each one its outcome, after the commit: a result, or the exception that undid it."""
         try:
             try:
-                self._run_once(batch)
+                self._run_in_transaction(batch)
             except _UndoneError as undone:
                 if not is_stale(undone.__cause__):
                     raise
                 self._engine.dispose()  # the other connections are as old
-                self._run_once(batch)
+                self._run_in_transaction(batch)
         except _UndoneError as undone:
             if len(batch) == 1 or is_unavailable(undone.__cause__):  # no item's own doing
-                _fail(batch, undone.__cause__)
+                _set_error(batch, undone.__cause__)
                 return
             for one in batch:
                 self._commit([one])
         except Exception as error:  # noqa: BLE001 - whatever it is, the clients must hear of it
-            _fail(batch, error)
+            _set_error(batch, error)
 
-    def _run_once(self, batch: Sequence[_Waiting]) -> None:
+    def _run_in_transaction(self, batch: Sequence[_Pending]) -> None:
         with self._engine.begin() as db:
             try:
-                _work(db, batch)
+                _execute(db, batch)
             except Exception as error:
                 if is_stale(error):
                     db.invalidate()
@@ -121,7 +121,7 @@ class _UndoneError(Exception):
     """The work failed, before anything was committed; its cause says why."""
 
 
-def _work(db: Connection, batch: Iterable[_Waiting]) -> None:
+def _execute(db: Connection, batch: Iterable[_Pending]) -> None:
     by_kind = sorted(batch, key=lambda one: id(one.work))
     for _, items in groupby(by_kind, key=lambda one: id(one.work)):
         same = list(items)
@@ -130,7 +130,7 @@ def _work(db: Connection, batch: Iterable[_Waiting]) -> None:
             one.outcome = result
 
 
-def _fail(batch: Iterable[_Waiting], error: BaseException | None) -> None:
+def _set_error(batch: Iterable[_Pending], error: BaseException | None) -> None:
     if isinstance(error, DBAPIError) and is_unavailable(error):
         metrics.database_errors.inc()
         error = StoreUnavailableError(str(error.orig))
@@ -138,7 +138,7 @@ def _fail(batch: Iterable[_Waiting], error: BaseException | None) -> None:
         one.outcome = error
 
 
-def _answer(batch: Iterable[_Waiting]) -> None:
+def _resolve(batch: Iterable[_Pending]) -> None:
     for one in batch:
         if one.done.done():  # its request was cancelled
             continue

@@ -20,7 +20,7 @@ async def remove_expired_keys(store: Store, days: float) -> None:
     while True:
         expired_before = time.monotonic() + seconds_ahead - days * _SECONDS_PER_DAY
         try:
-            keys = await store.look_at_keys(after)
+            keys = await store.list_keys(after)
             expired = [key for key, claimed_until in keys if claimed_until < expired_before]
             if expired:
                 await store.remove_keys(expired, expired_before)

@@ -60,28 +60,27 @@ def entity_tag(version: int | None) -> str:
     return f'"{version}"'
 
 
-def read_precondition(
-    *,
-    if_match: str | None = None,
-    if_unmodified_since: str | None = None,
-    if_none_match: str | None = None,
-    if_modified_since: str | None = None,
+def parse_precondition(
+    if_match: str | None,
+    if_unmodified_since: str | None,
+    if_none_match: str | None,
+    if_modified_since: str | None,
 ) -> Precondition:
-    """Parse the fields of a request. Raises InvalidRequestError where one is not a list of entity tags.
+    """Parse the headers of a request. Raises InvalidRequestError if one is not a list of entity tags.
 
-    A date that is none is ignored, as the specification demands.
+    What is not a date is ignored, as the specification demands.
     """
     if if_match is if_unmodified_since is if_none_match is if_modified_since is None:
         return NO_PRECONDITION
     return Precondition(
-        _read_tags("If-Match", if_match),
-        _read_date(if_unmodified_since),
-        _read_tags("If-None-Match", if_none_match),
-        _read_date(if_modified_since),
+        _parse_tags("If-Match", if_match),
+        _parse_date(if_unmodified_since),
+        _parse_tags("If-None-Match", if_none_match),
+        _parse_date(if_modified_since),
     )
 
 
-def _read_tags(name: str, header: str | None) -> Tags | None:
+def _parse_tags(name: str, header: str | None) -> Tags | None:
     if header is None:
         return None
     if not re.fullmatch(TAGS_PATTERN, header):
@@ -89,7 +88,7 @@ def _read_tags(name: str, header: str | None) -> Tags | None:
     return frozenset([header] if header == "*" else re.findall(_TAG, header))
 
 
-def _read_date(header: str | None) -> int | None:
+def _parse_date(header: str | None) -> int | None:
     for date_format in _DATE_FORMATS if header else ():
         with suppress(ValueError):
             return int(datetime.strptime(header or "", date_format).replace(tzinfo=UTC).timestamp())

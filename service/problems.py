@@ -23,7 +23,6 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -121,50 +120,6 @@ class StoreUnavailableError(UnavailableError):
 
 class StoreBusyError(StoreUnavailableError):
     detail = "Too many requests wait for the database"
-
-
-class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    type: str = Field(description="about:blank: the status tells the kind of problem")
-    title: str
-    status: int
-    detail: str
-    instance: str = Field(description="The path of the request")
-
-
-class InvalidRequestProblem(Problem):
-    """What is wrong where in the request."""
-
-    errors: list[dict[str, Any]] = Field(description="loc, msg and type of each mistake")
-
-
-_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These problems as a route declares them; `problem_schemas` defines what they refer to."""
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{_model(status).__name__}"}}},
-            **(
-                {"headers": _RETRY_AFTER}
-                if status in (HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE)
-                else {}
-            ),
-        }
-        for status in statuses
-    }
-
-
-def _model(status: int) -> type[Problem]:
-    return InvalidRequestProblem if status == HTTPStatus.UNPROCESSABLE_ENTITY else Problem
-
-
-def problem_schemas() -> dict[str, Any]:
-    """The schemas of all problems, by name."""
-    return {model.__name__: model.model_json_schema() for model in (Problem, InvalidRequestProblem)}
 
 
 def problem(error: Exception, instance: str) -> Response:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Compiled, Connection, Engine, Select, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 
-from service.batches import Batches
+from service.batches import BatchExecutor
 from service.database import SchemaError, check_schema
 from service.driver import is_damage
 from service.files import DatabaseFiles
@@ -17,9 +17,9 @@ from service.problems import StoreUnavailableError
 from service.records import Query, Session, UsedKey
 from service.tables import idempotency_keys, sessions
 
-# One piece of a list: small enough to read at once without keeping other requests waiting.
-_PIECE_ROWS = 200
-_PIECE_SIZE = 128 * 1024
+# One chunk of a list: small enough to read at once without keeping other requests waiting.
+_CHUNK_ROWS = 200
+_CHUNK_SIZE = 128 * 1024
 
 _id = sessions.c.id
 _SESSIONS = select(_id, sessions.c.user_id, sessions.c.context, sessions.c.version, sessions.c.modified_at)
@@ -32,17 +32,17 @@ def _by_user(chosen: Select[Any]) -> dict[bool, Select[Any]]:
     return {False: of_all, True: of_all.where(sessions.c.user_id == bindparam("user_id"))}
 
 
-def _small(piece: Select[Any]) -> Select[Any]:
-    """The first rows whose contexts before the last are smaller together than a piece may be."""
+def _small(chunk: Select[Any]) -> Select[Any]:
+    """The first rows whose contexts before the last are smaller together than a chunk may be."""
     size = func.octet_length(sessions.c.context)
     before = (func.sum(size).over(order_by=_id) - size).label("before")
-    rows = piece.add_columns(before).subquery()
-    return select(*list(rows.c)[:-1]).where(rows.c.before < _PIECE_SIZE).order_by(rows.c.id)
+    rows = chunk.add_columns(before).subquery()
+    return select(*list(rows.c)[:-1]).where(rows.c.before < _CHUNK_SIZE).order_by(rows.c.id)
 
 
 _BY_ID = _SESSIONS.where(_id == bindparam("id"))
-_PIECE = _by_user(_SESSIONS)
-_SMALL_PIECE = {of_user: _small(piece) for of_user, piece in _PIECE.items()}
+_CHUNK = _by_user(_SESSIONS)
+_SMALL_CHUNK = {of_user: _small(chunk) for of_user, chunk in _CHUNK.items()}
 _IDS = _by_user(select(_id))
 _KEYS = (
     select(idempotency_keys.c.key, idempotency_keys.c.claimed_until)
@@ -52,19 +52,19 @@ _KEYS = (
 )
 
 
-class Reads(Protocol):
+class Reader(Protocol):
     """Every method raises StoreUnavailableError when the database does not do its part."""
 
-    async def find(self, session_id: int) -> Session | None:
+    async def find_session(self, session_id: int) -> Session | None:
         """The session, if there is one."""
 
-    async def piece(self, query: Query) -> list[Session]:
+    async def read_chunk(self, query: Query) -> list[Session]:
         """The first sessions of the query, by id; none only when there is none."""
 
-    async def ids(self, query: Query, count: int) -> list[int]:
+    async def read_ids(self, query: Query, count: int) -> list[int]:
         """So many ids of the query, from the lowest."""
 
-    async def keys(self, after: str) -> list[UsedKey]:
+    async def read_keys(self, after: str) -> list[UsedKey]:
         """A few keys, in order, after this one."""
 
     async def check(self) -> None:
@@ -74,7 +74,7 @@ class Reads(Protocol):
         """Let go of the database."""
 
 
-class InlineReads:
+class SqliteReader:
     """SQLite: a row by its key takes some 10 µs, less than the way to a thread and back, and no reader waits
     for a writer. The driver runs what SQLAlchemy compiled once: an Execution of its own takes four times as
     long.
@@ -88,11 +88,11 @@ class InlineReads:
         [is_read_only] = self._connection.execute("PRAGMA query_only").fetchone()
         self.files = DatabaseFiles(Path(engine.url.database or ""), is_read_only=bool(is_read_only))
         self._by_id = str(_BY_ID.compile(dialect=engine.dialect))
-        self._piece = {of_user: piece.compile(dialect=engine.dialect) for of_user, piece in _PIECE.items()}
+        self._chunk = {of_user: chunk.compile(dialect=engine.dialect) for of_user, chunk in _CHUNK.items()}
         self._keys = _KEYS.compile(dialect=engine.dialect)
         self._ids = {of_user: ids.compile(dialect=engine.dialect) for of_user, ids in _IDS.items()}
 
-    async def find(self, session_id: int) -> Session | None:
+    async def find_session(self, session_id: int) -> Session | None:
         # The hottest path of all: a context manager would add a tenth to the whole request.
         if self.files.damage:
             raise StoreUnavailableError(self.files.damage)
@@ -102,20 +102,20 @@ class InlineReads:
             raise self._unavailable(error) from error
         return Session._make(rows[0]) if rows else None
 
-    async def piece(self, query: Query) -> list[Session]:
+    async def read_chunk(self, query: Query) -> list[Session]:
         found: list[Session] = []
         size = 0
-        with self._rows(self._piece[query.user_id is not None], _values(query, _PIECE_ROWS)) as rows:
-            while size < _PIECE_SIZE and (row := rows.fetchone()):
+        with self._rows(self._chunk[query.user_id is not None], _values(query, _CHUNK_ROWS)) as rows:
+            while size < _CHUNK_SIZE and (row := rows.fetchone()):
                 found.append(Session._make(row))
                 size += len(found[-1].context)
         return found
 
-    async def ids(self, query: Query, count: int) -> list[int]:
+    async def read_ids(self, query: Query, count: int) -> list[int]:
         with self._rows(self._ids[query.user_id is not None], _values(query, count)) as rows:
             return [session_id for (session_id,) in rows.fetchall()]
 
-    async def keys(self, after: str) -> list[UsedKey]:
+    async def read_keys(self, after: str) -> list[UsedKey]:
         with self._rows(self._keys, {"after": after}) as rows:
             return list(map(UsedKey._make, rows.fetchall()))
 
@@ -148,29 +148,29 @@ class InlineReads:
         return StoreUnavailableError(str(error))
 
 
-class BatchedReads:
+class PostgresqlReader:
     """PostgreSQL: a server is a way off, so all reads that wait go in one, on a thread."""
 
     def __init__(self, engine: Engine) -> None:
-        self._batches = Batches(engine.execution_options(isolation_level="AUTOCOMMIT"), "reads")
+        self._executor = BatchExecutor(engine.execution_options(isolation_level="AUTOCOMMIT"), "reads")
 
-    async def find(self, session_id: int) -> Session | None:
-        return await self._batches.run(_find, session_id)
+    async def find_session(self, session_id: int) -> Session | None:
+        return await self._executor.submit(_find, session_id)
 
-    async def piece(self, query: Query) -> list[Session]:
-        return await self._batches.run(_pieces, query)
+    async def read_chunk(self, query: Query) -> list[Session]:
+        return await self._executor.submit(_chunks, query)
 
-    async def ids(self, query: Query, count: int) -> list[int]:
-        return await self._batches.run(_many_ids, (query, count))
+    async def read_ids(self, query: Query, count: int) -> list[int]:
+        return await self._executor.submit(_many_ids, (query, count))
 
-    async def keys(self, after: str) -> list[UsedKey]:
-        return await self._batches.run(_keys, after)
+    async def read_keys(self, after: str) -> list[UsedKey]:
+        return await self._executor.submit(_keys, after)
 
     async def check(self) -> None:
-        await self._batches.run(_checks, None)
+        await self._executor.submit(_checks, None)
 
     async def close(self) -> None:
-        await self._batches.close()
+        await self._executor.close()
 
 
 def _find(db: Connection, items: Sequence[int]) -> list[Session | None]:
@@ -179,11 +179,11 @@ def _find(db: Connection, items: Sequence[int]) -> list[Session | None]:
     return [found.get(session_id) for session_id in items]
 
 
-def _pieces(db: Connection, items: Sequence[Query]) -> list[list[Session]]:
+def _chunks(db: Connection, items: Sequence[Query]) -> list[list[Session]]:
     return [
         [
             Session._make(row)
-            for row in db.execute(_SMALL_PIECE[query.user_id is not None], _values(query, _PIECE_ROWS))
+            for row in db.execute(_SMALL_CHUNK[query.user_id is not None], _values(query, _CHUNK_ROWS))
         ]
         for query in items
     ]

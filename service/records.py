@@ -72,7 +72,7 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Sessions in pieces of bounded size, and the id after which the next page begins if there is one."""
+    """Sessions in chunks of bounded size, and the id after which the next page begins if there is one."""
 
-    pieces: AsyncIterator[list[Session]]
+    chunks: AsyncIterator[list[Session]]
     next_after: int | None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from inspect import Signature, signature
 from typing import Any, NamedTuple
 
 from fastapi.dependencies.models import Dependant
@@ -9,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.payloads import read_payload, read_query, read_session_id
+from service.parsing import parse_query, parse_session_id, read_payload
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -62,6 +63,8 @@ class LeanRoute(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+        _, *declared_parameters = signature(endpoint).parameters.values()  # the first gets the sessions
+        vars(endpoint)["__signature__"] = Signature(declared_parameters)
         super().__init__(path, endpoint, **options)
         declared = self.dependant
         self._takes_id = bool(declared.path_params)
@@ -86,9 +89,9 @@ class LeanRoute(APIRoute):
         state = scope["app"].state
         arguments = self._read_headers(scope)
         if self._takes_id:
-            arguments["session_id"] = read_session_id(scope["path_params"]["sessionId"])
+            arguments["session_id"] = parse_session_id(scope["path_params"]["sessionId"])
         for name, model in self._query:
-            arguments[name] = read_query(scope["query_string"], model)
+            arguments[name] = parse_query(scope["query_string"], model)
         if self._payload:
             name, model = self._payload
             limit = state.settings.max_context_bytes
@@ -139,7 +142,7 @@ def _methods(route: LeanRoute) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def exact_path(raw_path: bytes) -> str:
+def normalize_path(raw_path: bytes) -> str:
     """A path in which only what has no meaning of its own is decoded, so that `%2F` is not `/` and `%0A` is kept.
 
     RFC 3986, section 6.2.2.2.

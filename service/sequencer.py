@@ -33,7 +33,7 @@ class _Answer(BaseModel):
     number: Annotated[int, Field(alias="sequenceNumber", ge=-(2**63), le=2**63 - 1)]
 
 
-class _Circuit:
+class _CircuitBreaker:
     """Keeps calls from a peer that keeps failing; one call at a time finds out whether it is back."""
 
     _FAILURES = 5
@@ -97,7 +97,7 @@ class Sequencer:
         )
         self._calls = 0
         self._budget = _RetryBudget()
-        self._circuit = _Circuit(timeout_seconds)
+        self._circuit = _CircuitBreaker(timeout_seconds)
         self.state: Literal["not asked yet", "ok", "unavailable"] = "not asked yet"
 
     async def close(self) -> None:

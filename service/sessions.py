@@ -53,7 +53,7 @@ class Sessions:
             raise
 
     async def list_sessions(self, query: Query, limit: int | None) -> Page:
-        """Sessions by id, in pieces. One that is created meanwhile may be among them or not."""
+        """Sessions by id, in chunks. One that is created meanwhile may be among them or not."""
         return await self._store.list_sessions(query, limit)
 
     async def update_context(self, session_id: int, context: str | None, precondition: Precondition) -> Session:

@@ -18,7 +18,7 @@ from service.problems import (
 from service.records import Change, Claim, Claimed, NumberedSession, Session
 from service.tables import allotted, idempotency_keys, sessions
 
-_ALLOT = (
+_ALLOCATE = (
     update(allotted)
     .values(
         last_session_id=allotted.c.last_session_id + bindparam("ids"),
@@ -65,7 +65,7 @@ def create_sessions(db: Connection, items: Sequence[Claim]) -> list[Session | Se
         if isinstance(claim, Claimed) and not claim.is_made
     ]
     if lacking := len(to_make) - len(numbers):  # for keys whose first request ended before its session was made
-        numbers += _allot(db, 0, lacking)[1]
+        numbers += _allocate(db, 0, lacking)[1]
     numbered = [NumberedSession(*one, number) for one, number in zip(to_make, numbers, strict=True)]
     made = {session.id: session for session in insert_sessions(db, numbered)}
     return [
@@ -86,7 +86,7 @@ def _claim_sessions(
     known = _find_keys(db, (item.new.key for item in items))
     fresh_keys = {item.new.key for item in items} - {None} - known.keys()
     count = sum(item.new.key is None for item in items) + len(fresh_keys)
-    new_ids, numbers = _allot(db, count, count * numbers_for_each)
+    new_ids, numbers = _allocate(db, count, count * numbers_for_each)
     ids = iter(new_ids)
     claimed: dict[str, _Key] = {}
     outcomes: list[Claimed | ServiceError] = []
@@ -109,9 +109,9 @@ def _claim_sessions(
     return outcomes, numbers
 
 
-def _allot(db: Connection, ids: int, numbers: int) -> tuple[list[int], list[int]]:
+def _allocate(db: Connection, ids: int, numbers: int) -> tuple[list[int], list[int]]:
     """So many ids and so many numbers, each never allotted before."""
-    [[(last_id, last_number)]] = query(db, _ALLOT, [{"ids": ids, "numbers": numbers}])
+    [[(last_id, last_number)]] = query(db, _ALLOCATE, [{"ids": ids, "numbers": numbers}])
     return (
         list(range(last_id - ids + 1, last_id + 1)),
         list(range(last_number - numbers + 1, last_number + 1)),

@@ -7,7 +7,8 @@ import yaml
 
 from infra.gateway import Access
 from infra.project import ROOT
-from service import payloads, sessions
+from service import sessions
+from service.parsing import max_body_bytes
 from service.settings import Settings
 
 
@@ -35,8 +36,7 @@ def config(given: Access, plugin: str) -> Any:  # noqa: ANN401 - of one plugin o
 def test_the_largest_body_is_the_services_own(size: int) -> None:
     """So that the service tells a client about its context, and the gateway takes nothing it would refuse."""
     limit = config(access(max_context_bytes=size), "request-size-limiting")
-    largest = size * payloads._SIX_BYTES_FOR_ONE + payloads._REST_OF_BODY
-    assert (limit.allowed_payload_size, limit.size_unit) == (largest, "bytes")
+    assert (limit.allowed_payload_size, limit.size_unit) == (max_body_bytes(size), "bytes")
 
 
 def test_the_gateway_waits_as_long_as_a_create_may_take() -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import schemathesis
 from schemathesis import GenerationMode
 
-from service.payloads import KEY_PATTERN
+from service.parsing import KEY_PATTERN
 from service.preconditions import TAGS_PATTERN
 
 

@@ -224,7 +224,7 @@ def test_a_list_does_not_hold_up_other_requests(tmp_path: Path) -> None:
         reader = threading.Thread(target=read)
         reader.start()
         with requests.get(f"{service.url}/sessions", stream=True, timeout=20) as listing:
-            size = sum(len(piece) for piece in listing.iter_content(1 << 20))
+            size = sum(len(chunk) for chunk in listing.iter_content(1 << 20))
         done.set()
         reader.join()
     assert size > 20_000 * 2_000

@@ -12,13 +12,13 @@ JSON = b"Content-Type: application/json\r\n"
 CREATE = JSON + b"Content-Length: %d\r\n" % len(BODY)
 
 
-def exchange(service: Service, *pieces: bytes, answers: int | None = None) -> bytes:
-    """Send the pieces; return what comes back until that many answers are there, or the server closes."""
+def exchange(service: Service, *chunks: bytes, answers: int | None = None) -> bytes:
+    """Send the chunks; return what comes back until that many answers are there, or the server closes."""
     host, port = service.url.removeprefix("http://").split(":")
     answered = b""
     with socket.create_connection((host, int(port)), timeout=15) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
+        for chunk in chunks:
+            connection.sendall(chunk)
         while answers is None or len(statuses(answered)) < answers:
             received = connection.recv(65536)
             if not received:

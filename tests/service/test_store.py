@@ -19,7 +19,7 @@ def test_a_page_is_the_sessions_that_were_there_when_it_began(tmp_path: Path, ne
             await store.insert_session(NumberedSession(session, None, session.id))
         page = await store.list_sessions(Query(None, 0), limit=2)
         await store.insert_session(NumberedSession(late, None, late.id))
-        ids = [session.id async for piece in page.pieces for session in piece]
+        ids = [session.id async for chunk in page.chunks for session in chunk]
         await store.close()
         return ids
 

@@ -90,12 +90,12 @@ def _without_chunks(cycle: RequestResponseCycle) -> Send:
     return send
 
 
-class Connection(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """Closes on clients that are too slow; answers what is no HTTP, or too much of it, with a problem."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*arguments, **options)
-        self._chunk = self._head_bytes = 0
+        self._received = self._head_bytes = 0
         self._last_request = False
         self._is_refused = False
         self._upgrade = False
@@ -113,7 +113,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._chunk = len(data)
+        self._received = len(data)
         self._unset_keepalive_if_required()
         left = self._parse(data)
         while left and not self._is_refused:
@@ -122,7 +122,7 @@ class Connection(HttpToolsProtocol):
             return
         scope: object = self.scope  # None before the first request
         if not isinstance(scope, dict) or "method" not in scope:
-            self._head_bytes += self._chunk
+            self._head_bytes += self._received
             self._watch()
             if self._head_bytes > _HEAD_BYTES:
                 self._refuse(self._too_large())
@@ -161,7 +161,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._unwatch()
-        if len(self.headers) > _HEAD_FIELDS or (self._chunk > _HEAD_BYTES and self._size() > _HEAD_BYTES):
+        if len(self.headers) > _HEAD_FIELDS or (self._received > _HEAD_BYTES and self._size() > _HEAD_BYTES):
             raise _RefusedError(self._too_large())
         self._head_bytes = 0
         version: str = self.parser.get_http_version()
