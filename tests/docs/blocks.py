@@ -36,11 +36,11 @@ class Block:
         return not self.content.startswith(NOT_RUN)
 
     def steps(self) -> Iterator[tuple[str, str]]:
-        """Each command after a `$`, with the output that is shown below it."""
+        """Each command after a `$`, without its comment, and the output that is shown below it."""
         for part in re.split(r"^\$ ", self.content, flags=re.MULTILINE)[1:]:
             command = re.match(r"(?:.*\\\n)*.*\n", part)
             assert command is not None
-            yield command[0].strip(), part[command.end() :]
+            yield re.sub(r" +# .*", "", command[0]).strip(), part[command.end() :]
 
 
 def pages() -> list[Path]:

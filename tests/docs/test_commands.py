@@ -13,7 +13,7 @@ from local.workspace import BIN, ROOT
 from tests.docs.blocks import blocks, pages, tokens
 
 COMMANDS = [
-    re.sub(r" +#.*", "", command)
+    command
     for page in pages()
     for block in blocks(page)
     if block.language == "console"

@@ -56,7 +56,7 @@ def test_the_first_report_is_a_new_comment(fake: Path) -> None:
     assert "--method POST repos/o/r/issues/7/comments" in asked
     body = (fake / "body").read_text()
     assert body.startswith("<!-- preview of the stack -->\n## Preview of stack `dev`")
-    assert body.endswith("Of commit abc, as its own code tells it.\n")
+    assert body.endswith("Of commit abc, as its own code reports it.\n")
 
 
 def test_the_next_one_takes_its_place(fake: Path) -> None:
