@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 registry = CollectorRegistry()
+ProcessCollector(registry=registry)  # start, CPU, memory, open files
 
 in_flight = Gauge("http_requests_in_flight", "Requests that are being answered", registry=registry)
 held_bytes = Gauge("http_held_bytes", "Bytes of bodies that are held in memory", registry=registry)

@@ -5,8 +5,8 @@ import shutil
 import subprocess
 
 
-def program(name: str) -> str:
-    """The path of the program; where it is missing, the package of its name is installed."""
+def program(name: str, package: str | None = None) -> str:
+    """The path of the program; where it is missing, its package is installed, which has its name unless given."""
     if shutil.which(name) is None:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         command = [
@@ -17,7 +17,7 @@ def program(name: str) -> str:
             "-y",
             "-qq",
             "--no-install-recommends",
-            name,
+            package or name,
         ]
         subprocess.run(command, check=True, capture_output=True, env=environment)
     path = shutil.which(name)
