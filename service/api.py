@@ -1,7 +1,6 @@
 """The operations: each hands what was asked to the rules, and writes the answer."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 from functools import lru_cache
@@ -9,13 +8,14 @@ from time import time
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import orjson
 from fastapi import APIRouter, Query
 
 from service import payloads, records
 from service.openapi import problem_responses
 from service.parameters import CollectionPrecondition, Key, ReadPrecondition, SessionId, WritePrecondition
 from service.parsing import parse_key
-from service.payloads import ListQuery, session_context_json, session_json
+from service.payloads import ListQuery, encode_context, encode_session, encode_sessions
 from service.preconditions import NO_PRECONDITION, Precondition, entity_tag
 from service.problems import PreconditionFailedError
 from service.routing import Headers, Json, JsonStream, LeanRoute, NoContent
@@ -54,7 +54,7 @@ async def create_session(
         raise PreconditionFailedError
     session = await sessions.create_session(records.NewSession(new.user_id, new.context, parse_key(key)))
     location = (b"location", f"/sessions/{session.id}".encode())
-    return Json(session_json(session), 201, (location, *_version_headers(session)))
+    return Json(encode_session(session), 201, (location, *_version_headers(session)))
 
 
 @router.get(
@@ -98,7 +98,7 @@ async def get_session(
 ) -> Json | NoContent:
     """Get a session."""
     session = await sessions.get_session(session_id)
-    return _unless_current(session, precondition) or Json(session_json(session), 200, _version_headers(session))
+    return _unless_current(session, precondition) or Json(encode_session(session), 200, _version_headers(session))
 
 
 @router.put(
@@ -115,7 +115,7 @@ async def update_session(
 ) -> Json:
     """Change the context of a session. Each change makes a new version, also one to the same context."""
     session = await sessions.update_context(session_id, change.new_context, precondition)
-    return Json(session_json(session), 200, _version_headers(session))
+    return Json(encode_session(session), 200, _version_headers(session))
 
 
 @router.delete(
@@ -142,9 +142,7 @@ async def get_session_context(
 ) -> Json | NoContent:
     """Get the context of a session."""
     session = await sessions.get_session(session_id)
-    return _unless_current(session, precondition) or Json(
-        session_context_json(session), 200, _version_headers(session)
-    )
+    return _unless_current(session, precondition) or Json(encode_context(session), 200, _version_headers(session))
 
 
 @router.get("/livez", include_in_schema=False)
@@ -156,7 +154,7 @@ async def livez(_: Sessions) -> Json:
 @router.get("/readyz", include_in_schema=False)
 async def readyz(sessions: Sessions) -> Json:
     """Sessions can be served. A peer that is down is told, but reads go on without it."""
-    return Json(json.dumps({"status": "ok", **await sessions.check()}).encode())
+    return Json(orjson.dumps({"status": "ok", **await sessions.check()}))
 
 
 def _unless_current(session: records.Session, precondition: Precondition) -> NoContent | None:
@@ -185,8 +183,8 @@ def _http_date(seconds: int) -> bytes:
 async def _json_array(
     first: list[records.Session], rest: AsyncIterator[list[records.Session]]
 ) -> AsyncIterator[bytes]:
-    yield b"[" + b",".join(map(session_json, first))
+    yield b"[" + encode_sessions(first)
     async for chunk in rest:
-        yield b"," + b",".join(map(session_json, chunk))
+        yield b"," + encode_sessions(chunk)
         await asyncio.sleep(0)  # sending to a fast client does not wait, so others would
     yield b"]"

@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated
 
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
@@ -93,16 +95,18 @@ class SessionContextResponse(_Payload):
     context: str
 
 
-_quote = json.JSONEncoder(ensure_ascii=False).encode
+# The bytes of the models above, written without an instance of them: an operation's own work is no more than that.
+def encode_session(session: records.Session) -> bytes:
+    """Write a SessionResponse."""
+    return orjson.dumps({"sessionId": session.id, "userId": session.user_id, "context": session.context})
 
 
-# These write by hand what the models above describe: twice as fast as through the models.
-def session_json(session: records.Session) -> bytes:
-    """SessionResponse, and Session in the list."""
-    text = f'{{"sessionId":{session.id},"userId":{session.user_id},"context":{_quote(session.context)}}}'
-    return text.encode()
+def encode_sessions(sessions: Iterable[records.Session]) -> bytes:
+    """Write part of the list: a Session for each, separated by commas."""
+    rows = [{"sessionId": one.id, "userId": one.user_id, "context": one.context} for one in sessions]
+    return orjson.dumps(rows)[1:-1]
 
 
-def session_context_json(session: records.Session) -> bytes:
-    """SessionContextResponse."""
-    return f'{{"sessionId":{session.id},"context":{_quote(session.context)}}}'.encode()
+def encode_context(session: records.Session) -> bytes:
+    """Write a SessionContextResponse."""
+    return orjson.dumps({"sessionId": session.id, "context": session.context})

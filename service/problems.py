@@ -17,12 +17,12 @@ ServiceError
         └── StoreBusyError
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -143,7 +143,7 @@ def problem(error: Exception, instance: str) -> Response:
         "instance": instance,
         **extra,
     }
-    return Response(json.dumps(body).encode(), status.value, headers, media_type=MEDIA_TYPE)
+    return Response(orjson.dumps(body), status.value, headers, media_type=MEDIA_TYPE)
 
 
 class ProblemMiddleware:

@@ -1,7 +1,6 @@
 """The server's end of a connection: uvicorn's, with limits on what a client may send and on how long it takes."""
 
 import asyncio
-import json
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -9,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.problems import MEDIA_TYPE
@@ -240,7 +240,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 self.flow.pause_reading()
                 return
         problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": status.description}
-        body = json.dumps({**problem, "instance": "/"}).encode()
+        body = orjson.dumps({**problem, "instance": "/"})
         headers = [
             *self.server_state.default_headers,  # the date
             (b"Content-Type", MEDIA_TYPE.encode()),

@@ -1,6 +1,7 @@
 """More than the service can do, clients that are too slow, and a stop under load."""
 
 import asyncio
+import json
 import select
 import signal
 import socket
@@ -105,7 +106,7 @@ def test_a_body_that_does_not_come_is_a_408_and_gives_its_place_back(tmp_path: P
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 408 ")
         assert b"application/problem+json" in head
-        assert b'"status": 408' in body
+        assert json.loads(body)["status"] == 408
         assert service.context(1).status_code == 404
 
 
@@ -164,7 +165,7 @@ def test_a_head_that_is_too_large_or_wrong_is_a_problem(service: Service, head: 
         answer = client.recv(65536)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"\r\nContent-Type: application/problem+json\r\n" in answer
-    assert f'"status": {status}'.encode() in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == status
 
 
 def test_a_large_head_within_the_limits_is_read(service: Service) -> None:
