@@ -61,8 +61,12 @@ class Clone:
         return self._run(["make", *targets], fails=fails)
 
     def pulumi(self, command: str, *, fails: bool = False) -> str:
-        """Run a pulumi command the way the README says: after `. ./activate`."""
-        return self._run(["bash", "-c", f". ./activate && pulumi --non-interactive {command}"], fails=fails)
+        """Run a pulumi command the way the documentation says: after `. ./activate`."""
+        return self.shell(f"pulumi --non-interactive {command}", fails=fails)
+
+    def shell(self, command: str, *, fails: bool = False) -> str:
+        """Run a command in a shell with `. ./activate`; what it printed."""
+        return self._run(["bash", "-c", f". ./activate && {command}"], fails=fails)
 
     def _run(self, command: list[str], *, fails: bool) -> str:
         done = subprocess.run(

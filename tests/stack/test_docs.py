@@ -1,0 +1,37 @@
+"""The commands of the documentation, typed in a deployed clone; those that need or take more are not run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.workspace import ROOT
+from tests.docs.blocks import Block, blocks
+from tests.stack.clone import Clone
+
+PAGES = ("operations.md", "reviewing.md", "kong-provider.md")
+RUN_ELSEWHERE = ("make up", "make down", "cat ", "createdb", "pg_", "psql", "touch")
+"""By the fixture of the clone, and by the test of PostgreSQL's backups, which finds them here."""
+
+COMMANDS = {
+    command: block
+    for page in PAGES
+    for block in blocks(ROOT / "docs" / page)
+    if block.language == "console" and block.is_run
+    for command, _ in block.steps()
+    if not command.startswith(RUN_ELSEWHERE)
+}
+
+
+@pytest.fixture(scope="module")
+def typist(clone: Clone) -> Iterator[Clone]:
+    """The clone, where Pulumi asks nothing. The stack's file is as it was afterwards."""
+    before = clone.file.read_text()
+    clone.variables["PULUMI_SKIP_CONFIRMATIONS"] = "true"
+    yield clone
+    del clone.variables["PULUMI_SKIP_CONFIRMATIONS"]
+    clone.file.write_text(before)
+
+
+@pytest.mark.parametrize(("command", "block"), COMMANDS.items(), ids=list(COMMANDS))
+def test_a_command_works_as_it_is_typed(typist: Clone, command: str, block: Block) -> None:
+    assert "Traceback" not in typist.shell(command), block.where
