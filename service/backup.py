@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL
 
+from service.schema import is_compatible
 from service.tables import SCHEMA_VERSION
 
 STANDARD_STREAM = "-"
@@ -87,7 +88,7 @@ def check(file: Path) -> int:
             if problems != ["ok"]:
                 raise BackupError(f"the backup is damaged: {'; '.join(problems)}")
             [schema] = db.execute("SELECT version_num FROM alembic_version").fetchone()
-            if schema > SCHEMA_VERSION:
+            if schema > SCHEMA_VERSION and not is_compatible(schema):
                 raise BackupError(f"the backup is of a later release, with schema {schema}: use that release")
             db.execute("PRAGMA journal_mode = DELETE")
             [sessions] = db.execute("SELECT count(*) FROM sessions").fetchone()

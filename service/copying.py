@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Table, func, insert, select, update
 
 from service.database import open_database
-from service.tables import allotted, idempotency_keys, sessions
+from service.schema import found_version
+from service.tables import SCHEMA_VERSION, allotted, idempotency_keys, sessions
 
 _ROWS = 100  # read and written together
 _BYTES = 4 * 1024 * 1024  # of contexts, past which fewer are
@@ -30,6 +31,7 @@ def copy(source_url: URL, goal_url: URL) -> dict[str, int]:
         # Both sides hold their write lock, so nothing is written that the copy would lack.
         with source.begin() as old, goal.begin() as new:
             _let_wait(old, new)
+            _require_own_schema(old, new)
             _require_empty(new)
             counts = {}
             for table in (sessions, idempotency_keys):
@@ -53,6 +55,12 @@ def _let_wait(*connections: Connection) -> None:
     for db in connections:
         if db.dialect.name == "postgresql":  # one side waits while the other is compared
             db.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
+def _require_own_schema(*connections: Connection) -> None:
+    for db in connections:  # what a later release added would be left out
+        if (found := found_version(db)) != SCHEMA_VERSION:
+            raise CopyError(f"the database has schema {found} of a later release: copy it with that release")
 
 
 def _require_empty(db: Connection) -> None:

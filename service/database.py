@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select, text, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, select, text, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from service.driver import cursor, is_disk_full
-from service.tables import SCHEMA_VERSION, alembic_version, allotted, idempotency_keys, metadata, sessions
+from service.schema import SchemaError, bring_up_to_date, found_version, is_compatible
+from service.tables import SCHEMA_VERSION, allotted, idempotency_keys, sessions
 
 if TYPE_CHECKING:
     import psycopg
@@ -60,10 +61,6 @@ _WRITE_LOCK = 7391046205183847265  # any number, the same in every release
 log = logging.getLogger(__name__)
 
 
-class SchemaError(Exception):
-    """The database is not one that this release can use as it is."""
-
-
 class DatabaseNotOpenedError(Exception):
     """The service can't start; the message says with which database, and why, in one line."""
 
@@ -90,7 +87,7 @@ def open_database(url: URL) -> Engine:
 def _open(url: URL) -> Engine:
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     with engine.begin() as db:
-        _bring_up_to_date(db)
+        bring_up_to_date(db)
         _put_counters_right(db)
     return engine
 
@@ -128,39 +125,13 @@ def _open_read_only(url: URL) -> Engine:
 
 
 def check_schema(db: Connection) -> None:
-    """Raises SchemaError unless it can be written and has this release's schema, DBAPIError without a database."""
+    """Raises SchemaError unless it can be written and this release can use it, DBAPIError without a database."""
     if db.dialect.name == "postgresql" and db.scalar(_IS_READ_ONLY):
         db.invalidate()  # after a failover the next connection may lead to the new primary
         raise SchemaError("the server is read-only")
-    found = db.execute(select(alembic_version.c.version_num)).scalar_one_or_none()
-    if found != SCHEMA_VERSION:
+    found = found_version(db)
+    if not is_compatible(found):
         raise SchemaError(f"the database has schema {found}, this release needs {SCHEMA_VERSION}")
-
-
-def migrate(db: Connection, revision: str = "head") -> None:
-    """Bring the schema to this revision; SchemaError when the database has one from a later release."""
-    from alembic.command import upgrade  # most starts do without
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # a line for each part of its own
-    config = Config(attributes={"connection": db})
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
-    try:
-        upgrade(config, revision)
-    except CommandError as error:
-        raise SchemaError(f"this release needs schema {SCHEMA_VERSION}: {error}") from None
-
-
-def _bring_up_to_date(db: Connection) -> None:
-    # The write lock is held: who comes second finds the work done.
-    if not inspect(db).has_table(alembic_version.name):
-        # What all migrations together would make, without Alembic: it takes a fifth of the start, and 12 MB.
-        metadata.create_all(db, checkfirst=False)  # a table of something else stays as it is
-        db.execute(insert(allotted), {"only_row": 1, "last_session_id": 0, "last_sequence_number": 0})
-        db.execute(insert(alembic_version), {"version_num": SCHEMA_VERSION})
-    elif db.scalar(select(alembic_version.c.version_num)) != SCHEMA_VERSION:
-        migrate(db)
 
 
 def _sqlite(url: URL) -> Engine:

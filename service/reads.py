@@ -10,11 +10,12 @@ from sqlalchemy import Compiled, Connection, Engine, Select, bindparam, func, se
 from sqlalchemy.exc import DBAPIError
 
 from service.batches import BatchExecutor
-from service.database import SchemaError, check_schema
+from service.database import check_schema
 from service.driver import is_damage
 from service.files import DatabaseFiles
 from service.problems import StoreUnavailableError
 from service.records import Query, Session, UsedKey
+from service.schema import SchemaError
 from service.tables import idempotency_keys, sessions
 
 # One chunk of a list: small enough to read at once without keeping other requests waiting.

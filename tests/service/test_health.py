@@ -1,4 +1,4 @@
-"""The container's health check, and what it says when the service isn't ready."""
+"""The container's health check, and what it says when the service isn't alive."""
 
 import subprocess
 import sys
@@ -15,17 +15,17 @@ from tests.ports import free_port
 
 @contextmanager
 def answering(status: int) -> Iterator[int]:
-    """A server that answers `/readyz` with this status; its port."""
+    """A server that answers `/livez` with this status; its port."""
 
-    class Readyz(BaseHTTPRequestHandler):
+    class Livez(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path == "/readyz" else 404)
+            self.send_response(status if self.path == "/livez" else 404)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Readyz) as server:
+    with HTTPServer(("127.0.0.1", 0), Livez) as server:
         threading.Thread(target=server.serve_forever).start()
         try:
             yield server.server_address[1]
@@ -33,13 +33,13 @@ def answering(status: int) -> Iterator[int]:
             server.shutdown()
 
 
-def test_a_service_that_is_ready_is_healthy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_that_is_alive_is_healthy(capsys: pytest.CaptureFixture[str]) -> None:
     with answering(200) as port:
         assert health.main(port) == 0
     assert capsys.readouterr().out == ""
 
 
-def test_a_service_that_is_not_ready_is_unhealthy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_that_is_not_alive_is_unhealthy(capsys: pytest.CaptureFixture[str]) -> None:
     with answering(503) as port:
         assert health.main(port) == 1
     assert "503 Service Unavailable" in capsys.readouterr().out

@@ -11,11 +11,15 @@ from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_
 
 from service import database
 from service.database import open_database
+from service.schema import COMPATIBLE, migrate
 from service.settings import Settings
 from service.tables import SCHEMA_VERSION, allotted, metadata, sessions
 from tests.service.conftest import NewDatabase
 from tests.service.postgresql import Postgresql
 from tests.service.processes import Service, running
+
+FIRST_SCHEMAS = {"0001", "0002"}
+"""Made before a schema said what it is compatible with."""
 
 KEPT = [
     {"sessionId": 1, "userId": 40, "context": "context 0 é\n'quoted'"},
@@ -28,7 +32,7 @@ def test_a_new_database_is_as_the_migrations_make_it(tmp_path: Path, new_databas
     made = _opened(new_database(tmp_path / "made"))
     migrated = _engine(new_database(tmp_path / "migrated"))
     with migrated.begin() as db:
-        database.migrate(db)
+        migrate(db)
     with made.connect() as here, migrated.connect() as there:
         for table in metadata.sorted_tables:
             assert _described(here, table.name) == _described(there, table.name)
@@ -63,6 +67,37 @@ def test_the_newest_migration_is_the_schema_of_this_release() -> None:
     assert script.get_heads() == [SCHEMA_VERSION]
 
 
+def test_each_migration_only_adds_to_what_the_release_before_uses(tmp_path: Path) -> None:
+    """That release still reads and writes: it must find its columns, and need not fill new ones."""
+    script = ScriptDirectory(str(Path(database.__file__).with_name("migrations")))
+    engine = _engine(f"sqlite:///{tmp_path}/sessions.db")
+    before: dict[str, dict[str, str]] = {}
+    for revision in reversed(list(script.walk_revisions())):
+        named = COMPATIBLE.fullmatch(revision.revision)
+        assert (named and named["oldest"]) == (
+            None if revision.revision in FIRST_SCHEMAS else str(revision.down_revision)[:4]
+        )
+        with engine.begin() as db:
+            migrate(db, revision.revision)
+            about = inspect(db)
+            after = {table: _columns(about.get_columns(table)) for table in about.get_table_names()}
+        for table, columns in before.items():
+            assert columns.items() <= after[table].items(), revision.revision
+            added = [name for name in after[table].keys() - columns.keys() if "required" in after[table][name]]
+            assert added == [], f"{revision.revision}: the release before fills in no {added}"
+        before = after
+    engine.dispose()
+
+
+def _columns(columns: list[Any]) -> dict[str, str]:
+    """The type of each, and whether a row must bring a value."""
+    return {
+        column["name"]: f"{column['type']!r} "
+        + ("optional" if column["nullable"] or column["default"] is not None else "required")
+        for column in columns
+    }
+
+
 def test_a_database_of_the_first_release_keeps_its_sessions(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "sessions.db") as old:
         old.executescript((Path(__file__).parent / "releases" / "0001.sql").read_text(encoding="utf-8"))
@@ -74,7 +109,7 @@ def test_a_schema_of_the_first_release_is_migrated_on_postgresql(tmp_path: Path,
     url = postgresql.new_database()
     engine = _engine(url)
     with engine.begin() as db:
-        database.migrate(db, "0001")
+        migrate(db, "0001")
         for number, one in enumerate(KEPT, 1):
             row = {"id": number, "user_id": one["userId"], "context": one["context"], "sequence_number": number}
             db.execute(insert(sessions), row)
