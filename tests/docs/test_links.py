@@ -46,6 +46,16 @@ def test_the_pages_of_the_site_link_to_each_other_alone(page: Path) -> None:
     assert [path for path in paths if not (page.parent / path).resolve().is_relative_to(DOCS)] == []
 
 
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    named = re.findall(r'"([\w/-]+\.md)"', (ROOT / "zensical.toml").read_text())
+    assert sorted(named) == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
+
+
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    folder = DOCS / "decisions"
+    assert sorted(links(folder / "index.md")) == sorted(page.name for page in folder.glob("0*.md"))
+
+
 def test_a_link_to_nothing_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A heading, `x`\n[a](page.md#a-heading-x) [b](page.md#b) [c](c.md)\n")
