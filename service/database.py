@@ -106,8 +106,7 @@ def _open_read_only(url: URL) -> Engine:
 
     What is in a WAL is read through an index in memory, which no other process may then use.
     """
-    wal = Path(f"{url.database}-wal")
-    has_wal = wal.exists() and wal.stat().st_size > 0
+    has_wal = _size(Path(f"{url.database}-wal"))
 
     def connect() -> sqlite3.Connection:
         uri = f"file:{quote(url.database or '')}?{'mode=rw' if has_wal else 'immutable=1'}"
@@ -124,6 +123,10 @@ def _open_read_only(url: URL) -> Engine:
     return engine
 
 
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
 def check_schema(db: Connection) -> None:
     """Raises SchemaError unless it can be written and this release can use it, DBAPIError without a database."""
     if db.dialect.name == "postgresql" and db.scalar(_IS_READ_ONLY):
@@ -135,7 +138,14 @@ def check_schema(db: Connection) -> None:
 
 
 def _sqlite(url: URL) -> Engine:
-    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+    file = Path(url.database or "")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    wal = Path(f"{file}-wal")
+    if _size(wal) and not _size(file):  # SQLite would remove the WAL, and begin with nothing
+        raise SchemaError(
+            f"the file is missing, but {wal} is there: restore a backup with `python -m service restore FILE`, or "
+            f"remove {wal} to begin with nothing"
+        )
     # Each connection waits five seconds for another process that writes: that is the driver's own choice,
     # and ?timeout= in the URL is another.
     engine = create_engine(url, paramstyle="named", **_POOL)

@@ -1,6 +1,9 @@
 """A copy from one kind of database to the other, and back."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.service.postgresql import Postgresql
-from tests.service.processes import Service, running
+from tests.service.processes import Service, running, service_environment
 from tests.service.test_backup import Done, maintain
 
 KEY = {"Idempotency-Key": "kept"}
@@ -67,6 +70,42 @@ def test_a_copy_that_fails_leaves_nothing_and_may_be_tried_again(tmp_path: Path,
     assert copy(tmp_path, source, goal).returncode == 1
     postgresql.execute(name, "ALTER TABLE sessions DROP CONSTRAINT none")
     assert copy(tmp_path, source, goal).returncode == 0
+
+
+def test_a_copy_that_differs_is_not_kept(tmp_path: Path, postgresql: Postgresql) -> None:
+    source, goal = f"sqlite:///{tmp_path}/sessions.db", postgresql.new_database()
+    with running(Service(tmp_path)) as service:
+        service.create(context="kept")
+    with running(Service(tmp_path, database_url=goal)):
+        pass
+    postgresql.execute(
+        goal.rpartition("/")[2],
+        "CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.context = 'changed'; RETURN NEW; END $$;"
+        "CREATE TRIGGER change BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION change()",
+    )
+    done = copy(tmp_path, source, goal)
+    assert (done.returncode, b"sessions differs after the copy" in done.stderr) == (1, True)
+    with running(Service(tmp_path, database_url=goal)) as service:
+        assert service.list() == []
+
+
+def test_a_copy_does_not_hold_what_it_copies(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/{name}.db" for name in ("one", "two")]
+    with running(Service(tmp_path, database_url=urls[0])):
+        pass
+    with closing(sqlite3.connect(tmp_path / "one.db")) as db, db:
+        row = "INSERT INTO sessions (id, user_id, context, sequence_number) VALUES (?, 1, ?, ?)"
+        db.executemany(row, ((number, "x" * 1_000_000, number) for number in range(1, 201)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "copy", "--to", urls[1]],
+        cwd=Path(__file__).parents[2],
+        env=service_environment(tmp_path, database_url=urls[0]),
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert used.ru_maxrss < 120_000  # KiB
 
 
 @pytest.mark.parametrize(

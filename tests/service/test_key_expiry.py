@@ -1,14 +1,16 @@
 """Idempotency keys expire, and a clock that was wrong holds none for long."""
 
-import sqlite3
 import time
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import requests
 
+from tests.packages import program
 from tests.service.conftest import NewDatabase
 from tests.service.processes import Peer, Service, running
+from tests.waiting import wait_for
 
 _A_SECOND = 1 / 86_400  # in days
 
@@ -49,15 +51,23 @@ def test_a_key_that_has_not_expired_is_kept(tmp_path: Path, new_database: NewDat
         assert removed_keys(service) == 0
 
 
-def test_a_claim_of_a_clock_that_was_ahead_is_over(tmp_path: Path, peer: Peer) -> None:
-    peer.behave("500")
-    with running(Service(tmp_path, sequence_service_url=peer.url)) as service:
-        assert create(service, "ahead").status_code == 503
-        with closing(sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)) as db:
-            db.execute("UPDATE idempotency_keys SET claimed_until = ?", [time.time() + 86_400])
-        peer.behave("well")
-        assert create(service, "ahead").status_code in {201, 503}  # 503 while the peer is left alone
-        give_up = time.monotonic() + 10
-        while (answer := create(service, "ahead")).status_code == 503:
-            assert time.monotonic() < give_up
-        assert answer.status_code == 201
+@pytest.mark.parametrize("shift", ["+1d", "-1d"])
+def test_a_claim_of_a_replica_whose_clock_is_wrong_is_soon_over(tmp_path: Path, peer: Peer, shift: str) -> None:
+    settings = {"sequence_service_url": peer.url, "sequence_timeout_seconds": 1}
+    peer.behave("hangs")
+    before = len(peer.asked())
+    program("faketime")  # which itself would stay between the service and a kill
+    [library] = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    wrong_clock = ["env", f"LD_PRELOAD={library}", f"FAKETIME={shift}"]
+    with (
+        running(Service(tmp_path, "service", wrong_clock, **settings)) as service,
+        ThreadPoolExecutor(1) as client,
+    ):
+        killed = client.submit(create, service, "claimed")
+        wait_for(lambda: len(peer.asked()) > before)
+        service.kill()
+        assert killed.exception() is not None
+    peer.behave("well")
+    with running(Service(tmp_path, **settings)) as service:
+        wait_for(lambda: create(service, "claimed").status_code == 201, 10)
+        assert len(service.list()) == 1

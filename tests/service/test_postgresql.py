@@ -93,3 +93,30 @@ def test_a_server_that_is_not_there_ends_the_process_and_no_password_is_told(tmp
         Service(tmp_path, database_url="postgresql://user:hunter2@127.0.0.1:1/none")
     assert "hunter2" not in str(refused.value)
     assert "Traceback" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["08006", "25006", "25P02", "25P03", "40001", "40P01", "0A000", "53300", "55P03", "57014", "57P01", "57P03"],
+)
+def test_an_error_of_the_server_is_a_503(tmp_path: Path, postgresql: Postgresql, state: str) -> None:
+    url = postgresql.new_database()
+    name = url.rpartition("/")[2]
+    with running(Service(tmp_path, database_url=url)) as service:
+        session_id = service.create(context="kept").json()["sessionId"]
+        fail = f"BEGIN RAISE EXCEPTION 'failed' USING ERRCODE = '{state}'; END"
+        postgresql.execute(name, f"CREATE FUNCTION fail() RETURNS boolean LANGUAGE plpgsql AS $${fail}$$")
+        postgresql.execute(name, "ALTER TABLE sessions RENAME TO kept")
+        failing = "CREATE VIEW sessions AS SELECT * FROM kept WHERE fail() WITH CHECK OPTION"
+        postgresql.execute(name, failing)
+        for answer in (
+            service.create(),
+            service.update(session_id, context="lost"),
+            service.context(session_id),
+            service.request("GET", "/sessions?limit=1"),
+            service.request("DELETE", f"/sessions/{session_id}"),
+        ):
+            assert answer.status_code == 503
+        postgresql.execute(name, "DROP VIEW sessions; ALTER TABLE kept RENAME TO sessions")
+        assert service.context(session_id).json()["context"] == "kept"
+        assert service.create().status_code == 201

@@ -1,8 +1,14 @@
 """`make backup` and `make restore` on a deployed stack."""
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.stack.clone import Clone
+from tests.stack.sshd import Sshd
 
 
 def contexts(clone: Clone) -> dict[int, str]:
@@ -16,16 +22,34 @@ def create(clone: Clone, context: str) -> int:
     return session_id
 
 
-def test_what_was_backed_up_is_there_again_and_nothing_else(clone: Clone, tmp_path: Path) -> None:
+@pytest.fixture(params=["here", "over ssh"])
+def reached(request: pytest.FixtureRequest, clone: Clone) -> Iterator[Clone]:
+    """The clone, whose stack's file leads to the engine in one of two ways."""
+    if request.param == "here":
+        yield clone
+        return
+    good = clone.file.read_text()
+    sshd = Sshd(Path(tempfile.mkdtemp(prefix="sshd-")))
+    try:
+        clone.variables = {"PATH": os.pathsep.join([sshd.bin, clone.environment()["PATH"]])}
+        clone.set("dockerHost", sshd.url)
+        yield clone
+    finally:
+        clone.variables = {}
+        clone.file.write_text(good)
+        sshd.stop()
+
+
+def test_what_was_backed_up_is_there_again_and_nothing_else(reached: Clone, tmp_path: Path) -> None:
     file = tmp_path / "sessions.db"
-    kept = create(clone, "kept")
-    assert "sessions in the backup: " in clone.make("backup", f"FILE={file}")
-    before = contexts(clone)
-    clone.request("PUT", f"/sessions/{kept}", json={"context": "changed"})
-    later = create(clone, "later")
-    assert "sessions restored: " in clone.make("restore", f"FILE={file}")
-    assert contexts(clone) == before
-    assert create(clone, "new") == later  # its first use was never backed up
+    kept = create(reached, "kept")
+    assert "sessions in the backup: " in reached.make("backup", f"FILE={file}")
+    before = contexts(reached)
+    reached.request("PUT", f"/sessions/{kept}", json={"context": "changed"})
+    later = create(reached, "later")
+    assert "sessions restored: " in reached.make("restore", f"FILE={file}")
+    assert contexts(reached) == before
+    assert create(reached, "new") == later  # its first use was never backed up
     assert file.stat().st_mode & 0o777 == 0o600
 
 
@@ -39,7 +63,7 @@ def test_a_restore_of_no_backup_leaves_the_sessions_as_they_are(clone: Clone, tm
     assert contexts(clone) == before
 
 
-def test_a_destroy_says_how_many_sessions_go_with_it(clone: Clone) -> None:
-    create(clone, "kept")
-    said = clone.pulumi("destroy --preview-only")
-    assert f"removed with it: {len(contexts(clone))}. To keep them: make backup STACK={clone.stack}" in said
+def test_a_destroy_says_how_many_sessions_go_with_it(reached: Clone) -> None:
+    create(reached, "kept")
+    said = reached.pulumi("destroy --preview-only")
+    assert f"removed with it: {len(contexts(reached))}. To keep them: make backup STACK={reached.stack}" in said

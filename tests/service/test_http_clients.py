@@ -1,0 +1,44 @@
+"""Clients that ask for HTTP/2 over plain HTTP, as they do by themselves: JDK's and curl."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from tests.packages import program
+from tests.service.processes import Service
+
+JAVA = """\
+import java.net.URI;
+import java.net.http.*;
+
+public class Client {
+    public static void main(String[] words) throws Exception {
+        HttpClient client = HttpClient.newHttpClient();
+        for (String context : new String[] {"first", "x".repeat(200_000), "last"}) {
+            String body = "{\\"userId\\": 1, \\"context\\": \\"" + context + "\\"}";
+            HttpRequest create = HttpRequest.newBuilder(URI.create(words[0]))
+                .header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build();
+            HttpResponse<String> answer = client.send(create, HttpResponse.BodyHandlers.ofString());
+            System.out.println(answer.statusCode() + " " + answer.body());
+        }
+    }
+}
+"""
+
+
+def test_the_client_of_the_jdk_is_understood(service: Service, tmp_path: Path) -> None:
+    source = tmp_path / "Client.java"
+    source.write_text(JAVA)
+    command = [program("java", "default-jdk-headless"), str(source), f"{service.url}/sessions"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    answers = [line.partition(" ") for line in done.stdout.splitlines()]
+    assert [status for status, _, _ in answers] == ["201"] * 3
+    assert [len(json.loads(body)["context"]) for _, _, body in answers] == [5, 200_000, 4]
+
+
+def test_curl_is_understood_with_http2(service: Service) -> None:
+    command = [program("curl"), "--silent", "--http2", "--json", '{"userId": 1, "context": "kept"}']
+    done = subprocess.run([*command, f"{service.url}/sessions"], capture_output=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["context"] == "kept"
