@@ -105,7 +105,7 @@ def test_a_copy_does_not_hold_what_it_copies(tmp_path: Path) -> None:
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
-    assert used.ru_maxrss < 120_000  # KiB
+    assert used.ru_maxrss < 160_000  # KiB, of which the service itself takes 70,000 and a batch the rest
 
 
 @pytest.mark.parametrize(
