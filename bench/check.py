@@ -43,14 +43,14 @@ class CountedService:
         self._http = HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None) -> int:
-        """The status of the answer."""
+        """Return the status of the answer."""
         self._http.request(method, path, body, (_JSON if body else {}) | (headers or {}))
         response = self._http.getresponse()
         response.read()
         return response.status
 
     def count(self, ask: Callable[[int], int], expected: int, requests: int) -> float:
-        """The instructions of one request. Raises LocalError when an answer is not as expected."""
+        """Count the instructions of one request. Raises LocalError when an answer is not as expected."""
         self._http.close()  # it may have been idle for too long
         for number in range(1, requests + 1):  # what is done but once is not counted
             self._expect(ask(number), expected)
@@ -78,7 +78,7 @@ class CountedService:
 
 
 def count_all() -> dict[str, int]:
-    """The instructions that a request of each workload takes."""
+    """Count the instructions that a request of each workload takes."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "peer").mkdir()
@@ -106,7 +106,7 @@ def count_all() -> dict[str, int]:
 
 
 def slower(counts: dict[str, int], baseline: dict[str, int]) -> list[str]:
-    """A line for each workload that takes more than it did."""
+    """Return a line for each workload that takes more than it did."""
     return [
         f"{name} takes {count / baseline[name] - 1:.0%} more instructions: {count:,} instead of {baseline[name]:,}"
         for name, count in counts.items()
@@ -115,7 +115,7 @@ def slower(counts: dict[str, int], baseline: dict[str, int]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status: 1 when something got slower."""
+    """Return the exit status: 1 when something got slower."""
     need("valgrind")
     major, minor, _ = platform.python_version_tuple()
     python = f"{platform.python_implementation()} {major}.{minor}, {platform.machine()}"

@@ -22,7 +22,7 @@ _MB = 1_000_000
 
 
 def stack_targets(rounds: int) -> Iterator[Target]:
-    """A clone is brought up, measured, and removed."""
+    """Bring up a clone, measure it, and remove it."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Clone(Path(folder) / "clone")
         try:
@@ -78,7 +78,7 @@ def _seconds(clone: Clone, folder: Path, command: str) -> float:
 
 
 def _start(client: docker.DockerClient, image: Image) -> tuple[float, int]:
-    """The seconds until the service is ready, and its memory then."""
+    """Measure the seconds until the service is ready, and its memory then."""
     container = client.containers.create(image)
     try:
         begin = time.perf_counter()

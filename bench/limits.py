@@ -12,7 +12,7 @@ _INSERT = "INSERT INTO sessions (user_id, context, sequence_number, version) VAL
 
 
 def sqlite_limits(file: Path, seconds: float) -> dict[str, float]:
-    """What it does a second, in one thread."""
+    """Measure how many commits and reads SQLite itself does a second, in one thread."""
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

@@ -17,7 +17,7 @@ _STYLE = """
 
 
 def plot(figures: Figures, rows: list[Row]) -> str:
-    """Requests a second for these rows."""
+    """Draw requests a second for these rows."""
     highest = max(figures.of(row, subject) or 1 for row in rows for subject in NAMES)
     decades = math.ceil(math.log10(highest))
     scale = (_WIDTH - _LEFT - _RIGHT) / decades

@@ -26,7 +26,7 @@ class Figures:
         return median(values) if values else None
 
     def spread(self, row: Row, subject: str) -> str:
-        """The median rate and the lowest and highest; or that it failed; or that there is none."""
+        """Format the median, lowest and highest rate; or that it failed; or that there is none."""
         if (row, subject) not in self.results:
             return "–"
         values = self._values(row, subject, "rate")
@@ -101,12 +101,12 @@ def _client(figures: Figures) -> Target:
 
 
 def at_least(name: str, figure: float | None, aim: float, unit: str) -> Target:
-    """A figure that should be so high."""
+    """Return a target that the figure should reach."""
     return Target(name, f"≥ {aim}{unit}", _figure(figure, unit), None if figure is None else figure >= aim)
 
 
 def at_most(name: str, figure: float | None, aim: float, unit: str) -> Target:
-    """A figure that should be no higher."""
+    """Return a target that the figure should not exceed."""
     return Target(name, f"≤ {aim}{unit}", _figure(figure, unit), None if figure is None else figure <= aim)
 
 
@@ -115,7 +115,7 @@ def _figure(figure: float | None, unit: str) -> str:
 
 
 def name(row: Row | None) -> str:
-    """What a row is called in tables."""
+    """Return what a row is called in tables."""
     if row is None:
         return "none"
     words = [row.workload + (" with peer" if row.with_peer else "")]
@@ -155,12 +155,12 @@ def _cost(figures: Figures, row: Row, subject: str) -> str:
 
 
 def short(number: float) -> str:
-    """A rate as it is shown."""
+    """Format a rate."""
     return f"{number:,.0f}" if number < 100_000 else f"{number / 1000:,.0f}k"
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Describe the machine that it was measured on."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     model = models[0].partition(":")[2].strip() if models else platform.machine()
     python = platform.python_version()
@@ -169,7 +169,7 @@ def machine() -> str:
 
 
 def insert(document: str, figures: str) -> str:
-    """The document with these figures between its marks."""
+    """Return the document with these figures between its marks."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{figures}\n{END}{after}"

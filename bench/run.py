@@ -100,7 +100,7 @@ class Bench:
 
 
 def main(rounds: int, seconds: int) -> int:
-    """The exit status: 0 when the service has a figure in every row."""
+    """Return the exit status: 0 when the service has a figure in every row."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     need("wrk", "curl")

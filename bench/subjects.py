@@ -55,11 +55,11 @@ class Database:
         engine.dispose()
 
     def count(self) -> int:
-        """The sessions in it."""
+        """Count the sessions in it."""
         return self._ask("SELECT count(*) FROM sessions")
 
     def list_bytes(self) -> int:
-        """The length of the list of all as JSON."""
+        """Measure the length of the list of all sessions as JSON."""
         return 1 + self._ask(f"SELECT {_TEXT} + count(*) * {_AROUND} FROM sessions")  # noqa: S608 - our own words
 
     def _ask(self, question: str) -> int:
@@ -82,7 +82,7 @@ class Running:
         self.ports = [int(process.url.rpartition(":")[2]) for process in self._processes]
 
     def cpu_seconds(self) -> float:
-        """What its processes have used so far."""
+        """Return what its processes have used so far."""
         return sum(_cpu_seconds(process.pid) for process in self._processes)
 
     def memory(self, field: str) -> int:
@@ -100,7 +100,7 @@ class Running:
 
 
 def start_peer() -> Process:
-    """The Central Sequence Service of all subjects."""
+    """Start the Central Sequence Service of all subjects."""
     port = free_port()
     return Process([sys.executable, "-m", "bench.peer", str(port)], dict(os.environ), _ROOT, port)
 

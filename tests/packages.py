@@ -6,7 +6,7 @@ import subprocess
 
 
 def program(name: str, package: str | None = None) -> str:
-    """The path of the program; where it is missing, its package is installed, which has its name unless given."""
+    """Return the path of the program; install its package, of its own name unless given, where it is missing."""
     if shutil.which(name) is None:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         command = [

@@ -13,7 +13,7 @@ _random = random.SystemRandom()
 
 
 def free_port() -> int:
-    """A port on loopback that nothing uses."""
+    """Return a port on loopback that nothing uses."""
     while True:
         port = _random.choice(_PORTS)
         with socket.socket() as probe:

@@ -36,7 +36,7 @@ class Block:
         return not self.content.startswith(NOT_RUN)
 
     def steps(self) -> Iterator[tuple[str, str]]:
-        """Each command after a `$`, without its comment, and the output that is shown below it."""
+        """Yield each command after a `$`, without its comment, and the output that is shown below it."""
         for part in re.split(r"^\$ ", self.content, flags=re.MULTILINE)[1:]:
             command = re.match(r"(?:.*\\\n)*.*\n", part)
             assert command is not None
@@ -44,7 +44,7 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every Markdown file in git."""
+    """List every Markdown file in git."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
         cwd=ROOT,
@@ -56,14 +56,14 @@ def pages() -> list[Path]:
 
 
 def tokens(page: Path) -> Iterator[Token]:
-    """All of a page, what is inside a line too."""
+    """Yield all of a page, what is inside a line too."""
     for token in MarkdownIt("commonmark").enable("table").parse(page.read_text()):
         yield token
         yield from token.children or []
 
 
 def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page, in order."""
+    """Return the fenced blocks of a page, in order."""
     return [
         Block(
             page=page.relative_to(ROOT).as_posix(),
@@ -77,7 +77,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def is_as_shown(printed: str, shown: str) -> bool:
-    """Whether a command printed what a page shows: `…` stands for any text, or alone on a line for any lines."""
+    """Return whether it printed what a page shows: `…` stands for any text, or alone on a line for any lines."""
     lines = (r"(?:.*\n)*" if line == "…\n" else re.escape(line) for line in shown.splitlines(keepends=True))
     pattern = "".join(lines).replace("…", ".*")
     return re.fullmatch(pattern, printed.replace("\r\n", "\n").rstrip("\n") + "\n" if printed else "") is not None

@@ -19,7 +19,7 @@ def files(pattern: str) -> list[str]:
 
 
 def lines(folder: str) -> int:
-    """Lines of Python in a folder, without those of a folder in it that has a row of its own."""
+    """Count the lines of Python in a folder, without those of a folder in it that has a row of its own."""
     inner = tuple(f"{name}/" for name, _ in ROWS if name.startswith(f"{folder}/"))
     counted = [name for name in files(f"{folder}/*.py") if not name.startswith(inner)]
     return sum(len((ROOT / name).read_text().splitlines()) for name in counted)

@@ -25,7 +25,7 @@ OTHERS_CONFIG = ("aws:region", "kong:adopt")
 
 
 def found(pattern: str) -> set[tuple[str, ...]]:
-    """What the pattern finds in all commands, each once."""
+    """Return what the pattern finds in all commands, each once."""
     return {match.groups() for command in COMMANDS for match in re.finditer(pattern, command)}
 
 

@@ -16,13 +16,13 @@ OUTSIDE = re.compile(r"(src|href)=\"?https?://([^/\"]+)")
 
 
 def links(page: Path) -> list[str]:
-    """The targets inside this repository."""
+    """List the targets inside this repository."""
     found = [str(token.attrs.get("href") or token.attrs.get("src") or "") for token in tokens(page)]
     return [target for target in found if target and "://" not in target]
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings as GitHub and the site name them."""
+    """Return the headings as GitHub and the site name them."""
     headings = [one.content for before, one in pairwise(tokens(page)) if before.type == "heading_open"]
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -87,5 +87,5 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tm
 
 
 def hosts_linked() -> set[str]:
-    """The hosts that the pages themselves link to."""
+    """Return the hosts that the pages themselves link to."""
     return set(re.findall(r"\]\(https?://([^/)]+)", "\n".join(page.read_text() for page in DOCS.rglob("*.md"))))

@@ -24,7 +24,7 @@ esac
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Path:
-    """A folder with what GitHub answers: the pull request is number 7 and has no comment yet."""
+    """Make a folder with what GitHub answers: the pull request is number 7 and has no comment yet."""
     (tmp_path / "gh").write_text(GH)
     (tmp_path / "gh").chmod(0o755)
     (tmp_path / "number").write_text("7\n")

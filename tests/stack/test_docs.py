@@ -24,7 +24,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def typist(clone: Clone) -> Iterator[Clone]:
-    """The clone, where Pulumi asks nothing. The stack's file is as it was afterwards."""
+    """Yield the clone, where Pulumi asks nothing; restore the stack's file afterwards."""
     before = clone.file.read_text()
     clone.variables["PULUMI_SKIP_CONFIRMATIONS"] = "true"
     yield clone
