@@ -38,7 +38,7 @@ lint: setup ## what `make test` checks without running the code: style, types, i
 	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/zizmor -q --offline --no-progress .github
 
-fuzz: setup ## look for what breaks the API's own document: make fuzz CASES=20000
+fuzz: setup ## send generated requests against the API's own document: make fuzz CASES=20000
 	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000)
 
 endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
@@ -47,7 +47,7 @@ endurance: setup ## kill the service and cut its power under load: make enduranc
 faults: setup ## break every outside call of `up` in five ways, then converge: make faults ONLY=dns JOBS=4
 	@JOBS=$(JOBS) SEQUENCES=$(SEQUENCES) .venv/bin/python -m tests.faults.run $(ONLY)
 
-bench: setup ## measure the service beside others, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
+bench: setup ## compare the service with other implementations, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
 
 bench-check: setup ## report what takes more instructions than it did; RECORD=1 sets a new baseline
