@@ -38,8 +38,8 @@ lint: setup ## what `make test` checks without running the code: style, types, i
 	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/zizmor -q --offline --no-progress .github
 
-fuzz: setup ## send generated requests against the API's own document: make fuzz CASES=20000
-	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000)
+fuzz: setup ## send generated requests against the API's own document: make fuzz CASES=20000 DATABASE=postgresql
+	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000) $(or $(DATABASE),sqlite)
 
 endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
 	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)

@@ -1,12 +1,15 @@
-"""Schemathesis with all its checks against a real service: `python -m tests.service.fuzz CASES`."""
+"""Schemathesis with all its checks against a real service: `python -m tests.service.fuzz CASES DATABASE`."""
 
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
+from tests.service.postgresql import Postgresql
 from tests.service.processes import Service, running
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -22,6 +25,7 @@ def fuzz(service: Service, cases: int) -> tuple[int, str]:
         examples = max(1, min(_EXAMPLES_OF_A_ROUND, (cases - done) // 13))
         count, failures = _round(service, examples)
         done += count
+        print(f"{done} cases", flush=True)
         if failures:
             return done, failures
     return done, ""
@@ -40,12 +44,21 @@ def _round(service: Service, examples: int) -> tuple[int, str]:
     return int(count[1]) if count else 0, ended.stdout + ended.stderr if ended.returncode else ""
 
 
-def main(cases: int) -> int:
-    with tempfile.TemporaryDirectory() as folder, running(Service(Path(folder))) as service:
+def main(cases: int, database: str) -> int:
+    """Report on a service with an empty database of this kind, sqlite or postgresql; 1 if a check failed."""
+    begin = time.monotonic()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        settings = {}
+        if database == "postgresql":
+            server = Postgresql()
+            stack.callback(server.remove)
+            settings["database_url"] = server.new_database()
+        service = stack.enter_context(running(Service(folder, **settings)))
         done, failures = fuzz(service, cases)
-    print(failures or f"{done} cases, nothing found")
+    print(failures or f"{done} cases on {database}, nothing found, {(time.monotonic() - begin) / 60:.0f} min")
     return bool(failures)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2]))
