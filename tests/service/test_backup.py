@@ -1,6 +1,7 @@
 """Backup and restore: a drill under load, and everything that is refused."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -82,6 +83,28 @@ def test_a_backup_is_one_whole_file_and_replaces_the_one_before(tmp_path: Path) 
     with closing(sqlite3.connect(file)) as db:
         assert db.execute("SELECT count(*) FROM sessions").fetchone() == (2,)
     assert not list(tmp_path.glob(".sessions-*"))
+
+
+@pytest.mark.parametrize("verb", ["backup", "restore"])
+def test_it_is_on_disk_before_it_is_called_done(tmp_path: Path, verb: str) -> None:
+    backup, calls = tmp_path / "backup.db", tmp_path / "calls"
+    with running(Service(tmp_path)) as service:
+        service.create(context="kept")
+        maintain(tmp_path, "backup", str(backup))
+    strace = [program("strace"), "-y", "-o", str(calls), "-e", "trace=fsync,rename,write"]
+    subprocess.run(
+        [*strace, sys.executable, "-m", "service", verb, str(backup)],
+        cwd=_ROOT,
+        env=service_environment(tmp_path),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    steps = re.findall(r"(fsync|rename|write)\((?:\d+<|\")([^>\"]+)", calls.read_text())
+    [copy] = [path for call, path in steps if call == "rename"]
+    *on_disk, (said, _) = steps[-4:]
+    assert on_disk == [("fsync", copy), ("rename", copy), ("fsync", str(tmp_path))]
+    assert said == "write"
 
 
 def test_a_backup_and_a_restore_go_through_pipes(tmp_path: Path) -> None:

@@ -77,6 +77,20 @@ def test_each_commit_is_durable_whatever_the_default_is(
     assert synchronous_commits(postgresql, name) == ["on"]
 
 
+def test_a_lock_is_not_waited_for_behind_a_pooler_either(tmp_path: Path, postgresql: Postgresql) -> None:
+    url = postgresql.new_database()
+    with (
+        pooler(postgresql, "transaction") as pgbouncer,
+        running(Service(tmp_path, database_url=pgbouncer.url(url))) as service,
+        psycopg.connect(url) as other,
+    ):
+        session_id = service.create().json()["sessionId"]
+        other.execute("SELECT FROM sessions FOR UPDATE")
+        assert service.update(session_id, context="waits").status_code == 503
+        other.rollback()
+        assert service.update(session_id, context="done").status_code == 200
+
+
 def test_a_column_whose_type_changes_costs_no_request(tmp_path: Path, postgresql: Postgresql) -> None:
     url = postgresql.new_database()
     with running(Service(tmp_path, database_url=url)) as service:
