@@ -1,0 +1,1 @@
+"""What Kong's entities are made of: fields with their defaults and rules."""
