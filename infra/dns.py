@@ -7,6 +7,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from infra.config import RecordConfig
+
 TIMEOUTS = pulumi.CustomTimeouts(create="5m", update="5m", delete="5m")
 """Route 53 takes a minute to tell all its name servers; an API that hangs would hold a run for half an hour."""
 
@@ -119,7 +121,7 @@ def is_plain(record: RecordSet, values: list[str], ttl: int) -> bool:
     return record == {"type": "A", "ttl": ttl, "values": sorted(values), "alias": None, "routing": None}
 
 
-def objection(hostname: str, found: list[RecordSet], *, adopt: bool) -> str | None:
+def conflict(hostname: str, found: list[RecordSet], *, adopt: bool) -> str | None:
     """Why a record may not be made beside or over the ones that are there."""
     for record in found:
         there = f"{hostname} has {_kind(record)} already: {_says(record)}"
@@ -137,75 +139,60 @@ def objection(hostname: str, found: list[RecordSet], *, adopt: bool) -> str | No
 
 
 class DnsRecord(pulumi.ComponentResource):
-    """The A record that leads from the hostname to the gateway's addresses."""
+    """The A record that points the hostname to the gateway's addresses.
 
-    record: aws.route53.Record
+    It is declared in two steps, so that a name which is taken stops a run before anything else is created, and the
+    record is created last.
+    """
 
     before: pulumi.Output[list[RecordSet]]
-    """What the name said before the stack made or took over its record; it stays as it was."""
+    """The record sets of the name before the stack created or took over its record; never changed afterwards."""
 
     is_free: pulumi.Resource
-    """What waits for this is not made when the name is somebody else's."""
+    """Created only if the name is free, or this stack's."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        hostname: str,
-        zone_id: str,
-        addresses: list[str],
-        ttl: int,
-        adopt: bool,
-        found: Found,
-        protect: bool,
-    ) -> None:
+    def __init__(self, name: str, *, config: RecordConfig, found: Found, protect: bool) -> None:
         super().__init__("session-context:index:DnsRecord", name)
-        others = [record for record in found.records if not is_plain(record, addresses, ttl)]
-        # Of a record that is there already a delegation is a warning: it stops no update, and no way back.
+        self._name, self._config, self._found = name, config, found
+        others = [record for record in found.records if not is_plain(record, config.addresses, config.ttl)]
+        # An existing record can still be updated and destroyed, so a delegation is only a warning here.
         for warning in [*found.warnings, *filter(None, [found.delegation])]:
             pulumi.warn(warning, self)
 
         def refuse(_: pulumi.ResourceHookArgs) -> None:
-            if reason := found.delegation or objection(hostname, others, adopt=adopt):
+            if reason := found.delegation or conflict(config.hostname, others, adopt=config.adopt):
                 raise pulumi.RunError(reason)
 
-        # The engine calls it before it creates, so never for a record that is this stack's.
-        guard = pulumi.ResourceHook(f"{name}-is-free", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
+        # The engine calls it before a create, so never for a record that this stack has already.
+        hook = pulumi.ResourceHook(f"{name}-is-free", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
         self._options = pulumi.ResourceOptions(
-            parent=self, protect=protect, hooks=pulumi.ResourceHookBinding(before_create=[guard])
+            parent=self, protect=protect, hooks=pulumi.ResourceHookBinding(before_create=[hook])
         )
-        # All else waits for it, so a name that is taken stops the run before anything is made.
         self.is_free = pulumi.Stash(
-            f"{hostname}-before",
+            f"{config.hostname}-before",
             input=others,
             opts=pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(ignore_changes=["input"])),
         )
         self.before = self.is_free.output
 
-        def make_record(after: pulumi.Resource) -> aws.route53.Record:
-            return aws.route53.Record(
-                name,
-                zone_id=zone_id,
-                name=hostname,
-                type=aws.route53.RecordType.A,
-                ttl=ttl,
-                records=addresses,
-                # Route 53 itself refuses the create else, should somebody make one after the look.
-                allow_overwrite=bool(found.records),
-                opts=pulumi.ResourceOptions.merge(
-                    self._options,
-                    pulumi.ResourceOptions(
-                        custom_timeouts=TIMEOUTS,
-                        depends_on=[self.is_free, after],
-                        # It counts on create only, and says another thing once the record is there.
-                        ignore_changes=["allowOverwrite"],
-                    ),
-                ),
-            )
-
-        self._make_record = make_record
-
-    def point(self, after: pulumi.Resource) -> None:
-        """Make the record, once there is something for it to lead to."""
-        self.record = self._make_record(after)
-        self.register_outputs({"name": self.record.name, "addresses": self.record.records})
+    def create_record(self, *, after: pulumi.Resource) -> aws.route53.Record:
+        """Declare the record itself, to be created after what it points to."""
+        options = pulumi.ResourceOptions(
+            custom_timeouts=TIMEOUTS,
+            depends_on=[self.is_free, after],
+            # Only a create uses it, and it would change as soon as the record exists.
+            ignore_changes=["allowOverwrite"],
+        )
+        record = aws.route53.Record(
+            self._name,
+            zone_id=self._config.zone_id,
+            name=self._config.hostname,
+            type=aws.route53.RecordType.A,
+            ttl=self._config.ttl,
+            records=self._config.addresses,
+            # If false, Route 53 itself refuses to overwrite a record that was created after the lookup.
+            allow_overwrite=bool(self._found.records),
+            opts=pulumi.ResourceOptions.merge(self._options, options),
+        )
+        self.register_outputs({"name": record.name, "addresses": record.records})
+        return record

@@ -1,46 +1,18 @@
-"""The stack's own entities in the platform's Kong: an upstream over the containers, a service, and a route."""
-
-from dataclasses import dataclass
+"""The stack's entities in the platform's Kong: an upstream, a service with its plugins, and a route."""
 
 import pulumi
 
-from infra.kong import (
-    AclConfig,
-    CorrelationIdConfig,
-    KeyAuthConfig,
-    KongCertificate,
-    KongCertificateArgs,
-    KongConsumer,
-    KongConsumerArgs,
-    KongKey,
-    KongKeyArgs,
-    KongMembership,
-    KongMembershipArgs,
-    KongPlugin,
-    KongPluginArgs,
-    KongRoute,
-    KongRouteArgs,
-    KongService,
-    KongServiceArgs,
-    KongSni,
-    KongSniArgs,
-    KongTarget,
-    KongTargetArgs,
-    KongUpstream,
-    KongUpstreamArgs,
-    PluginConfig,
-    RateLimitingConfig,
-    RequestSizeLimitingConfig,
-)
+from infra import kong
+from infra.config import AccessConfig, TimeoutConfig
 
 SERVICE_NAME = "session-context-management-service"
 ROUTE_NAME = "session-context-management-route"
 UPSTREAM_NAME = "session_context_management_api"
 UPSTREAM_PORT = 8080
 PATHS = ["/docs", "/openapi.json", "/sessions"]
-"""The API and its documents. What is not below them, such as /metrics and /readyz, is not to be had from outside.
+"""The API and its documents. Everything else, such as /metrics and /readyz, is not reachable from outside.
 
-Kong takes a path apart (`..`, `//`, `%6d`) before it looks for a route, and passes on what it looked for:
+Kong normalizes a path (`..`, `//`, `%6d`) before it matches routes, and forwards the normalized one:
 kong/tools/uri.lua, `normalize`.
 """
 
@@ -49,10 +21,10 @@ PLAIN_HTTP = {
     "redirect": (["https"], 308),
     "refuse": (["https"], 426),
 }
-"""The route's protocols, and what it says to a request over another; 426 is Kong's own default."""
+"""The route's protocols, and its status for a request over another one; 426 is Kong's default."""
 
 DRAIN_SECONDS = 6
-"""Kong looks for changes every 5 s (`db_update_frequency`): only then has it let go of a removed target."""
+"""Kong polls for changes every 5 s (`db_update_frequency`), and sends requests to a removed target until then."""
 
 HEALTHCHECKS = {
     "active": {
@@ -63,64 +35,18 @@ HEALTHCHECKS = {
     },
     "passive": {"unhealthy": {"tcp_failures": 2, "timeouts": 2}},
 }
-"""A container that was killed is left out once two requests have met that, which is sooner than a probe does. One
-is not enough: it may have met a connection that the container was just closing."""
+"""A killed container is taken out after two failed requests, which is sooner than a probe finds it. One failure is
+not enough: the container may just have closed an idle connection."""
 
-BODY_BYTES = 4096
-"""What the service takes in a body besides the context: `service/parsing.py`."""
+OTHER_BODY_BYTES = 4096
+"""What the service accepts in a body besides the context: `service/parsing.py`."""
 
-ESCAPED = 6
-"""A byte of a context may come as six of JSON, such as `\\u0041`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long the gateway waits for a container, in milliseconds, and how often it tries another."""
-
-    connect_timeout: int
-    read_timeout: int
-    retries: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """Who may send what through the gateway."""
-
-    hostname: str
-    plain_http: str
-    max_context_bytes: int
-    requests_per_minute: int | None
-    key_auth: bool
-    consumers: dict[str, pulumi.Output[str]]
-    """Those of this stack, each with its key."""
-    platform_consumers: list[str]
-    """Those that the platform's Kong has already, and that are let in as well."""
-    group: pulumi.Input[str]
-    """What all of them are members of, and no consumer else is."""
-    certificate: pulumi.Output[str] | None
-    certificate_key: pulumi.Output[str] | None
-
-    def plugins(self) -> list[PluginConfig]:
-        """The config of each plugin."""
-        # The service itself refuses a context that is too large, in its own words; this keeps all else from it.
-        largest = self.max_context_bytes * ESCAPED + BODY_BYTES
-        plugins: list[PluginConfig] = [
-            CorrelationIdConfig(header_name="X-Request-ID", generator="uuid", echo_downstream=True),
-            RequestSizeLimitingConfig(allowed_payload_size=largest, size_unit="bytes"),
-        ]
-        if self.requests_per_minute:
-            limit_by = "consumer" if self.key_auth else "ip"
-            plugins.append(RateLimitingConfig(minute=self.requests_per_minute, limit_by=limit_by))
-        if self.key_auth:
-            # In the header alone: what is in a URL ends in logs. The service has no use for the key.
-            plugins.append(KeyAuthConfig(key_in_query=False, hide_credentials=True))
-            # Kong knows all consumers of its other services, too. Nor has the service any use for their groups.
-            plugins.append(AclConfig(allow=[self.group], hide_groups_header=True))
-        return plugins
+MAX_ESCAPED_BYTES = 6
+"""JSON can write one byte of a context in six, such as `\\u0041`."""
 
 
 class Gateway(pulumi.ComponentResource):
-    """What routes a host name's requests to the containers."""
+    """The entities in Kong that route the requests for a hostname to the containers."""
 
     ids: dict[str, pulumi.Output[str]]
 
@@ -128,95 +54,122 @@ class Gateway(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        access: Access,
-        patience: Patience,
+        hostname: str,
         containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]],
+        access: AccessConfig,
+        group: pulumi.Input[str],
+        max_context_bytes: int,
+        timeouts: TimeoutConfig,
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("session-context:index:Gateway", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        tags = [f"project:{pulumi.get_project()}", f"stack:{pulumi.get_stack()}"]
-        upstream = KongUpstream(
-            name, KongUpstreamArgs(name=UPSTREAM_NAME, healthchecks=HEALTHCHECKS, tags=tags), child
-        )
-        targets = [
-            KongTarget(
-                target_name,
-                KongTargetArgs(upstream=upstream.id, target=address, drain_seconds=DRAIN_SECONDS, tags=tags),
-                pulumi.ResourceOptions(parent=self, depends_on=[container]),
-            )
-            for target_name, (container, address) in containers.items()
-        ]
-        service = KongService(
+        self._name = name
+        self._tags = [f"project:{pulumi.get_project()}", f"stack:{pulumi.get_stack()}"]
+        upstream, targets = self._create_upstream(containers)
+        service = kong.Service(
             name,
-            KongServiceArgs(
+            kong.ServiceArgs(
                 name=SERVICE_NAME,
                 host=UPSTREAM_NAME,
                 port=UPSTREAM_PORT,
-                connect_timeout=patience.connect_timeout,
-                read_timeout=patience.read_timeout,
-                write_timeout=patience.read_timeout,
-                retries=patience.retries,
-                tags=tags,
+                connect_timeout=timeouts.connect_ms,
+                read_timeout=timeouts.read_ms,
+                write_timeout=timeouts.read_ms,
+                retries=timeouts.retries,
+                tags=self._tags,
             ),
-            # A route that leads nowhere yet would answer 503: it comes when there is somebody to answer.
-            pulumi.ResourceOptions(parent=self, depends_on=[upstream, *targets]),
+            # Without targets the route would answer 503, so it comes after them.
+            self._child(upstream, *targets),
         )
-        guards = self._guards(name, access, service, tags)
-        protocols, refusal = PLAIN_HTTP[access.plain_http]
-        route = KongRoute(
+        consumers = self._create_consumers(access, group)
+        plugins = [
+            kong.Plugin(
+                f"{name}-{config.plugin}",
+                kong.PluginArgs(service=service.id, config=config, tags=self._tags),
+                # In a stack that serves already, whoever a plugin admits exists before the plugin does.
+                self._child(*consumers),
+            )
+            for config in build_plugins(access, group=group, max_context_bytes=max_context_bytes)
+        ]
+        protocols, redirect_status = PLAIN_HTTP[access.plain_http]
+        route = kong.Route(
             name,
-            KongRouteArgs(
+            kong.RouteArgs(
                 name=ROUTE_NAME,
                 service=service.id,
-                hosts=[access.hostname],
+                hosts=[hostname],
                 paths=PATHS,
                 strip_path=False,
                 protocols=protocols,
-                https_redirect_status_code=refusal,
-                tags=tags,
+                https_redirect_status_code=redirect_status,
+                tags=self._tags,
             ),
-            # Nothing is let in before all that guards it is there, and all of it outlives the route.
-            pulumi.ResourceOptions(parent=self, depends_on=guards),
+            # Everything that restricts access is created before the route, and deleted after it.
+            self._child(*plugins, *consumers, *self._create_certificate(access, hostname)),
         )
         self.ids = {"upstream": upstream.id, "service": service.id, "route": route.id}
         self.register_outputs({"ids": self.ids})
 
-    def _guards(self, name: str, access: Access, service: KongService, tags: list[str]) -> list[pulumi.Resource]:
-        """Who is let in, the plugins of the service, and the certificate of the hostname."""
-        let_in = self._let_in(name, access, tags)
-        plugins = [
-            KongPlugin(
-                f"{name}-{config.plugin}",
-                KongPluginArgs(service=service.id, config=config, tags=tags),
-                # A stack that serves already locks nobody out: whom a plugin lets in is there before it.
-                pulumi.ResourceOptions(parent=self, depends_on=let_in),
+    def _child(self, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=depends_on or None)
+
+    def _create_upstream(
+        self, containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]]
+    ) -> tuple[kong.Upstream, list[kong.Target]]:
+        args = kong.UpstreamArgs(name=UPSTREAM_NAME, healthchecks=HEALTHCHECKS, tags=self._tags)
+        upstream = kong.Upstream(self._name, args, self._child())
+        targets = [
+            kong.Target(
+                name,
+                kong.TargetArgs(
+                    upstream=upstream.id, target=address, drain_seconds=DRAIN_SECONDS, tags=self._tags
+                ),
+                self._child(container),
             )
-            for config in access.plugins()
+            for name, (container, address) in containers.items()
         ]
-        return [*plugins, *let_in, *self._certificate(name, access, tags)]
+        return upstream, targets
 
-    def _let_in(self, name: str, access: Access, tags: list[str]) -> list[pulumi.Resource]:
-        """Consumers with their keys, and the members of the stack's group."""
-        child = pulumi.ResourceOptions(parent=self)
-        made: list[pulumi.Resource] = []
-        members: dict[str, pulumi.Input[str]] = {f"platform:{one}": one for one in access.platform_consumers}
-        for username, key in access.consumers.items():
-            own = f"{name}-{username}"
-            consumer = KongConsumer(own, KongConsumerArgs(username=own, tags=tags), child)
-            made.append(KongKey(own, KongKeyArgs(consumer=consumer.id, key=key, tags=tags), child))
-            members[own] = consumer.id
-        for member, consumer_id in members.items():
-            args = KongMembershipArgs(consumer=consumer_id, group=access.group, tags=tags)
-            made.append(KongMembership(member, args, child))
-        return made
+    def _create_consumers(self, access: AccessConfig, group: pulumi.Input[str]) -> list[pulumi.Resource]:
+        """Create the stack's consumers with their keys, and make all who are admitted members of the group."""
+        created: list[pulumi.Resource] = []
+        members: dict[str, pulumi.Input[str]] = {f"platform:{name}": name for name in access.platform_consumers}
+        for consumer_name, key in access.consumers.items():
+            name = f"{self._name}-{consumer_name}"
+            consumer = kong.Consumer(name, kong.ConsumerArgs(username=name, tags=self._tags), self._child())
+            key_args = kong.KeyArgs(consumer=consumer.id, key=key, tags=self._tags)
+            created.append(kong.Key(name, key_args, self._child()))
+            members[name] = consumer.id
+        for name, consumer_id in members.items():
+            args = kong.MembershipArgs(consumer=consumer_id, group=group, tags=self._tags)
+            created.append(kong.Membership(name, args, self._child()))
+        return created
 
-    def _certificate(self, name: str, access: Access, tags: list[str]) -> list[pulumi.Resource]:
+    def _create_certificate(self, access: AccessConfig, hostname: str) -> list[pulumi.Resource]:
         if access.certificate is None or access.certificate_key is None:
             return []
-        child = pulumi.ResourceOptions(parent=self)
-        certificate = KongCertificate(
-            name, KongCertificateArgs(cert=access.certificate, key=access.certificate_key, tags=tags), child
-        )
-        sni = KongSni(name, KongSniArgs(name=access.hostname, certificate=certificate.id, tags=tags), child)
-        return [certificate, sni]
+        args = kong.CertificateArgs(cert=access.certificate, key=access.certificate_key, tags=self._tags)
+        certificate = kong.Certificate(self._name, args, self._child())
+        sni_args = kong.SniArgs(name=hostname, certificate=certificate.id, tags=self._tags)
+        return [certificate, kong.Sni(self._name, sni_args, self._child())]
+
+
+def build_plugins(
+    access: AccessConfig, *, group: pulumi.Input[str], max_context_bytes: int
+) -> list[kong.PluginConfig]:
+    """Return the config of each plugin of the service."""
+    # The service itself rejects a context that is too large; this rejects any other large body.
+    max_body_bytes = max_context_bytes * MAX_ESCAPED_BYTES + OTHER_BODY_BYTES
+    plugins: list[kong.PluginConfig] = [
+        kong.CorrelationIdConfig(header_name="X-Request-ID", generator="uuid", echo_downstream=True),
+        kong.RequestSizeLimitingConfig(allowed_payload_size=max_body_bytes, size_unit="bytes"),
+    ]
+    if access.requests_per_minute:
+        limit_by = "consumer" if access.key_auth else "ip"
+        plugins.append(kong.RateLimitingConfig(minute=access.requests_per_minute, limit_by=limit_by))
+    if access.key_auth:
+        # In a header only: URLs end up in logs. The service does not need the key.
+        plugins.append(kong.KeyAuthConfig(key_in_query=False, hide_credentials=True))
+        # Kong knows the consumers of its other services too. The service does not need their groups.
+        plugins.append(kong.AclConfig(allow=[group], hide_groups_header=True))
+    return plugins

@@ -7,7 +7,8 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
-from infra.project import ROOT
+from infra.config import ImageConfig
+from infra.paths import ROOT
 
 CONTEXT = ".local/build"
 REPOSITORY = "session-context-api"
@@ -83,13 +84,12 @@ class Image(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        base_image: str,
-        platform: str | None,
+        config: ImageConfig,
         after: pulumi.Resource,
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("session-context:index:Image", name, None, opts)
-        self.reference = f"{REPOSITORY}:{content_hash(ROOT, base_image, platform)[:TAG_DIGITS]}"
+        self.reference = f"{REPOSITORY}:{content_hash(ROOT, config.base_image, config.platform)[:TAG_DIGITS]}"
         stage(ROOT)
         self.built = docker.Image(
             name,
@@ -97,8 +97,8 @@ class Image(pulumi.ComponentResource):
             build=docker.DockerBuildArgs(
                 context=CONTEXT,
                 dockerfile=f"{CONTEXT}/Dockerfile",
-                args={"BASE_IMAGE": base_image},
-                platform=platform,  # else the plugin builds for the machine that it runs on itself
+                args={"BASE_IMAGE": config.base_image},
+                platform=config.platform,  # else the plugin builds for the machine that it runs on itself
             ),
             build_on_preview=False,
             skip_push=True,

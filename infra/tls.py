@@ -1,4 +1,4 @@
-"""The certificate that the gateway shows: checked against its key, the hostname and the date before it is used."""
+"""Checks of the certificate that the gateway presents: its key, its host names, and its dates."""
 
 from datetime import UTC, datetime
 
@@ -7,29 +7,29 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 
-def mistakes(certificate: str, key: str, hostname: str) -> list[str]:
-    """What is wrong with a PEM certificate (its chain may follow) and its PEM key. No line repeats a secret."""
-    wrong = []
+def find_errors(certificate: str, key: str, hostname: str) -> list[str]:
+    """Find errors in a PEM certificate (its chain may follow) and its PEM key. No error repeats a secret."""
+    errors = []
     try:
         leaf = x509.load_pem_x509_certificates(certificate.encode())[0]
     except ValueError:
-        return ["tlsCertificate must be one or more certificates in PEM"]
+        return ["tlsCertificate must be one or more certificates in PEM format"]
     try:
         private = load_pem_private_key(key.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        wrong.append("tlsKey must be a private key in PEM, without a passphrase")
+        errors.append("tlsKey must be an unencrypted private key in PEM format")
     else:
         spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         if private.public_key().public_bytes(*spki) != leaf.public_key().public_bytes(*spki):
-            wrong.append("tlsKey is not the key of tlsCertificate")
+            errors.append("tlsKey does not match tlsCertificate")
     names = _names(leaf)
     if not any(_covers(name, hostname) for name in names):
-        wrong.append(f"tlsCertificate is for {', '.join(names) or 'no host name'} and not for {hostname}")
-    return wrong
+        errors.append(f"tlsCertificate is for {', '.join(names) or 'no host name'}, not for {hostname}")
+    return errors
 
 
-def outdated(certificate: str) -> str | None:
-    """Why the first certificate of a PEM is not valid today. What is no PEM is Kong's to judge."""
+def validity_error(certificate: str) -> str | None:
+    """Return why the first certificate is not valid today, if so. Input that is not PEM is left to Kong."""
     try:
         leaf = x509.load_pem_x509_certificates(certificate.encode())[0]
     except ValueError:
@@ -51,7 +51,7 @@ def _names(leaf: x509.Certificate) -> list[str]:
 
 
 def _covers(name: str, hostname: str) -> bool:
-    """RFC 6125: a '*' stands for one label, the first."""
+    """Match as RFC 6125 says: '*' stands for exactly one label, the first."""
     if name.startswith("*."):
         return hostname.partition(".")[2] == name[2:].lower()
     return hostname == name.lower()

@@ -1,106 +1,115 @@
 """The only reader of `pulumi.Config`."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar, cast
 
 import pulumi
 from pulumi.runtime import config as runtime
 
-from infra.config.parsers import WrongValueError, switch
+from infra.config.parsers import InvalidValueError, boolean
+
+_Value = TypeVar("_Value")
 
 
 class ConfigReader:
-    """Reads values one by one and keeps what is wrong with each, so that all is reported at once."""
+    """Reads values one by one and collects what is wrong with each, so that all errors are reported at once.
+
+    A rejected value is None, whatever its type says. So no value may be used before `errors` is known to be empty,
+    or `accepted` says that this one is valid.
+    """
 
     def __init__(self) -> None:
         self._config = pulumi.Config()
-        self._seen: set[str] = set()
-        self.wrong: list[str] = []
+        self._known: set[str] = set()
+        self._rejected: set[str] = set()
+        self.errors: list[str] = []
 
-    def _checked(self, key: str, read: Callable[[], Any], missing: str | None) -> Any:  # noqa: ANN401
-        self._seen.add(key)
-        try:
-            value = read()
-        except WrongValueError as error:
-            self.wrong.append(f"{key} {error}")
-            return None
-        if value is None and missing:
-            self.wrong.append(f"{key} is missing: {missing}")
-        return value
+    def reject(self, error: str) -> None:
+        """Add an error that is not about one value alone."""
+        self.errors.append(error)
 
-    def text(self, key: str, parse: Callable[[str], Any], *, missing: str | None = None) -> Any:  # noqa: ANN401
-        """A value parsed; None when it is empty, which is wrong if `missing` says what to set."""
+    def accepted(self, *keys: str) -> bool:
+        """Whether none of these keys has been rejected."""
+        return self._rejected.isdisjoint(keys)
 
-        def read() -> object:
-            value = self._config.get(key)
-            return parse(value) if value else None
+    def required(self, key: str, parse: Callable[[str], _Value]) -> _Value:
+        """Read a value that must not be empty."""
+        value = self.optional(key, parse)
+        if value is None and self.accepted(key):
+            self._reject(key, f"is missing; set it with `pulumi config set {key} VALUE`")
+        return cast("_Value", value)
 
-        return self._checked(key, read, missing)
+    def optional(self, key: str, parse: Callable[[str], _Value]) -> _Value | None:
+        """Read a value; None when it is empty."""
+        return self._check(key, lambda: parse(value) if (value := self._config.get(key)) else None)
 
-    def listed(self, key: str, parse: Callable[[Any], Any]) -> Any:  # noqa: ANN401
-        """A list parsed."""
-
-        def read() -> object:
-            try:
-                value = self._config.get_object(key)
-            except pulumi.ConfigTypeError:
-                value = "no list"  # the error of its own would not say what is wanted
-            return parse(value)
-
-        return self._checked(key, read, None)
+    def structured(self, key: str, parse: Callable[[object], _Value]) -> _Value:
+        """Read a list or a map."""
+        return self._check(key, lambda: parse(self._get_object(key)))
 
     def secret(self, key: str, parse: Callable[[str], str] = str) -> str | None:
-        """A value that must be encrypted in the stack's file, in the clear; None when it is empty."""
+        """Read a value that must be encrypted in the stack's file; None when it is empty."""
 
-        def read() -> object:
+        def read() -> str | None:
             value = self._config.get(key)
             if not value:
                 return None
-            self._must_be_secret(key, key)
+            self._require_encrypted(key, key)
             return parse(value)
 
-        value: str | None = self._checked(key, read, None)
-        return value
+        return self._check(key, read)
 
-    def secrets(self, key: str, parse: Callable[[Any], dict[str, str]]) -> dict[str, str]:
-        """A map whose values must be encrypted in the stack's file, in the clear."""
+    def secret_map(self, key: str, parse: Callable[[object], dict[str, str]]) -> dict[str, str]:
+        """Read a map whose values must be encrypted in the stack's file."""
 
-        def read() -> object:
-            try:
-                value = self._config.get_object(key)
-            except pulumi.ConfigTypeError:
-                value = "no map"  # the error of its own would repeat it
+        def read() -> dict[str, str]:
+            value = self._get_object(key)
             if value:
-                self._must_be_secret(key, f"--path '{key}.NAME'")
+                self._require_encrypted(key, f"--path '{key}.NAME'")
             return parse(value or {})
 
-        values: dict[str, str] = self._checked(key, read, None) or {}
-        return values
+        return self._check(key, read) or {}
 
-    def _must_be_secret(self, key: str, how: str) -> None:
-        if not runtime.is_config_secret(self._config.full_key(key)):
-            raise WrongValueError(f"is in the clear: set it with `pulumi config set --secret {how}`")
-
-    def adopts_in_kong(self) -> bool:
-        """The provider's own `kong:adopt`: it says nothing of the stack, and is unset after a run."""
-        try:
-            return switch(pulumi.Config("kong").get("adopt") or "false")
-        except WrongValueError as error:
-            self.wrong.append(f"kong:adopt {error}")
-            return False
-
-    def has_refused(self, key: str) -> bool:
-        """Whether something is wrong with a value already."""
-        return any(line.startswith(f"{key} ") for line in self.wrong)
+    def provider_flag(self, provider: str, key: str) -> bool:
+        """Read `PROVIDER:KEY`, such as kong:adopt, which is set for one run and is no config of the stack."""
+        name = f"{provider}:{key}"
+        return self._check(name, lambda: boolean(pulumi.Config(provider).get(key) or "false"))
 
     def reject_unknown_keys(self, given: Mapping[str, str]) -> None:
-        """Name each key of this project, of Kong or of Docker that is none of ours: nobody reads its value."""
+        """Reject each key of this project, of Kong or of Docker that nothing reads."""
         prefix = f"{pulumi.get_project()}:"
         for name in sorted(given):
             key = name.removeprefix(prefix)
-            if name.startswith(prefix) and key not in self._seen:
-                self.wrong.append(f"{key} is no key of this stack: there are {', '.join(sorted(self._seen))}")
-            elif name.startswith("kong:") and name != "kong:adopt":
-                self.wrong.append(f"{name} is no key of this stack: of Kong there is kong:adopt alone")
+            if key in self._known:
+                continue
+            if name.startswith(prefix):
+                known = sorted(name for name in self._known if ":" not in name)
+                self.reject(f"unknown config key {key}; known keys: {', '.join(known)}")
+            elif name.startswith("kong:"):
+                self.reject(f"unknown config key {name}; the only key of kong is kong:adopt")
             elif name.startswith("docker:"):
-                self.wrong.append(f"{name} is no key of this stack: the engine is set by dockerHost")
+                self.reject(f"unknown config key {name}; set the Docker engine with dockerHost")
+
+    def _check(self, key: str, read: Callable[[], _Value]) -> _Value:
+        self._known.add(key)
+        try:
+            return read()
+        except InvalidValueError as error:
+            self._reject(key, str(error))
+            return cast("_Value", None)
+
+    def _reject(self, key: str, reason: str) -> None:
+        self._rejected.add(key)
+        self.reject(f"{key} {reason}")
+
+    def _get_object(self, key: str) -> object:
+        try:
+            return self._config.get_object(key)
+        except pulumi.ConfigTypeError:
+            return "not JSON"  # the SDK's own error would repeat a secret, and not say what is expected
+
+    def _require_encrypted(self, key: str, argument: str) -> None:
+        if not runtime.is_config_secret(self._config.full_key(key)):
+            raise InvalidValueError(
+                f"is stored in plain text; encrypt it with `pulumi config set --secret {argument}`"
+            )

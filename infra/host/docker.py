@@ -1,16 +1,16 @@
 """The containers on a Docker engine: hardened, health-checked, and replaced one generation after the other."""
 
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import pulumi
 import pulumi_docker as docker
 
+from infra.config import HostConfig, ServiceConfig
 from infra.image import Image
+from infra.paths import DATA
 
 PORT = 8080
 USER = "10001:10001"
-DATA = "/app/data"
 SECRETS = "/run/secrets"
 MEMORY_MB = 512
 FILES = 4096
@@ -51,22 +51,6 @@ def labels() -> dict[str, str]:
 def container_labels() -> list[docker.ContainerLabelArgs]:
     """The same, for a container."""
     return [docker.ContainerLabelArgs(label=key, value=value) for key, value in labels().items()]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceEnvironment:
-    """What the service is told: the settings of `service/settings.py`."""
-
-    max_context_bytes: int
-    sequence_service_url: str | None
-    database_url: pulumi.Output[str] | None
-
-    def variables(self) -> list[str]:
-        """`NAME=value` for each setting that is no secret."""
-        given = [f"MAX_CONTEXT_BYTES={self.max_context_bytes}"]
-        if self.sequence_service_url:
-            given.append(f"SEQUENCE_SERVICE_URL={self.sequence_service_url}")
-        return given
 
 
 class SecretFiles(pulumi.ComponentResource):
@@ -122,9 +106,8 @@ class DockerHost(pulumi.ComponentResource):
         name: str,
         *,
         image: Image,
-        network: str,
-        replicas: int,
-        environment: ServiceEnvironment,
+        host: HostConfig,
+        service: ServiceConfig,
         protect: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -135,15 +118,15 @@ class DockerHost(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=protect),  # the plugin takes no timeouts for it
         )
         volumes = [docker.ContainerVolumeArgs(volume_name=data.name, container_path=DATA)]
-        if environment.database_url:
-            files = {"database_url": environment.database_url}
+        if service.database_url:
+            files = {"database_url": service.database_url}
             volumes.append(
                 SecretFiles(name, image=image, files=files, opts=pulumi.ResourceOptions(parent=self)).mount
             )
-        names = [f"{name}-{number}" for number in range(1, replicas + 1)]
+        names = [f"{name}-{number}" for number in range(1, host.replicas + 1)]
         self.containers = [
             self._replica(
-                replica, image=image, network=network, variables=environment.variables(), volumes=volumes
+                replica, image=image, network=host.network, variables=_variables(service), volumes=volumes
             )
             for replica in names
         ]
@@ -198,3 +181,11 @@ class DockerHost(pulumi.ComponentResource):
                 replace_on_changes=REPLACED_ON,
             ),
         )
+
+
+def _variables(service: ServiceConfig) -> list[str]:
+    """`NAME=value` for each setting of the service that is not a secret."""
+    variables = [f"MAX_CONTEXT_BYTES={service.max_context_bytes}"]
+    if service.sequence_service_url:
+        variables.append(f"SEQUENCE_SERVICE_URL={service.sequence_service_url}")
+    return variables

@@ -1,41 +1,27 @@
 """Kong's entities as resources of a Pulumi program."""
 
+from __future__ import annotations
+
 from dataclasses import fields, replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import pulumi
 
-from infra.kong.schema.access import (
-    KongCertificateArgs,
-    KongConsumerArgs,
-    KongKeyArgs,
-    KongMembershipArgs,
-    KongPluginArgs,
-    KongSniArgs,
-)
+from infra.kong.schema.access import CertificateArgs, ConsumerArgs, KeyArgs, MembershipArgs, PluginArgs, SniArgs
 from infra.kong.schema.plugin_configs import PluginConfig
-from infra.kong.schema.routing import KongRouteArgs, KongServiceArgs, KongTargetArgs, KongUpstreamArgs
+from infra.kong.schema.routing import RouteArgs, ServiceArgs, TargetArgs, UpstreamArgs
 
-_Args = TypeVar(
-    "_Args",
-    KongServiceArgs,
-    KongRouteArgs,
-    KongUpstreamArgs,
-    KongTargetArgs,
-    KongPluginArgs,
-    KongConsumerArgs,
-    KongKeyArgs,
-    KongMembershipArgs,
-    KongCertificateArgs,
-    KongSniArgs,
-)
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Args = TypeVar("_Args", bound="DataclassInstance")
 
 
-class KongProvider(pulumi.ProviderResource):
-    """The Kong whose Admin API is at `admin_url`, with a token in `token_header` where it wants one.
+class Provider(pulumi.ProviderResource):
+    """The Kong whose Admin API is at `admin_url`, with a token in `token_header` if it requires one.
 
-    Each entity gets a tag with the `mark`, by which what another state made under the same names is recognized.
-    With `adopt` an entity that is in the place of a new one, and that no other stack owns, is taken over.
+    Each entity is tagged with the `mark`, which shows whether another state created it under the same name. With
+    `adopt`, an existing entity that no other stack owns is taken over instead of being reported as a conflict.
     """
 
     def __init__(
@@ -49,74 +35,72 @@ class KongProvider(pulumi.ProviderResource):
         adopt: pulumi.Input[bool] = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        props = {
+        inputs = {
             "adminUrl": admin_url,
             "token": token,
             "tokenHeader": token_header,
             "adopt": adopt,
             "mark": mark,
         }
-        super().__init__("kong", resource_name, props, opts)
+        super().__init__("kong", resource_name, inputs, opts)
 
-    def require(self) -> None:
-        """Raises `pulumi.RunError` in an `up` when Kong can't be changed: before anything else is made for it."""
+    def require_writable(self) -> None:
+        """Stop an `up` before it creates anything if Kong can't be changed. Raises `pulumi.RunError`."""
         if pulumi.runtime.is_dry_run():
-            return  # a preview goes on without Kong
+            return  # a preview works without Kong
         try:
             pulumi.runtime.invoke("kong:index:require", {}, pulumi.InvokeOptions(provider=self))
-        except Exception as error:  # the SDK has no narrower one for a function of a provider
+        except Exception as error:  # the SDK raises nothing narrower for a provider's function
             raise pulumi.RunError(str(error).rpartition(" returned an error: ")[2]) from error
 
 
 class _KongResource(pulumi.CustomResource, Generic[_Args]):
     def __init__(self, resource_name: str, args: _Args, opts: pulumi.ResourceOptions | None = None) -> None:
-        given = {field.name: getattr(args, field.name) for field in fields(args)}
-        super().__init__(f"kong:index:{type(self).__name__}", resource_name, given, opts)
+        inputs = {field.name: getattr(args, field.name) for field in fields(args)}
+        super().__init__(f"kong:index:Kong{type(self).__name__}", resource_name, inputs, opts)
 
 
-class KongService(_KongResource[KongServiceArgs]):
-    """Where requests go."""
+class Service(_KongResource[ServiceArgs]):
+    """The service that requests are forwarded to."""
 
 
-class KongRoute(_KongResource[KongRouteArgs]):
-    """Which requests go to a service."""
+class Route(_KongResource[RouteArgs]):
+    """Rules that match requests and forward them to a service."""
 
 
-class KongUpstream(_KongResource[KongUpstreamArgs]):
-    """A name that is balanced over targets."""
+class Upstream(_KongResource[UpstreamArgs]):
+    """A virtual host name, load-balanced over its targets."""
 
 
-class KongTarget(_KongResource[KongTargetArgs]):
-    """One address of an upstream."""
+class Target(_KongResource[TargetArgs]):
+    """One address behind an upstream."""
 
 
-class KongPlugin(_KongResource[KongPluginArgs]):
-    """What Kong does with the requests of a service, a route or a consumer."""
+class Plugin(_KongResource[PluginArgs]):
+    """A plugin for the requests of a service, a route or a consumer."""
 
-    def __init__(
-        self, resource_name: str, args: KongPluginArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, resource_name: str, args: PluginArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         if isinstance(args.config, PluginConfig):
-            given = {field.name: getattr(args.config, field.name) for field in fields(args.config)}
-            args = replace(args, name=args.config.plugin, config=given)
+            config = {field.name: getattr(args.config, field.name) for field in fields(args.config)}
+            args = replace(args, name=args.config.plugin, config=config)
         super().__init__(resource_name, args, opts)
 
 
-class KongConsumer(_KongResource[KongConsumerArgs]):
-    """Who calls."""
+class Consumer(_KongResource[ConsumerArgs]):
+    """An API client that Kong authenticates."""
 
 
-class KongKey(_KongResource[KongKeyArgs]):
-    """A secret by which a consumer is known."""
+class Key(_KongResource[KeyArgs]):
+    """A key-auth credential of a consumer."""
 
 
-class KongMembership(_KongResource[KongMembershipArgs]):
-    """That a consumer is in a group."""
+class Membership(_KongResource[MembershipArgs]):
+    """The membership of a consumer in an acl group."""
 
 
-class KongCertificate(_KongResource[KongCertificateArgs]):
+class Certificate(_KongResource[CertificateArgs]):
     """A certificate with its private key."""
 
 
-class KongSni(_KongResource[KongSniArgs]):
-    """A host name for which Kong shows a certificate."""
+class Sni(_KongResource[SniArgs]):
+    """A host name for which Kong presents a certificate."""

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from infra.image import REPOSITORY
+from infra.paths import ROOT
 from infra.plan.recorder import Resource, declared
 from infra.plan.stack_file import stack_files, stack_of
-from infra.project import ROOT
 from infra.props import UNKNOWN
 
 PLANS = ROOT / "plans"

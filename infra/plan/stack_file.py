@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from infra.paths import ROOT
 from infra.plan.placeholders import placeholders
-from infra.project import ROOT
 
 PROJECT = ROOT / "Pulumi.yaml"
 TO_BE_SET = re.compile(r"^#.*pulumi config set --secret (?:--path )?(\w+)(?:\.([\w.-]+))?$", re.MULTILINE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.dns import Found, RecordSet, is_plain, judge, objection
+from infra.dns import Found, RecordSet, conflict, is_plain, judge
 
 HOSTNAME = "sessioncontext.fountain.coach"
 
@@ -12,14 +12,14 @@ def record(**fields: object) -> RecordSet:
 
 
 def test_a_free_name_is_taken() -> None:
-    assert objection(HOSTNAME, [], adopt=False) is None
+    assert conflict(HOSTNAME, [], adopt=False) is None
 
 
 def test_a_record_of_others_is_told_with_its_value_and_the_way_to_take_it_over() -> None:
-    told = objection(HOSTNAME, [record()], adopt=False) or ""
+    told = conflict(HOSTNAME, [record()], adopt=False) or ""
     assert "has an A record already: 192.0.2.7 (TTL 60)" in told
     assert "pulumi config set adoptRecord true" in told
-    assert objection(HOSTNAME, [record()], adopt=True) is None
+    assert conflict(HOSTNAME, [record()], adopt=True) is None
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_record_of_others_is_told_with_its_value_and_the_way_to_take_it_over()
 def test_what_a_plain_record_can_not_replace_is_refused_also_when_adopted(
     fields: dict[str, object], says: str
 ) -> None:
-    assert says in (objection(HOSTNAME, [record(**fields)], adopt=True) or "")
+    assert says in (conflict(HOSTNAME, [record(**fields)], adopt=True) or "")
 
 
 ALIAS = {"DNSName": "lb.example", "HostedZoneId": "Z35SXDOTRQ7X7K", "EvaluateTargetHealth": False}
@@ -40,9 +40,9 @@ ALIAS = {"DNSName": "lb.example", "HostedZoneId": "Z35SXDOTRQ7X7K", "EvaluateTar
 
 def test_an_alias_is_told_as_one_and_kept_with_its_zone() -> None:
     alias = record(alias=ALIAS, values=[], ttl=None)
-    told = objection(HOSTNAME, [alias], adopt=False) or ""
+    told = conflict(HOSTNAME, [alias], adopt=False) or ""
     assert "has an A record already: alias of lb.example. This stack" in told
-    assert objection(HOSTNAME, [alias], adopt=True) is None
+    assert conflict(HOSTNAME, [alias], adopt=True) is None
     assert found(named(HOSTNAME, alias=ALIAS)).records[0]["alias"] == ALIAS
 
 

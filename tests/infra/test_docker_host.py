@@ -2,9 +2,9 @@
 
 import re
 
+from infra.paths import ROOT
 from infra.plan.recorder import declared
 from infra.policy.rules import CONTAINER
-from infra.project import ROOT
 
 HEALTH_CHECK = (
     r"HEALTHCHECK --interval=(\S+) --timeout=(\S+) --start-period=(\S+) --retries=(\d+) \\\n +CMD \[(.*)\]"

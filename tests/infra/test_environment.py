@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.paths import ROOT
 from infra.plan.golden import PLANS
 from infra.plan.stack_file import stack_files, stack_of
-from infra.project import ROOT
 
 WRITE = """
 import os, sys

@@ -1,65 +1,78 @@
-"""What the stack asks of the gateway: limits that fit the service, and keys that stay out of URLs."""
+"""The configs of the gateway's plugins: limits that fit the service, and keys that stay out of URLs."""
 
-from typing import Any
+from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 import yaml
 
-from infra.gateway import Access
-from infra.project import ROOT
+from infra.config import AccessConfig
+from infra.gateway import build_plugins
+from infra.kong import (
+    AclConfig,
+    KeyAuthConfig,
+    PluginConfig,
+    RateLimitingConfig,
+    RequestSizeLimitingConfig,
+)
+from infra.paths import ROOT
 from service import sessions
 from service.parsing import max_body_bytes
 from service.settings import Settings
 
+OPEN = AccessConfig(
+    plain_http="serve",
+    requests_per_minute=None,
+    key_auth=False,
+    consumers={},
+    platform_consumers=[],
+    certificate=None,
+    certificate_key=None,
+)
+WITH_KEYS = replace(OPEN, key_auth=True)
 
-def access(**changed: object) -> Access:
-    values: dict[str, object] = {
-        "hostname": "a.example",
-        "plain_http": "serve",
-        "max_context_bytes": 1024,
-        "requests_per_minute": None,
-        "key_auth": False,
-        "consumers": {},
-        "platform_consumers": [],
-        "group": "p:s",
-        "certificate": None,
-        "certificate_key": None,
-    }
-    return Access(**{**values, **changed})  # type: ignore[arg-type] # the test's values are of many types
+_Config = TypeVar("_Config", bound=PluginConfig)
 
 
-def config(given: Access, plugin: str) -> Any:  # noqa: ANN401 - of one plugin or another
-    return next((one for one in given.plugins() if one.plugin == plugin), None)
+def find(kind: type[_Config], access: AccessConfig, max_context_bytes: int = 1024) -> _Config | None:
+    plugins = build_plugins(access, group="p:s", max_context_bytes=max_context_bytes)
+    return next((config for config in plugins if isinstance(config, kind)), None)
 
 
 @pytest.mark.parametrize("size", [1, Settings().max_context_bytes, 4 * 2**20])
 def test_the_largest_body_is_the_services_own(size: int) -> None:
-    """So that the service tells a client about its context, and the gateway takes nothing it would refuse."""
-    limit = config(access(max_context_bytes=size), "request-size-limiting")
+    """So the service reports a context that is too large, and the gateway forwards no body it would reject."""
+    limit = find(RequestSizeLimitingConfig, OPEN, size)
+    assert limit is not None
     assert (limit.allowed_payload_size, limit.size_unit) == (max_body_bytes(size), "bytes")
 
 
 def test_the_gateway_waits_as_long_as_a_create_may_take() -> None:
-    """A create is answered within the peer's time and what the service takes beside it."""
+    """A create takes at most the sequence service's timeout plus the service's own time."""
     default = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["readTimeout"]["default"]
     longest = Settings().sequence_timeout_seconds + sessions._SECONDS_BESIDE_THE_PEER
     assert longest <= default / 1000 <= longest + 1
 
 
-def test_a_limit_counts_by_consumer_where_there_are_any() -> None:
-    assert config(access(), "rate-limiting") is None
-    assert config(access(requests_per_minute=5), "rate-limiting").limit_by == "ip"
-    assert config(access(requests_per_minute=5, key_auth=True), "rate-limiting").limit_by == "consumer"
+def test_the_rate_limit_counts_by_consumer_if_there_are_any() -> None:
+    assert find(RateLimitingConfig, OPEN) is None
+    by_address = find(RateLimitingConfig, replace(OPEN, requests_per_minute=5))
+    by_consumer = find(RateLimitingConfig, replace(WITH_KEYS, requests_per_minute=5))
+    assert by_address is not None
+    assert by_consumer is not None
+    assert (by_address.limit_by, by_consumer.limit_by) == ("ip", "consumer")
 
 
-def test_a_key_is_taken_from_the_header_alone_and_not_passed_on() -> None:
-    assert config(access(), "key-auth") is None
-    guard = config(access(key_auth=True), "key-auth")
-    assert (guard.key_in_header, guard.key_in_query, guard.key_in_body) == (True, False, False)
-    assert guard.hide_credentials is True
+def test_a_key_is_read_from_the_header_only_and_not_forwarded() -> None:
+    assert find(KeyAuthConfig, OPEN) is None
+    config = find(KeyAuthConfig, WITH_KEYS)
+    assert config is not None
+    assert (config.key_in_header, config.key_in_query, config.key_in_body) == (True, False, False)
+    assert config.hide_credentials is True
 
 
-def test_of_all_consumers_of_the_gateway_those_of_the_group_are_let_in() -> None:
-    assert config(access(), "acl") is None
-    guard = config(access(key_auth=True), "acl")
-    assert (guard.allow, guard.deny, guard.hide_groups_header) == (["p:s"], None, True)
+def test_only_consumers_in_the_group_are_admitted() -> None:
+    assert find(AclConfig, OPEN) is None
+    config = find(AclConfig, WITH_KEYS)
+    assert config is not None
+    assert (config.allow, config.deny, config.hide_groups_header) == (["p:s"], None, True)

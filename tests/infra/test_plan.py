@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from infra.kong.provider.ownership import entity_id
+from infra.paths import ROOT
 from infra.plan.golden import PLANS, text
 from infra.plan.recorder import declared
 from infra.plan.stack_file import stack_files, stack_of
-from infra.project import ROOT
 
 FILES = stack_files()
 

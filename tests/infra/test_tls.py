@@ -1,42 +1,44 @@
-"""The gateway's certificate: what would not work is told before it is used, and no message repeats the key."""
+"""Checks of the gateway's certificate: errors are found before it is used, and no message repeats the key."""
 
 import pytest
 
-from infra.tls import mistakes, outdated
+from infra.tls import find_errors, validity_error
 from tests.infra.certificates import HOSTNAME, certificate
 
 
 @pytest.mark.parametrize("name", [HOSTNAME, HOSTNAME.upper(), "*.fountain.coach"])
-def test_a_certificate_for_the_hostname_is_taken(name: str) -> None:
-    assert mistakes(*certificate("other.example", name), HOSTNAME) == []
+def test_a_certificate_for_the_hostname_is_accepted(name: str) -> None:
+    assert find_errors(*certificate("other.example", name), HOSTNAME) == []
 
 
 def test_a_chain_may_follow_the_certificate() -> None:
     (leaf, key), (issuer, _) = certificate(HOSTNAME), certificate("issuer.example")
-    assert mistakes(leaf + issuer, key, HOSTNAME) == []
+    assert find_errors(leaf + issuer, key, HOSTNAME) == []
 
 
 @pytest.mark.parametrize("name", ["fountain.coach", "*.coach", "*.sessioncontext.fountain.coach", "*.*.coach"])
-def test_another_name_is_refused_with_both_names(name: str) -> None:
-    assert mistakes(*certificate(name), HOSTNAME) == [f"tlsCertificate is for {name} and not for {HOSTNAME}"]
+def test_a_certificate_for_another_name_is_rejected_with_both_names(name: str) -> None:
+    assert find_errors(*certificate(name), HOSTNAME) == [f"tlsCertificate is for {name}, not for {HOSTNAME}"]
 
 
-def test_another_certificates_key_is_refused() -> None:
+def test_a_key_that_does_not_match_is_rejected() -> None:
     (leaf, _), (_, key) = certificate(HOSTNAME), certificate(HOSTNAME)
-    assert mistakes(leaf, key, HOSTNAME) == ["tlsKey is not the key of tlsCertificate"]
+    assert find_errors(leaf, key, HOSTNAME) == ["tlsKey does not match tlsCertificate"]
 
 
-def test_a_certificate_is_outdated_before_and_after_its_dates() -> None:
-    def outdated_for(*days: int) -> str:
-        return outdated(certificate(HOSTNAME, days=(days[0], days[1]))[0]) or ""
+def test_a_certificate_is_invalid_before_and_after_its_dates() -> None:
+    def error_for(*days: int) -> str:
+        return validity_error(certificate(HOSTNAME, days=(days[0], days[1]))[0]) or ""
 
-    assert "expired on" in outdated_for(-90, -1)
-    assert "is not valid before" in outdated_for(1, 90)
-    assert outdated_for(-1, 1) == ""
-    assert mistakes(*certificate(HOSTNAME, days=(-90, -1)), HOSTNAME) == [], "a destroy would stop at it"
+    assert "expired on" in error_for(-90, -1)
+    assert "is not valid before" in error_for(1, 90)
+    assert error_for(-1, 1) == ""
+    assert find_errors(*certificate(HOSTNAME, days=(-90, -1)), HOSTNAME) == [], "it would stop a destroy"
 
 
-def test_what_is_no_pem_is_refused_without_repeating_it() -> None:
+def test_input_that_is_not_pem_is_rejected_and_not_repeated() -> None:
     leaf, _ = certificate(HOSTNAME)
-    assert mistakes("canary", "canary", HOSTNAME) == ["tlsCertificate must be one or more certificates in PEM"]
-    assert mistakes(leaf, "canary", HOSTNAME) == ["tlsKey must be a private key in PEM, without a passphrase"]
+    assert find_errors("canary", "canary", HOSTNAME) == [
+        "tlsCertificate must be one or more certificates in PEM format"
+    ]
+    assert find_errors(leaf, "canary", HOSTNAME) == ["tlsKey must be an unencrypted private key in PEM format"]

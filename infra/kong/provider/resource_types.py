@@ -83,7 +83,7 @@ class CertificateResource(EntityResource):
         from infra import tls  # cryptography takes as long to load as a tenth of a preview
 
         filled, failures = super().check(urn, inputs, old)
-        if failures or filled["cert"] == UNKNOWN or (reason := tls.outdated(filled["cert"])) is None:
+        if failures or filled["cert"] == UNKNOWN or (reason := tls.validity_error(filled["cert"])) is None:
             return filled, failures
         advice = f"{reason}: set a current one, with `pulumi config set --secret tlsCertificate` and tlsKey"
         if filled["cert"] != old.get("cert"):

@@ -17,7 +17,7 @@ from infra.props import UNKNOWN, Failure, Props
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongPluginArgs:
+class PluginArgs:
     """A plugin with its config, for the requests of a service, a route or a consumer, each given by its id.
 
     The config is a class of plugin_configs.py, of which every field is managed, and which names the plugin; or,
@@ -37,7 +37,7 @@ class KongPluginArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongConsumerArgs:
+class ConsumerArgs:
     """Who calls."""
 
     username: Annotated[Text, text] = None
@@ -46,7 +46,7 @@ class KongConsumerArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongKeyArgs:
+class KeyArgs:
     """A secret by which a consumer, given by its id, is known."""
 
     consumer: Annotated[Input[str], text]
@@ -55,7 +55,7 @@ class KongKeyArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongMembershipArgs:
+class MembershipArgs:
     """That a consumer, given by its id or its username, is in a group that the plugin acl may name."""
 
     consumer: Annotated[Input[str], text]
@@ -64,7 +64,7 @@ class KongMembershipArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongCertificateArgs:
+class CertificateArgs:
     """A certificate with its private key, a secret, in PEM."""
 
     cert: Annotated[Input[str], text]
@@ -73,7 +73,7 @@ class KongCertificateArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongSniArgs:
+class SniArgs:
     """A host name for which Kong shows a certificate, given by its id."""
 
     name: Annotated[Input[str], text]
@@ -107,11 +107,11 @@ def _with_config(plugin: Props) -> tuple[Props, list[Failure]]:
 
 
 SCOPES: Mapping[str, str] = {"service": "services", "route": "routes", "consumer": "consumers"}
-PLUGIN = Entity("plugins", KongPluginArgs, SCOPES, schema="plugins", finish=_with_config)
-CONSUMER = Entity("consumers", KongConsumerArgs, unique="username", schema="consumers", finish=_need_a_name)
+PLUGIN = Entity("plugins", PluginArgs, SCOPES, schema="plugins", finish=_with_config)
+CONSUMER = Entity("consumers", ConsumerArgs, unique="username", schema="consumers", finish=_need_a_name)
 KEY = Entity(
     "key-auth",
-    KongKeyArgs,
+    KeyArgs,
     {"consumer": "consumers"},
     below="consumer",
     identity=("consumer",),
@@ -120,11 +120,11 @@ KEY = Entity(
 )
 MEMBERSHIP = Entity(
     "acls",
-    KongMembershipArgs,
+    MembershipArgs,
     {"consumer": "consumers"},
     below="consumer",
     identity=("consumer", "group"),
     unique="group",
 )
-CERTIFICATE = Entity("certificates", KongCertificateArgs, secrets=frozenset({"key"}), schema="certificates")
-SNI = Entity("snis", KongSniArgs, {"certificate": "certificates"}, unique="name", schema="snis")
+CERTIFICATE = Entity("certificates", CertificateArgs, secrets=frozenset({"key"}), schema="certificates")
+SNI = Entity("snis", SniArgs, {"certificate": "certificates"}, unique="name", schema="snis")

@@ -39,7 +39,7 @@ from infra.props import UNKNOWN, Failure, Props, is_known
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongServiceArgs:
+class ServiceArgs:
     """An upstream service: where requests go. Times in milliseconds."""
 
     host: Annotated[Input[str], service_host]
@@ -60,7 +60,7 @@ class KongServiceArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongRouteArgs:
+class RouteArgs:
     """Which requests go to a service, given by its id."""
 
     service: Annotated[Text, text] = None
@@ -88,7 +88,7 @@ class KongRouteArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongUpstreamArgs:
+class UpstreamArgs:
     """A name that a service can use as its host, balanced over the upstream's targets."""
 
     name: Annotated[Input[str], upstream_name]
@@ -112,7 +112,7 @@ class KongUpstreamArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KongTargetArgs:
+class TargetArgs:
     """One address that an upstream, given by its id, balances over."""
 
     upstream: Annotated[Input[str], text]
@@ -182,14 +182,12 @@ def _whole_upstream(upstream: Props) -> tuple[Props, list[Failure]]:
 
 _CLIENT_CERTIFICATE = {"client_certificate": "certificates"}
 SERVICE = Entity(
-    "services", KongServiceArgs, _CLIENT_CERTIFICATE, unique="name", schema="services", finish=_path_needs_http
+    "services", ServiceArgs, _CLIENT_CERTIFICATE, unique="name", schema="services", finish=_path_needs_http
 )
-ROUTE = Entity(
-    "routes", KongRouteArgs, {"service": "services"}, unique="name", schema="routes", finish=_whole_route
-)
+ROUTE = Entity("routes", RouteArgs, {"service": "services"}, unique="name", schema="routes", finish=_whole_route)
 UPSTREAM = Entity(
     "upstreams",
-    KongUpstreamArgs,
+    UpstreamArgs,
     _CLIENT_CERTIFICATE,
     unique="name",
     schema="upstreams",
@@ -197,7 +195,7 @@ UPSTREAM = Entity(
 )
 TARGET = Entity(
     "targets",
-    KongTargetArgs,
+    TargetArgs,
     {"upstream": "upstreams"},
     below="upstream",
     # A target that takes another's place is there before the old one goes, so its address is part of its id.

@@ -1,4 +1,4 @@
-"""The stack's config: what is wrong is told, together and without a secret."""
+"""The stack's config: all errors are reported at once, and none repeats a secret."""
 
 import asyncio
 import contextvars
@@ -13,8 +13,8 @@ from pulumi.runtime import config as runtime
 from pulumi.runtime import mocks, settings
 
 from infra import config
+from infra.paths import ROOT
 from infra.plan import stack_file
-from infra.project import ROOT
 from tests.infra.certificates import HOSTNAME, certificate
 
 KEY = "canary-canary-canary"
@@ -40,7 +40,7 @@ def load(secrets: Mapping[str, object] | None = None, **given: object) -> config
     return contextvars.copy_context().run(asyncio.run, read())
 
 
-def refused(secrets: Mapping[str, object] | None = None, **given: object) -> str:
+def rejection(secrets: Mapping[str, object] | None = None, **given: object) -> str:
     with pytest.raises(pulumi.RunError) as error:
         load(secrets, **given)
     assert "canary" not in str(error.value)
@@ -48,109 +48,119 @@ def refused(secrets: Mapping[str, object] | None = None, **given: object) -> str
     return str(error.value)
 
 
-def test_every_described_key_is_read_and_no_other() -> None:
+def test_exactly_the_described_keys_are_known() -> None:
     described = set(yaml.safe_load(Path(ROOT / "Pulumi.yaml").read_text())["config"])
-    told = refused(replica=2)
-    assert "replica is no key of this stack" in told
-    assert set(told.partition("there are ")[2].strip().split(", ")) == described
+    message = rejection(replica=2)
+    assert "unknown config key replica; known keys: " in message
+    assert set(message.partition("known keys: ")[2].strip().split(", ")) == described
 
 
 def test_dev_is_open_and_unprotected() -> None:
     dev = load()
-    assert (dev.key_auth, dev.consumers, dev.requests_per_minute, dev.plain_http) == (False, {}, None, "serve")
+    assert (dev.access.key_auth, dev.access.consumers) == (False, {})
+    assert (dev.access.requests_per_minute, dev.access.plain_http) == (None, "serve")
     assert not dev.protect
-    assert not dev.adopt_record
+    assert not dev.record.adopt
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "says"),
+    ("key", "value", "expected"),
     [
         ("plainHttp", "maybe", "plainHttp must be one of serve, redirect, refuse"),
         ("platform", "windows", "platform must be a platform such as linux/amd64"),
         ("keyAuth", "yes", "keyAuth must be one of true, false"),
         ("connectTimeout", "2", "connectTimeout must be a whole number from 100 to 60000"),
-        ("connectTimeout", "", "connectTimeout is missing: set milliseconds"),
+        ("connectTimeout", "", "connectTimeout is missing; set it with `pulumi config set connectTimeout VALUE`"),
         ("readTimeout", "20", "readTimeout must be a whole number from 1000 to 3600000"),
         ("retries", "-1", "retries must be a whole number from 0 to 100"),
         ("requestsPerMinute", "0", "requestsPerMinute must be a whole number from 1"),
         ("maxContextBytes", "4194305", "maxContextBytes must be a whole number from 1 to 4194304"),
-        ("databaseUrl", "postgresql://u:canary@h/d", "databaseUrl is in the clear"),
+        ("databaseUrl", "postgresql://u:canary@h/d", "databaseUrl is stored in plain text"),
         (
             "consumers",
             {"reader": KEY},
-            "consumers is in the clear: set it with `pulumi config set --secret --path",
+            "consumers is stored in plain text; encrypt it with `pulumi config set --secret --path",
         ),
         ("platformConsumers", "reader", "platformConsumers must be a list of usernames"),
         ("platformConsumers", {"reader": KEY}, "platformConsumers must be a list of usernames"),
-        ("platformConsumers", [1], "platformConsumers must hold usernames of consumers in Kong, and no ids"),
-        ("platformConsumers", [""], "platformConsumers must hold usernames"),
-        ("platformConsumers", ["a\nb"], "platformConsumers must hold usernames"),
-        ("platformConsumers", ["295DD562-7740-453b-b80d-799cb9ed8adf"], "and no ids"),
-        ("platformConsumers", ["a", "a"], "platformConsumers names a consumer twice"),
-        ("platformConsumers", ["reader"], "keyAuth is false, so the keys of consumers would guard nothing"),
-        ("sequenceServiceUrl", "http://a b", "sequenceServiceUrl must hold no space"),
-        ("kongAdminUrl", "http://127.0.0.1:8001\n", "kongAdminUrl must hold no space, line end"),
-        ("dockerHost", "tcp://docker-1", "dockerHost must hold a port"),
+        (
+            "platformConsumers",
+            [1],
+            "platformConsumers must contain usernames of consumers in Kong, not ids",
+        ),
+        ("platformConsumers", [""], "platformConsumers must contain usernames"),
+        ("platformConsumers", ["a\nb"], "platformConsumers must contain usernames"),
+        ("platformConsumers", ["295DD562-7740-453b-b80d-799cb9ed8adf"], "not ids"),
+        ("platformConsumers", ["a", "a"], "platformConsumers contains duplicates: 'a'"),
+        ("platformConsumers", ["reader"], "Kong does not check them: set keyAuth to true"),
+        ("sequenceServiceUrl", "http://a b", "sequenceServiceUrl must not contain white space"),
+        ("kongAdminUrl", "http://127.0.0.1:8001\n", "kongAdminUrl must not contain white space"),
+        ("dockerHost", "tcp://docker-1", "dockerHost must contain a port"),
         (
             "network",
             "bridge",
-            "network must be a network that was made for the gateway, not Docker's own 'bridge'",
+            "network must be a user-defined Docker network, not the built-in 'bridge'",
         ),
-        ("hostedZoneId", "/hostedzone/Z0123456789", "not '/hostedzone/Z0123456789': set Z0123456789"),
-        ("hostname", "bücher.example", "not 'bücher.example': set xn--bcher-kva.example"),
+        ("hostedZoneId", "/hostedzone/Z0123456789", "not '/hostedzone/Z0123456789'; did you mean Z0123456789?"),
+        ("hostname", "bücher.example", "not 'bücher.example'; did you mean xn--bcher-kva.example?"),
         ("hostname", 300, "hostname must be a host name"),
         (
             "baseImage",
             "Registry:5000/Team/App:v1",
-            "not 'Registry:5000/Team/App:v1': set registry:5000/team/app:v1",
+            "not 'Registry:5000/Team/App:v1'; did you mean registry:5000/team/app:v1?",
         ),
-        ("baseImage", "Python:3.11-Slim", "not 'Python:3.11-Slim': set python:3.11-Slim"),
-        ("gatewayAddresses", [3221225985], "gatewayAddresses must hold IPv4 addresses of a gateway only"),
+        ("baseImage", "Python:3.11-Slim", "not 'Python:3.11-Slim'; did you mean python:3.11-Slim?"),
+        ("gatewayAddresses", [3221225985], "gatewayAddresses must contain unicast IPv4 addresses"),
         ("kong:adopt", "yes", "kong:adopt must be one of true, false"),
-        ("kong:adpot", "true", "kong:adpot is no key of this stack"),
-        ("docker:host", "ssh://h", "docker:host is no key of this stack: the engine is set by dockerHost"),
-        ("docker:registryAuth", [{"address": "ghcr.io"}], "docker:registryAuth is no key of this stack"),
-        ("gatewayAddresses", ["192.0.2.1", "192.0.2.1"], "gatewayAddresses names an address twice"),
+        ("kong:adpot", "true", "unknown config key kong:adpot; the only key of kong is kong:adopt"),
+        ("docker:host", "ssh://h", "unknown config key docker:host; set the Docker engine with dockerHost"),
+        ("docker:registryAuth", [{"address": "ghcr.io"}], "unknown config key docker:registryAuth"),
+        ("gatewayAddresses", ["192.0.2.1", "192.0.2.1"], "gatewayAddresses contains duplicates: '192.0.2.1'"),
     ],
 )
-def test_a_wrong_value_is_refused(key: str, value: object, says: str) -> None:
-    assert says in refused(None, **{key: value})
+def test_an_invalid_value_is_rejected(key: str, value: object, expected: str) -> None:
+    assert expected in rejection(None, **{key: value})
 
 
 @pytest.mark.parametrize(
-    ("secrets", "says"),
+    ("secrets", "expected"),
     [
-        ({"databaseUrl": "mysql://u:canary@h/d"}, "databaseUrl must begin with"),
-        ({"kongAdminToken": "canary\r"}, "kongAdminToken must be visible ASCII characters"),
-        ({"consumers": {"reader": "canary"}}, "a key of 16 to 256 visible characters: see ['reader']"),
-        ({"consumers": {"one": KEY, "two": KEY}}, "consumers gives two consumers the same key"),
-        ({"consumers": {"a/b": KEY}}, "consumers must name consumers with letters"),
+        ({"databaseUrl": "mysql://u:canary@h/d"}, "databaseUrl must start with"),
+        ({"kongAdminToken": "canary\r"}, "kongAdminToken must be printable ASCII"),
+        (
+            {"consumers": {"reader": "canary"}},
+            "keys of 16 to 256 printable ASCII characters",
+        ),
+        ({"consumers": {"one": KEY, "two": KEY}}, "consumers must have a different key for each consumer"),
+        ({"consumers": {"a/b": KEY}}, "consumers must have names of letters"),
         ({"consumers": [KEY]}, "consumers must be a map"),
         ({"consumers": "canary"}, "consumers must be a map"),
-        ({"consumers": {"reader": KEY}}, "keyAuth is false, so the keys of consumers would guard nothing"),
-        ({"tlsKey": "canary"}, "tlsCertificate and tlsKey go together"),
+        ({"consumers": {"reader": KEY}}, "Kong does not check them: set keyAuth to true"),
+        ({"tlsKey": "canary"}, "tlsCertificate and tlsKey belong together"),
         ({"tlsKey": "canary", "tlsCertificate": "canary"}, "tlsCertificate must be one or more certificates"),
     ],
 )
-def test_a_wrong_secret_is_refused_and_not_repeated(secrets: dict[str, object], says: str) -> None:
-    assert says in refused(secrets)
+def test_an_invalid_secret_is_rejected_and_not_repeated(secrets: dict[str, object], expected: str) -> None:
+    assert expected in rejection(secrets)
 
 
-def test_what_is_no_url_is_refused_beside_a_secret_too() -> None:
-    assert "kongAdminUrl must hold a host" in refused({"kongAdminToken": "canary"}, kongAdminUrl="http://[::zz")
+def test_an_invalid_url_is_rejected_beside_a_secret_too() -> None:
+    assert "kongAdminUrl must contain a valid host" in rejection(
+        {"kongAdminToken": "canary"}, kongAdminUrl="http://[::zz"
+    )
 
 
 def test_key_auth_needs_a_consumer() -> None:
-    assert "consumers is missing, and so is platformConsumers" in refused(keyAuth=True)
-    assert "is missing" not in refused({"consumers": {"reader": "canary"}}, keyAuth=True)
-    assert "is missing" not in refused(platformConsumers="reader", keyAuth=True)
-    assert list(load({"consumers": {"reader": KEY}}, keyAuth=True).consumers) == ["reader"]
-    assert load(platformConsumers=["b/c é"], keyAuth=True).platform_consumers == ["b/c é"]
+    assert "no client has a key: set consumers or platformConsumers" in rejection(keyAuth=True)
+    assert "no client" not in rejection({"consumers": {"reader": "canary"}}, keyAuth=True)
+    assert "no client" not in rejection(platformConsumers="reader", keyAuth=True)
+    assert list(load({"consumers": {"reader": KEY}}, keyAuth=True).access.consumers) == ["reader"]
+    assert load(platformConsumers=["b/c é"], keyAuth=True).access.platform_consumers == ["b/c é"]
 
 
-def test_a_certificate_and_its_key_are_taken() -> None:
+def test_a_certificate_and_its_key_are_accepted() -> None:
     pem, key = certificate(HOSTNAME)
-    assert load({"tlsCertificate": pem, "tlsKey": key}).tls_key is not None
-    assert "is for other.example" in refused(
+    assert load({"tlsCertificate": pem, "tlsKey": key}).access.certificate_key is not None
+    assert "is for other.example" in rejection(
         dict(zip(("tlsCertificate", "tlsKey"), certificate("other.example"), strict=True))
     )

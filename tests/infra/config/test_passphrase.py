@@ -1,4 +1,4 @@
-"""Secrets under the passphrase that everyone can read: taken from a stack of one machine, refused from others."""
+"""Secrets encrypted with the public passphrase: accepted in a stack of one machine, rejected in any other."""
 
 import hashlib
 from base64 import b64encode
@@ -8,23 +8,23 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.config.passphrase import is_public
-from infra.project import ROOT
-from tests.infra.config.test_config import KEY, load, refused
+from infra.paths import ROOT
+from tests.infra.config.test_config import KEY, load, rejection
 
-ZONE_ELSEWHERE: dict[str, object] = {"aws:endpoints": []}
-KONG_ELSEWHERE: dict[str, object] = {"kongAdminUrl": "https://kong-admin.internal:8444"}
-
-
-@pytest.mark.parametrize("elsewhere", [ZONE_ELSEWHERE, KONG_ELSEWHERE], ids=["zone", "kong"])
-def test_a_stack_of_a_real_kong_or_zone_may_not_rely_on_it(elsewhere: dict[str, object]) -> None:
-    told = refused({"consumers": {"reader": KEY}}, keyAuth=True, **elsewhere)
-    assert "encryptionsalt was made with the public passphrase" in told
-    assert "pulumi stack change-secrets-provider passphrase" in told
+REMOTE_ZONE: dict[str, object] = {"aws:endpoints": []}
+REMOTE_KONG: dict[str, object] = {"kongAdminUrl": "https://kong-admin.internal:8444"}
 
 
-def test_a_stack_of_one_machine_and_one_without_secrets_may() -> None:
-    assert load({"consumers": {"reader": KEY}}, keyAuth=True).key_auth
-    assert load(None, **ZONE_ELSEWHERE, **KONG_ELSEWHERE).consumers == {}
+@pytest.mark.parametrize("remote", [REMOTE_ZONE, REMOTE_KONG], ids=["zone", "kong"])
+def test_a_stack_of_a_real_kong_or_zone_must_not_use_the_public_passphrase(remote: dict[str, object]) -> None:
+    message = rejection({"consumers": {"reader": KEY}}, keyAuth=True, **remote)
+    assert "encryptionsalt was made with the public passphrase" in message
+    assert "pulumi stack change-secrets-provider passphrase" in message
+
+
+def test_a_stack_of_one_machine_and_one_without_secrets_may_use_it() -> None:
+    assert load({"consumers": {"reader": KEY}}, keyAuth=True).access.key_auth
+    assert load(None, **REMOTE_ZONE, **REMOTE_KONG).access.consumers == {}
 
 
 def test_the_passphrase_of_dev_is_public_and_another_is_not(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from infra.kong.provider.resource_types import (
 from infra.kong.schema.access import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLUGIN, SNI
 from infra.kong.schema.entity import Entity
 from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM
+from infra.paths import ROOT
 from infra.plugin import PluginError
-from infra.project import ROOT
 from tests.faults.proxy import FaultProxy
 from tests.infra.kong.entities import Peers, live, urn
 from tests.offline.peers import Gateway

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.project import ROOT
+from infra.paths import ROOT
 
 NOBODY = "127.0.0.1:9"
 

@@ -1,0 +1,184 @@
+"""The config keys in groups, each with its type and its limits. Pulumi.yaml's `config:` block describes them."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import pulumi
+
+from infra.config import parsers
+from infra.config.parsers import boolean, one_of, url, whole_number
+from infra.config.reader import ConfigReader
+from infra.paths import DATA
+
+MAX_TTL = 2**31 - 1  # RFC 2181, section 8
+MAX_REPLICAS = 16
+MAX_CONTEXT_BYTES = 4 * 2**20
+"""A container's memory is fixed, and the service may hold 64 of the largest contexts in it."""
+MAX_REQUESTS_PER_MINUTE = 10**9
+CONNECT_MILLISECONDS = (100, 60_000)
+READ_MILLISECONDS = (1_000, 3_600_000)
+"""Kong accepts less. But a value of 20 means seconds, and few requests are answered in 20 milliseconds."""
+MAX_RETRIES = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordConfig:
+    """The A record."""
+
+    hostname: str
+    zone_id: str
+    addresses: list[str]
+    ttl: int
+    adopt: bool
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        return cls(
+            hostname=config.required("hostname", parsers.hostname),
+            zone_id=config.required("hostedZoneId", parsers.zone_id),
+            addresses=config.structured("gatewayAddresses", parsers.ipv4_addresses),
+            ttl=config.required("ttl", whole_number(1, MAX_TTL)),
+            adopt=config.required("adoptRecord", boolean),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KongConfig:
+    """The platform's Kong."""
+
+    admin_url: str
+    token: pulumi.Output[str] | None
+    token_header: str
+    adopt: bool
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        return cls(
+            admin_url=config.required("kongAdminUrl", url("http", "https")),
+            token=_as_output(config.secret("kongAdminToken", parsers.header_value)),
+            token_header=config.required("kongAdminTokenHeader", parsers.header_name),
+            adopt=config.provider_flag("kong", "adopt"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageConfig:
+    """What the image is built on, and for which platform."""
+
+    base_image: str
+    platform: str | None
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        return cls(
+            base_image=config.required("baseImage", parsers.image),
+            platform=config.optional("platform", parsers.platform),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostConfig:
+    """What runs the containers."""
+
+    kind: str
+    docker_host: str | None
+    network: str
+    replicas: int
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        return cls(
+            kind=config.required("containerHost", one_of("docker")),
+            docker_host=config.optional("dockerHost", url("ssh", "tcp", "unix", "npipe")),
+            network=config.required("network", parsers.network),
+            replicas=config.required("replicas", whole_number(1, MAX_REPLICAS)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceConfig:
+    """The settings of the service itself: `service/settings.py`."""
+
+    max_context_bytes: int
+    sequence_service_url: str | None
+    database_url: pulumi.Output[str] | None
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        return cls(
+            max_context_bytes=config.required("maxContextBytes", whole_number(1, MAX_CONTEXT_BYTES)),
+            sequence_service_url=config.optional("sequenceServiceUrl", url("http", "https")),
+            database_url=_as_output(config.secret("databaseUrl", parsers.database_url(DATA))),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeoutConfig:
+    """How long the gateway waits for a container, and how often it retries."""
+
+    connect_ms: int
+    read_ms: int
+    retries: int
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        return cls(
+            connect_ms=config.required("connectTimeout", whole_number(*CONNECT_MILLISECONDS)),
+            read_ms=config.required("readTimeout", whole_number(*READ_MILLISECONDS)),
+            retries=config.required("retries", whole_number(0, MAX_RETRIES)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessConfig:
+    """Who may send which requests through the gateway."""
+
+    plain_http: str
+    requests_per_minute: int | None
+    key_auth: bool
+    consumers: dict[str, pulumi.Output[str]]
+    """The consumers that this stack creates, each with its key."""
+    platform_consumers: list[str]
+    """The consumers that exist in the platform's Kong already."""
+    certificate: pulumi.Output[str] | None
+    certificate_key: pulumi.Output[str] | None
+
+    @classmethod
+    def read(cls, config: ConfigReader, hostname: str) -> Self:
+        key_auth = config.required("keyAuth", boolean)
+        consumers = config.secret_map("consumers", parsers.keys_by_consumer)
+        platform_consumers = config.structured("platformConsumers", parsers.usernames)
+        if config.accepted("keyAuth", "consumers", "platformConsumers"):
+            has_consumers = bool(consumers or platform_consumers)
+            if key_auth and not has_consumers:
+                config.reject("keyAuth is true, but no client has a key: set consumers or platformConsumers")
+            if has_consumers and not key_auth:
+                config.reject("consumers have keys, but Kong does not check them: set keyAuth to true")
+        certificate, key = _read_certificate(config, hostname)
+        return cls(
+            plain_http=config.required("plainHttp", one_of("serve", "redirect", "refuse")),
+            requests_per_minute=config.optional("requestsPerMinute", whole_number(1, MAX_REQUESTS_PER_MINUTE)),
+            key_auth=key_auth,
+            consumers={name: pulumi.Output.secret(value) for name, value in consumers.items()},
+            platform_consumers=platform_consumers,
+            certificate=certificate,
+            certificate_key=key,
+        )
+
+
+def _read_certificate(
+    config: ConfigReader, hostname: str
+) -> tuple[pulumi.Output[str] | None, pulumi.Output[str] | None]:
+    certificate, key = config.secret("tlsCertificate"), config.secret("tlsKey")
+    if certificate and key and config.accepted("hostname"):
+        from infra import tls  # loading cryptography takes a tenth of a preview's time
+
+        for error in tls.find_errors(certificate, key, hostname):
+            config.reject(error)
+    elif config.accepted("tlsCertificate", "tlsKey", "hostname") and (certificate or key):
+        config.reject("tlsCertificate and tlsKey belong together: set both or neither")
+    return _as_output(certificate), _as_output(key)
+
+
+def _as_output(value: str | None) -> pulumi.Output[str] | None:
+    return None if value is None else pulumi.Output.secret(value)

@@ -1,0 +1,9 @@
+"""Paths that several parts of the program rely on."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+"""The project: the folder with Pulumi.yaml, the Dockerfile and `service/`."""
+
+DATA = "/app/data"
+"""Where a container mounts the data volume: below the WORKDIR of the Dockerfile."""
