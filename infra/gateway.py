@@ -38,6 +38,9 @@ HEALTHCHECKS = {
 """A killed container is taken out after two failed requests, which is sooner than a probe finds it. One failure is
 not enough: the container may just have closed an idle connection."""
 
+API_KEY_HEADER = "apikey"
+"""Where a client sends its key; Kong's own default."""
+
 OTHER_BODY_BYTES = 4096
 """What the service accepts in a body besides the context: `service/parsing.py`."""
 
@@ -169,7 +172,7 @@ def build_plugins(
         plugins.append(kong.RateLimitingConfig(minute=access.requests_per_minute, limit_by=limit_by))
     if access.key_auth:
         # In a header only: URLs end up in logs. The service does not need the key.
-        plugins.append(kong.KeyAuthConfig(key_in_query=False, hide_credentials=True))
+        plugins.append(kong.KeyAuthConfig(key_names=[API_KEY_HEADER], key_in_query=False, hide_credentials=True))
         # Kong knows the consumers of its other services too. The service does not need their groups.
         plugins.append(kong.AclConfig(allow=[group], hide_groups_header=True))
     return plugins

@@ -7,7 +7,7 @@ import pulumi
 from infra import kong
 from infra.config import load
 from infra.dns import DnsRecord, look_up
-from infra.gateway import Gateway
+from infra.gateway import API_KEY_HEADER, Gateway
 from infra.host.docker import DockerHost, docker_provider
 from infra.image import Image
 
@@ -34,7 +34,13 @@ def deploy() -> None:
     dns = DnsRecord(NAME, config=config.record, found=found, protect=config.protect)
     image = Image(NAME, config=config.image, after=dns.is_free, opts=on_docker)
     host = DockerHost(
-        NAME, image=image, host=config.host, service=config.service, protect=config.protect, opts=on_docker
+        NAME,
+        image=image,
+        host=config.host,
+        service=config.service,
+        api_key_header=API_KEY_HEADER if config.access.key_auth else None,
+        protect=config.protect,
+        opts=on_docker,
     )
     gateway = Gateway(
         NAME,

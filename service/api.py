@@ -33,7 +33,8 @@ def _headers(**descriptions: str) -> dict[str, Any]:
 
 _VERSIONED = {"ETag": "Entity tag of this version", "Last_Modified": "Time of the last change, if known"}
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified", **_headers(**_VERSIONED)}}
-router = APIRouter(route_class=LeanRoute)
+TAG = "Sessions"
+router = APIRouter(route_class=LeanRoute, tags=[TAG])
 
 
 @router.post(
@@ -49,7 +50,7 @@ router = APIRouter(route_class=LeanRoute)
 async def create_session(
     sessions: Sessions, new: payloads.SessionRequest, precondition: CollectionPrecondition, key: Key = None
 ) -> Json:
-    """Create a session."""
+    """Create a session. With an `Idempotency-Key`, a repeated create is the same create."""
     if precondition.fails_write(None, None):
         raise PreconditionFailedError
     session = await sessions.create_session(records.NewSession(new.user_id, new.context, parse_key(key)))
@@ -70,7 +71,7 @@ async def create_session(
 async def list_sessions(
     sessions: Sessions, query: Annotated[ListQuery, Query()], precondition: CollectionPrecondition
 ) -> JsonStream | NoContent:
-    """List sessions, by id: all, or those that the parameters choose."""
+    """List sessions, by id: all, or those that the parameters choose. `limit` makes pages, linked by `Link`."""
     if precondition.fails(None, None):
         raise PreconditionFailedError
     if precondition.is_current(None, None):
@@ -96,7 +97,7 @@ async def list_sessions(
 async def get_session(
     sessions: Sessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
-    """Get a session."""
+    """Get a session. Its `ETag` is its version, for `If-Match` of a later change and `If-None-Match` of a read."""
     session = await sessions.get_session(session_id)
     return _unless_current(session, precondition) or Json(encode_session(session), 200, _version_headers(session))
 
@@ -113,7 +114,10 @@ async def update_session(
     change: payloads.SessionUpdateRequest,
     precondition: WritePrecondition,
 ) -> Json:
-    """Change the context of a session. Each change makes a new version, also one to the same context."""
+    """Change the context of a session. Each change makes a new version, also one to the same context.
+
+    With `If-Match` only the version that you have read is changed; if somebody else was faster, the answer is 412.
+    """
     session = await sessions.update_context(session_id, change.new_context, precondition)
     return Json(encode_session(session), 200, _version_headers(session))
 
@@ -126,7 +130,7 @@ async def update_session(
     responses=problem_responses(404, 412, 422, 500, 503),
 )
 async def delete_session(sessions: Sessions, session_id: SessionId, precondition: WritePrecondition) -> NoContent:
-    """Delete a session. Its id is never used again."""
+    """Delete a session. Its id is never used again. With `If-Match` only the version that you have read goes."""
     await sessions.delete_session(session_id, precondition)
     return NoContent(204)
 
@@ -140,7 +144,7 @@ async def delete_session(sessions: Sessions, session_id: SessionId, precondition
 async def get_session_context(
     sessions: Sessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
-    """Get the context of a session."""
+    """Get the context of a session. With `If-None-Match` the answer is 304 while you have it."""
     session = await sessions.get_session(session_id)
     return _unless_current(session, precondition) or Json(encode_context(session), 200, _version_headers(session))
 

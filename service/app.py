@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import docs, metrics
 from service.admission import AdmissionMiddleware
-from service.api import router
+from service.api import TAG, router
 from service.expiry import remove_expired_keys
 from service.openapi import complete_document
 from service.problems import ProblemMiddleware
@@ -40,6 +40,7 @@ class SessionContextApi(FastAPI):
             max_held_bytes=settings.max_context_bytes * _LARGEST_CONTEXTS_AT_ONCE,
             body_seconds=settings.body_timeout_seconds,
         )
+        self._api_key_header = settings.api_key_header
         self.state.tracing = None
         if settings.otel_exporter_otlp_endpoint is not None:
             self.state.tracing = Tracing(str(settings.otel_exporter_otlp_endpoint))
@@ -63,7 +64,7 @@ class SessionContextApi(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            complete_document(super().openapi())  # which keeps it
+            complete_document(super().openapi(), self._api_key_header)  # which keeps it
         return super().openapi()
 
 
@@ -82,6 +83,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             servers=[
                 {"url": "https://sessioncontext.fountain.coach", "description": "Production server"},
                 {"url": "http://localhost:8080", "description": "Development server"},
+            ],
+            openapi_tags=[
+                {"name": TAG, "description": "A session belongs to a user and holds one text, its context."}
             ],
             redirect_slashes=False,
             docs_url=None,  # ours needs no other host: docs.py

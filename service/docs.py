@@ -15,10 +15,23 @@ _PAGE = """<!doctype html>
 <link rel="icon" href="data:,">
 <main id="swagger-ui"></main>
 <script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script type="module" src="/docs/start.js"></script>
 </html>
 """
-_START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null})\n'
+# The page's policy lets it call its own origin alone, so that comes first; the document names the public servers.
+_START = """\
+const answer = await fetch("/openapi.json");
+const spec = await answer.json();
+spec.servers.unshift({url: location.origin, description: "This server"});
+SwaggerUIBundle({
+  spec,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+  tryItOutEnabled: true,
+  persistAuthorization: false,
+});
+"""
 # Swagger UI sets styles of single elements, and draws its icons from data: URLs.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

@@ -1,13 +1,17 @@
-"""The OpenAPI document: FastAPI's, with our problems and exact bounds. `python -m service.openapi` prints it."""
+"""The OpenAPI document: FastAPI's, with problems, examples and exact bounds.
+
+`python -m service.openapi` prints it.
+"""
 
 import json
 import sys
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.problems import MEDIA_TYPE
+from service.problems import MEDIA_TYPE, InvalidRequestError, SequencerUnavailableError, ServiceError, problem
 
 
 class Problem(BaseModel):
@@ -43,11 +47,59 @@ def _problem_response(status: HTTPStatus) -> dict[str, Any]:
     return response
 
 
-def complete_document(document: dict[str, Any]) -> None:
-    """Add the schemas of problems, and write the bounds of 64-bit integers exactly."""
+_INVALID: dict[str, dict[str, Any]] = {
+    "createSession": {"loc": ["body", "userId"], "msg": "Field required", "type": "missing"},
+    "listSessions": {
+        "loc": ["query", "after"],
+        "msg": "Input should be greater than or equal to 0",
+        "type": "greater_than_equal",
+    },
+}
+_INVALID_ID = {"loc": ["path", "sessionId"], "msg": "Input should be a valid integer", "type": "int_parsing"}
+
+
+def complete_document(document: dict[str, Any], api_key_header: str | None) -> None:
+    """Add what FastAPI does not know: problems, exact bounds, and the key that the gateway asks for."""
     schemas = {model.__name__: model.model_json_schema() for model in (Problem, InvalidRequestProblem)}
     document["components"]["schemas"].update(schemas)
     _restore_int64_bounds(document)
+    _add_examples(document)
+    if api_key_header:
+        scheme = {"type": "apiKey", "in": "header", "name": api_key_header}
+        document["components"]["securitySchemes"] = {"apiKey": scheme}
+        document["security"] = [{"apiKey": []}]
+
+
+def _add_examples(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if MEDIA_TYPE in response.get("content", {}):
+                    examples = _problem_examples(int(status), path, operation["operationId"])
+                    response["content"][MEDIA_TYPE]["examples"] = examples
+
+
+def _problem_examples(status: int, path: str, operation_id: str) -> dict[str, Any]:
+    """Show each problem with this status that the operation can meet, as it is sent."""
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        errors: list[Exception] = [Exception()]
+    elif status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        errors = [InvalidRequestError([_INVALID.get(operation_id, _INVALID_ID)])]
+    else:
+        errors = [kind() for kind in _kinds(ServiceError) if kind.__dict__.get("detail") and kind.status == status]
+    instance = path.replace("{sessionId}", "1" if status != HTTPStatus.UNPROCESSABLE_ENTITY else "x")
+    values = [
+        json.loads(bytes(problem(error, instance).body))
+        for error in errors
+        if operation_id == "createSession" or not isinstance(error, SequencerUnavailableError)
+    ]
+    return {value["detail"]: {"value": value} for value in values}
+
+
+def _kinds(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
 
 
 def _restore_int64_bounds(part: Any) -> None:  # noqa: ANN401 - JSON

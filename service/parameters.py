@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from service.parsing import KEY_PATTERN
 from service.preconditions import TAGS_PATTERN, Precondition, parse_precondition
 
-SessionId = Annotated[int, Path(alias="sessionId")]
+SessionId = Annotated[int, Path(alias="sessionId", description="The session's id", examples=[1])]
 Key = Annotated[
     Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | SkipJsonSchema[None],
     Header(

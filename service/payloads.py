@@ -20,6 +20,10 @@ Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, json_schema_extra={"form
 # Not every database can store NUL. A lone surrogate is no text at all, and the parser refuses it.
 Context = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
+_SESSION_ID: int = Field(examples=[1])
+_USER_ID: int = Field(description="Whose session it is", examples=[7])
+_CONTEXT: str = Field(examples=["hello"])
+
 
 class _Payload(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
@@ -37,14 +41,18 @@ def _convert_exact_float(value: object, info: ValidationInfo) -> object:
 
 
 class SessionRequest(_Payload):
-    user_id: Annotated[Int64, BeforeValidator(_convert_exact_float)]  # JSON Schema takes 5.0 for an integer
-    context: Context = ""
+    """A new session."""
+
+    user_id: Annotated[Int64, BeforeValidator(_convert_exact_float)] = (
+        _USER_ID  # JSON Schema takes 5.0 for an integer
+    )
+    context: Context = Field(default="", description="Any text", examples=["hello"])
 
 
 class SessionUpdateRequest(_Payload):
     """Without a context it changes nothing; with an empty one it clears the context."""
 
-    context: Context = Field(default_factory=str)
+    context: Context = Field(default_factory=str, description="Any text", examples=["hello again"])
 
     @property
     def new_context(self) -> str | None:
@@ -79,9 +87,9 @@ class ListQuery(BaseModel):
 class SessionResponse(_Payload):
     """The current state of a session."""
 
-    session_id: Int64
-    user_id: Int64
-    context: str
+    session_id: Int64 = _SESSION_ID
+    user_id: Int64 = _USER_ID
+    context: str = _CONTEXT
 
 
 class Session(SessionResponse):
@@ -91,8 +99,8 @@ class Session(SessionResponse):
 class SessionContextResponse(_Payload):
     """The context of a session, exactly as it was stored."""
 
-    session_id: Int64
-    context: str
+    session_id: Int64 = _SESSION_ID
+    context: str = _CONTEXT
 
 
 # The bytes of the models above, written without an instance of them: an operation's own work is no more than that.

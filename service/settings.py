@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     idempotency_key_days: float = Field(
         default=30.0, ge=0, le=36_500, description="Days for which an Idempotency-Key is kept; 0 keeps it forever."
     )
+    api_key_header: str | None = Field(
+        default=None,
+        description="The header in which the gateway wants a key: the docs page then asks for one.",
+    )
     otel_exporter_otlp_endpoint: Annotated[HttpUrl, AfterValidator(_plain_base)] | None = Field(
         default=None, description="Where traces go (OTLP over HTTP); without it there are none."
     )

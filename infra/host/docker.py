@@ -108,6 +108,7 @@ class DockerHost(pulumi.ComponentResource):
         image: Image,
         host: HostConfig,
         service: ServiceConfig,
+        api_key_header: str | None,
         protect: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -123,11 +124,10 @@ class DockerHost(pulumi.ComponentResource):
             volumes.append(
                 SecretFiles(name, image=image, files=files, opts=pulumi.ResourceOptions(parent=self)).mount
             )
+        variables = _variables(service, api_key_header)
         names = [f"{name}-{number}" for number in range(1, host.replicas + 1)]
         self.containers = [
-            self._replica(
-                replica, image=image, network=host.network, variables=_variables(service), volumes=volumes
-            )
+            self._replica(replica, image=image, network=host.network, variables=variables, volumes=volumes)
             for replica in names
         ]
         self.addresses = {
@@ -183,9 +183,11 @@ class DockerHost(pulumi.ComponentResource):
         )
 
 
-def _variables(service: ServiceConfig) -> list[str]:
+def _variables(service: ServiceConfig, api_key_header: str | None) -> list[str]:
     """`NAME=value` for each setting of the service that is not a secret."""
     variables = [f"MAX_CONTEXT_BYTES={service.max_context_bytes}"]
     if service.sequence_service_url:
         variables.append(f"SEQUENCE_SERVICE_URL={service.sequence_service_url}")
+    if api_key_header:
+        variables.append(f"API_KEY_HEADER={api_key_header}")
     return variables
