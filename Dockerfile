@@ -6,6 +6,8 @@ FROM ${BASE_IMAGE} AS build
 ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
+# A mirror of PyPI, if any. The packages' hashes are checked wherever they come from.
+ARG PIP_INDEX_URL
 RUN python3 -m venv /opt/venv
 COPY service/requirements.txt /tmp/requirements.txt
 # pip is only of use here; what runs does not need it.

@@ -8,10 +8,10 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.config import ImageConfig
-from infra.paths import ROOT
+from infra.paths import REPOSITORY, ROOT
+from infra.registry import find_digest
 
 CONTEXT = ".local/build"
-REPOSITORY = "session-context-api"
 TAG_DIGITS = 16
 
 
@@ -71,14 +71,28 @@ def stage(root: Path) -> Path:
     return context
 
 
+def _build_args(config: ImageConfig) -> dict[str, pulumi.Input[str]]:
+    """The build's arguments. Only the base image is in the tag: where packages come from does not change them.
+
+    Docker itself keeps the proxies out of an image's history; the index is an argument of the build stage alone.
+    """
+    args: dict[str, pulumi.Input[str]] = {"BASE_IMAGE": config.base_image}
+    if config.proxy:
+        args |= {"HTTP_PROXY": config.proxy, "HTTPS_PROXY": config.proxy}
+    if config.package_index:
+        args["PIP_INDEX_URL"] = config.package_index
+    return args
+
+
 class Image(pulumi.ComponentResource):
-    """The image, built where the containers will run; a preview never builds."""
+    """The image: built on the containers' engine, or deployed from a registry; a preview never builds."""
 
-    reference: str
-    """`repository:tag`, known before anything is built."""
+    reference: pulumi.Input[str]
+    """What a container runs: `repository:tag`, known before anything is built, or with a registry
+    `repository@sha256:…`."""
 
-    built: pulumi.Resource
-    """What a container must wait for."""
+    built: list[pulumi.Resource]
+    """What a container must wait for, besides the reference."""
 
     def __init__(
         self,
@@ -89,19 +103,53 @@ class Image(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("session-context:index:Image", name, None, opts)
-        self.reference = f"{REPOSITORY}:{content_hash(ROOT, config.base_image, config.platform)[:TAG_DIGITS]}"
+        self._name, self._config, self._after, self.built = name, config, after, []
+        tag = content_hash(ROOT, config.base_image, config.platform)[:TAG_DIGITS]
+        if config.deployed:
+            self.reference = config.deployed
+        elif config.repository:
+            self.reference = self._pushed(config.repository, tag)
+        else:
+            self.reference = f"{REPOSITORY}:{tag}"
+            self.built = [self._build(self.reference, skip_push=True)]
+        self.register_outputs({"reference": self.reference})
+
+    def _pushed(self, repository: str, tag: str) -> pulumi.Output[str]:
+        """Build and push what the registry did not have when this stack first deployed the tag.
+
+        The stash keeps that decision, and with it the digest, for as long as the tag stays the same: the registry
+        has the tag from the first `up` on, and without the stash the second would remove what the first declared.
+        """
+        tagged = f"{repository}:{tag}"
+        found = pulumi.Stash(
+            f"{self._name}-{tag}",
+            input=find_digest(tagged, parent=self) or "",
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
+        )
+
+        def reference(digest: str) -> pulumi.Input[str]:
+            return f"{repository}@{digest}" if digest else self._build(tagged, skip_push=False).repo_digest
+
+        return found.output.apply(reference)
+
+    def _build(self, tagged: str, *, skip_push: bool) -> docker.Image:
+        config = self._config
         stage(ROOT)
-        self.built = docker.Image(
-            name,
-            image_name=self.reference,
+        return docker.Image(
+            self._name,
+            image_name=tagged,
             build=docker.DockerBuildArgs(
                 context=CONTEXT,
                 dockerfile=f"{CONTEXT}/Dockerfile",
-                args={"BASE_IMAGE": config.base_image},
+                args=_build_args(config),
                 platform=config.platform,  # else the plugin builds for the machine that it runs on itself
             ),
+            registry=None  # then the plugin takes the credentials of `docker login`
+            if config.registry_password is None
+            else docker.RegistryArgs(
+                server=config.registry, username=config.registry_username, password=config.registry_password
+            ),
             build_on_preview=False,
-            skip_push=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
+            skip_push=skip_push,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._after]),
         )
-        self.register_outputs({"reference": self.reference})

@@ -1,4 +1,4 @@
-"""Paths that several parts of the program rely on."""
+"""Paths and names that several parts of the program rely on."""
 
 from pathlib import Path
 
@@ -7,3 +7,6 @@ ROOT = Path(__file__).parent.parent
 
 DATA = "/app/data"
 """Where a container mounts the data volume: below the WORKDIR of the Dockerfile."""
+
+REPOSITORY = "session-context-api"
+"""The image's name where no registry is set."""

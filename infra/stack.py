@@ -18,7 +18,7 @@ def deploy() -> None:
     """Declare the stack that the config describes. Raises `pulumi.RunError` when the config is invalid."""
     config = load()
     found = look_up(config.record.zone_id, config.record.hostname)
-    on_docker = pulumi.ResourceOptions(providers=[docker_provider(config.host.docker_host)])
+    on_docker = pulumi.ResourceOptions(providers=[docker_provider(config.host, config.image)])
     # Random, and the same for the life of the state: it shows which entities another state of this name created.
     mark = pulumi.Stash(f"{NAME}-mark", input=uuid4().hex, opts=pulumi.ResourceOptions(ignore_changes=["input"]))
     kong_provider = kong.Provider(

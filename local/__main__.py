@@ -14,6 +14,7 @@ from local import (
     docker_engine,
     gateway,
     install,
+    prune,
     pulumi_stack,
     recovery,
     route53,
@@ -65,6 +66,9 @@ def up(workspace: Workspace) -> None:
         reasons = (str(error), container_health.explain_unhealthy(workspace))
         raise LocalError("\n".join(filter(None, reasons))) from error
     smoke(workspace)
+    prune.remove_old_images(
+        client, stack_config.image_repository(workspace), keep=stack_config.keep_images(workspace)
+    )
     hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
     key = " -H 'apikey: KEY'" if stack_config.api_key_header(workspace) != {} else ""
     stand_ins = [*install.stand_ins(), "moto for Route 53"]

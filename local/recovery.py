@@ -119,7 +119,12 @@ def _note_lost_images(client: docker.DockerClient, resources: list[dict[str, Any
 
     Docker's plugin does not look for the image; a taint, which would have it built again, is lost in a refresh.
     """
-    images = [found for found in resources if found["type"] == IMAGE and BUILT_FROM in found.get("outputs", {})]
+    images = [
+        found
+        for found in resources
+        # One that was pushed is pulled when it is needed.
+        if found["type"] == IMAGE and BUILT_FROM in found.get("outputs", {}) and found["inputs"].get("skipPush")
+    ]
     lost = [image for image in images if not has_image(client, image["inputs"]["imageName"])]
     for image in lost:
         say(f"Image {image['inputs']['imageName']} was removed, so it is built again")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from infra.paths import REPOSITORY
 from local.console import run, say
 from local.workspace import LOOPBACK, PROJECT, ROOT, LocalError, Workspace, build_environment
 
@@ -60,6 +61,16 @@ def labels(workspace: Workspace) -> list[str]:
 def docker_host(workspace: Workspace) -> str:
     """Return the Docker host that the stack names; empty for this machine's engine."""
     return str(read_config(workspace).get(f"{PROJECT}:dockerHost") or "")
+
+
+def image_repository(workspace: Workspace) -> str:
+    """Return the name of the stack's images, without a tag."""
+    return str(read_config(workspace).get(f"{PROJECT}:imageRepository") or REPOSITORY)
+
+
+def keep_images(workspace: Workspace) -> int:
+    """Return how many images of the service are kept on the engine."""
+    return int(read_config(workspace).get(f"{PROJECT}:keepImages") or 5)
 
 
 def plain_http(workspace: Workspace) -> str:

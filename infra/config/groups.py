@@ -19,6 +19,7 @@ CONNECT_MILLISECONDS = (100, 60_000)
 READ_MILLISECONDS = (1_000, 3_600_000)
 """Kong accepts less. But a value of 20 means seconds, and few requests are answered in 20 milliseconds."""
 MAX_RETRIES = 100
+MAX_IMAGES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +64,55 @@ class KongConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageConfig:
-    """What the image is built on, and for which platform."""
+    """The image: what it is built on and for, or which one is deployed; and its registry."""
 
     base_image: str
     platform: str | None
+    proxy: str | None
+    package_index: str | None
+    repository: str | None
+    """Where the image is pushed to."""
+    deployed: str | None
+    """`repository@sha256:…` of an image that was built elsewhere."""
+    registry_username: str | None
+    registry_password: pulumi.Output[str] | None
+    keep: int
+    """How many images `make up` keeps on the engine."""
 
     @classmethod
     def read(cls, config: ConfigReader) -> Self:
+        repository = config.optional("imageRepository", parsers.repository)
+        deployed = config.optional("image", parsers.pinned_image)
+        username = config.optional("registryUsername", parsers.header_value)
+        password = config.secret("registryPassword", parsers.header_value)
+        if repository and deployed:
+            config.reject("image is deployed as it is, so nothing is pushed to imageRepository: set one of them")
+        if config.accepted("registryUsername", "registryPassword") and bool(username) != bool(password):
+            config.reject("registryUsername and registryPassword belong together: set both or neither")
+        if (
+            (username or password)
+            and not repository
+            and not deployed
+            and config.accepted("image", "imageRepository")
+        ):
+            config.reject("registryUsername is for the registry of imageRepository or image: set one of them")
         return cls(
             base_image=config.required("baseImage", parsers.image),
             platform=config.optional("platform", parsers.platform),
+            proxy=config.optional("buildProxy", url("http", "https")),
+            package_index=config.optional("packageIndex", url("http", "https")),
+            repository=repository,
+            deployed=deployed,
+            registry_username=username,
+            registry_password=_as_output(password),
+            keep=config.required("keepImages", whole_number(1, MAX_IMAGES)),
         )
+
+    @property
+    def registry(self) -> str | None:
+        """The host and port of the image's registry; None if the image stays on the engine."""
+        name = self.deployed or self.repository
+        return name and name.partition("/")[0]
 
 
 @dataclass(frozen=True, kw_only=True)

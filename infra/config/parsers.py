@@ -58,8 +58,11 @@ def _normalize_image(value: str) -> str:
 
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_DOMAIN = rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:]+\])(:[0-9]+)?"
+_PATH = rf"{_PART}(/{_PART})*"
+_REPOSITORY = rf"(?=localhost[:/]|[^/]*[.:]){_DOMAIN}/{_PATH}"
 _IMAGE = (  # the grammar of github.com/distribution/reference
-    rf"(({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:]+\])(:[0-9]+)?/)?{_PART}(/{_PART})*"
+    rf"({_DOMAIN}/)?{_PATH}"
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
 )
 hostname = matching(
@@ -73,6 +76,10 @@ zone_id = matching(
     lambda value: value.strip().rpartition("/")[2],
 )
 image = matching(re.compile(_IMAGE), "the name of an image, such as python:3.11-slim", _normalize_image)
+repository = matching(re.compile(_REPOSITORY), "a repository such as registry.example.com/session-context")
+pinned_image = matching(
+    re.compile(rf"{_REPOSITORY}@sha256:[0-9a-f]{{64}}"), "like registry.example.com/api@sha256:…"
+)
 platform = matching(re.compile(r"linux/[a-z0-9]+(/v[0-9]+)?"), "a platform such as linux/amd64")
 header_name = matching(re.compile(r"[A-Za-z0-9-]+"), "the name of an HTTP header")
 _network = matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*"), "the name of a Docker network")

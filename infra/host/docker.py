@@ -5,9 +5,10 @@ from importlib.metadata import version
 import pulumi
 import pulumi_docker as docker
 
-from infra.config import HostConfig, ServiceConfig
+from infra.config import HostConfig, ImageConfig, ServiceConfig
 from infra.image import Image
 from infra.paths import DATA
+from infra.registry import registry_auth
 
 PORT = 8080
 USER = "10001:10001"
@@ -32,15 +33,16 @@ REPLACED_ON = ["healthcheck", "init", "tmpfs", "#initerror"]
 healthy it takes for a good one in the next run, which would then remove those that serve."""
 
 
-def docker_provider(host: str | None) -> pulumi.ProviderResource:
-    """The provider of the engine at `host`; without one the plugin takes DOCKER_HOST, or this machine's engine.
+def docker_provider(host: HostConfig, image: ImageConfig) -> pulumi.ProviderResource:
+    """The provider of the host's engine; without one the plugin takes DOCKER_HOST, or this machine's engine.
 
     The SDK's own class would declare DOCKER_HOST itself, and each engineer's would be a change of the stack. And a
     shell's DOCKER_CONTEXT would go before the host for containers and volumes, though not for images; an empty one
     here keeps it out.
     """
     opts = pulumi.ResourceOptions(version=version("pulumi-docker"))
-    return pulumi.ProviderResource("docker", "docker", {"host": host, "context": ""}, opts)
+    props = {"host": host.docker_host, "context": "", "registryAuth": registry_auth(image)}
+    return pulumi.ProviderResource("docker", "docker", props, opts)
 
 
 def labels() -> dict[str, str]:
@@ -81,7 +83,7 @@ class SecretFiles(pulumi.ComponentResource):
             network_mode="none",
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[image.built],
+                depends_on=image.built,
                 custom_timeouts=TIMEOUTS,
                 delete_before_replace=False,
                 additional_secret_outputs=["uploads"],
@@ -174,7 +176,7 @@ class DockerHost(pulumi.ComponentResource):
             wait_timeout=HEALTHY_SECONDS,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[image.built],
+                depends_on=image.built,
                 custom_timeouts=TIMEOUTS,
                 # The new generation is healthy and in the gateway before the old one goes.
                 delete_before_replace=False,

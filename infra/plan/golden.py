@@ -7,14 +7,16 @@ from typing import Any
 
 import yaml
 
-from infra.image import REPOSITORY
+from infra.image import TAG_DIGITS
 from infra.paths import ROOT
 from infra.plan.recorder import Resource, declared
 from infra.plan.stack_file import stack_files, stack_of
 from infra.props import UNKNOWN
 
 PLANS = ROOT / "plans"
-IMAGE = re.compile(rf"\b{REPOSITORY}:[0-9a-f]+")
+CONTENT = re.compile(rf"(?<=[:-])[0-9a-f]{{{TAG_DIGITS}}}\b")
+"""The image's tag, and what is named after it."""
+
 RANDOM = re.compile(r"\b[0-9a-f]{32}\b")
 LOOPBACK = re.compile(r"\b127\.0\.0\.1:\d+")
 HEAD = """\
@@ -51,11 +53,11 @@ def _entry(resource: Resource) -> dict[str, Any]:
 def _masked(value: Any) -> Any:  # noqa: ANN401 - JSON
     """A value without what differs from one commit or machine to the next."""
     if isinstance(value, Mapping):
-        return {name: _masked(item) for name, item in value.items()}
+        return {_masked(name): _masked(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_masked(item) for item in value]
     if isinstance(value, str):
-        text = RANDOM.sub("[random]", IMAGE.sub(f"{REPOSITORY}:[content]", value))
+        text = RANDOM.sub("[random]", CONTENT.sub("[content]", value))
         return LOOPBACK.sub("127.0.0.1:[port]", text).replace(UNKNOWN, "[unknown before up]")
     return value
 

@@ -11,12 +11,13 @@ import pulumi
 from google.protobuf import empty_pb2, json_format
 from pulumi.runtime import config as runtime
 from pulumi.runtime import mocks, rpc, settings
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import provider_pb2, resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from infra import stack as program
 from infra.kong.provider.ownership import entity_id
 from infra.plan import stack_file
+from infra.registry import ABSENT
 
 SECRET = "[secret]"  # noqa: S105 - what is shown in its place
 NAMED_BY_ENGINE = "[name of "
@@ -61,11 +62,14 @@ class _Recorder(mocks.MockMonitor):
     def Invoke(  # noqa: N802 - gRPC's name
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        """A plan is made without a cloud, so the zone is taken to be the right one, with nothing in it yet."""
+        """A plan is made without a cloud, so the zone is the right one with nothing in it, as is the registry."""
         found: dict[str, dict[str, Any]] = {
             "aws:route53/getZone:getZone": {"name": self._hostname},
             "aws:route53/getRecords:getRecords": {},
         }
+        if request.tok == "docker:index/getRegistryImage:getRegistryImage":
+            absent = provider_pb2.CheckFailure(property="name", reason=ABSENT)
+            return resource_pb2.ResourceInvokeResponse(failures=[absent])
         if request.tok not in found:
             raise pulumi.RunError(f"a plan is made without a cloud, so it can't call {request.tok}")
         answer = resource_pb2.ResourceInvokeResponse()

@@ -1,9 +1,8 @@
 """Stand-in for Pulumi's Docker plugin, for machines where the official one can't be downloaded.
 
-It answers `docker.Image`, `docker.Volume` and `docker.Container` the way plugin 5.2 does, for the inputs this
-project uses, over the Docker engine's own API. It can't push to a registry or build with BuildKit. Of a
-container's drift it sees that it is gone, stopped, renamed, or has other limits on memory or another restart
-policy.
+It answers `docker.Image`, `docker.Volume`, `docker.Container` and `getRegistryImage` the way plugin 5.2 does, for
+the inputs this project uses, over the Docker engine's own API. It can't build with BuildKit. Of a container's
+drift it sees that it is gone, stopped, renamed, or has other limits on memory or another restart policy.
 """
 
 import sys
@@ -25,6 +24,7 @@ serve(
             "docker:index/volume:Volume": Volume(engine),
         },
         engine.configure,
+        {"docker:index/getRegistryImage:getRegistryImage": engine.registries.get_image},
     ),
     version("pulumi-docker"),
     look_every=300,  # Pulumi's own plugins ask every five minutes whether the engine is there

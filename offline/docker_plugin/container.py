@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container as LiveContainer
 from docker.types import LogConfig, Ulimit
 
@@ -42,6 +42,7 @@ class Container(DockerResource):
         if preview:
             return "", inputs
         api = self.engine.client.api
+        self._have_image(inputs["image"])
         try:
             made = api.create_container(**_create_arguments(api, inputs))
             container = self.engine.client.containers.get(made["Id"])
@@ -55,6 +56,17 @@ class Container(DockerResource):
         except APIError as error:
             raise PluginError(f"container {inputs['name']}: {error.explanation}") from error
         return str(container.id), inputs
+
+    def _have_image(self, name: str) -> None:
+        """Pull an image that the engine lacks, with the provider's credentials alone, as the plugin does."""
+        images = self.engine.client.images
+        try:
+            images.get(name)
+        except ImageNotFound:
+            try:
+                images.pull(name, auth_config=self.engine.registries.auth_config(name))
+            except APIError as error:
+                raise PluginError(f"unable to pull image {name}: {error.explanation}") from error
 
     def _wait_healthy(self, container: LiveContainer, inputs: Props) -> None:
         for _ in until(float(inputs.get("waitTimeout", 60))):

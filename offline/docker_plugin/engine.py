@@ -11,6 +11,7 @@ from docker.errors import DockerException
 
 from infra.plugin import PluginError, Resource
 from infra.props import Props
+from offline.docker_plugin.registry import Registries
 from offline.docker_plugin.tunnel import opened
 
 POLL_SECONDS = 0.1
@@ -23,11 +24,13 @@ class Engine:
         self._host: str | None = None
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
+        self.registries = Registries()
 
     def configure(self, config: Props) -> None:
         """Connect at once, as the plugin does; over `ssh` when first used, to save a login."""
         if context := config.get("context", os.environ.get("DOCKER_CONTEXT")):
             raise PluginError(f"the stand-in knows no contexts, so not {context}: set DOCKER_HOST instead")
+        self.registries.configure(config)
         self._host = config.get("host") or os.environ.get("DOCKER_HOST")
         if not (self._host or "").startswith("ssh://"):
             self._client = self._connected()

@@ -1,4 +1,4 @@
-"""`docker.Image`: built on the engine, never pushed."""
+"""`docker.Image`: built on the engine, and pushed to a registry."""
 
 import hashlib
 import platform
@@ -17,14 +17,17 @@ BUILT_FROM = "__inputs"
 
 
 class Image(DockerResource):
-    """`docker.Image` with `skipPush`: built on create and on a changed input, kept on delete."""
+    """`docker.Image`: built and pushed on create and on a changed input, kept on delete."""
 
-    inputs = frozenset({"build", "buildOnPreview", "imageName", "skipPush"})
+    inputs = frozenset({"build", "buildOnPreview", "imageName", "registry", "skipPush"})
     secrets = frozenset({BUILT_FROM})
 
     def check(self, urn: str, inputs: Props, _old: Props) -> tuple[Props, list[Failure]]:
-        if not inputs.get("skipPush"):
-            return inputs, [Failure("skipPush", "this stand-in can't push: set skipPush, or install the plugin")]
+        if not inputs.get("skipPush") and not _is_qualified(inputs["imageName"]):
+            raise PluginError(
+                f"{inputs['imageName']!r}: repository name must be canonical.\nThis resource requires all image "
+                "names to be fully qualified."
+            )
         build = inputs["build"]
         build |= {"contextDigest": context_digest(Path(build["context"]), Path(build["dockerfile"]))}
         if not build.get("platform"):
@@ -39,6 +42,9 @@ class Image(DockerResource):
     def recorded(self, state: Props) -> Props:
         built_from: Props = state.get(BUILT_FROM) or {}
         return built_from
+
+    def diff(self, state: Props, inputs: Props) -> set[str]:
+        return super().diff(_without_credentials(state), _without_credentials(inputs))
 
     def create(self, _urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
         return str(inputs["imageName"]), self._outputs(inputs, preview=preview)
@@ -55,7 +61,13 @@ class Image(DockerResource):
     def _outputs(self, inputs: Props, *, preview: bool) -> Props:
         if preview:
             return inputs | {"repoDigest": UNKNOWN}
-        return inputs | {"repoDigest": self._build(inputs), BUILT_FROM: inputs}
+        image_id = self._build(inputs)
+        return inputs | {
+            "baseImageName": inputs["imageName"],
+            "registryServer": inputs.get("registry", {}).get("server", ""),
+            "repoDigest": image_id if inputs.get("skipPush") else self._push(inputs),
+            BUILT_FROM: inputs,
+        }
 
     def _build(self, inputs: Props) -> str:
         build = inputs["build"]
@@ -77,6 +89,35 @@ class Image(DockerResource):
         except (APIError, TypeError, OSError) as error:
             raise PluginError(f"the image does not build: {error}") from error
         return str(image.id)
+
+    def _push(self, inputs: Props) -> str:
+        """Push with the resource's credentials, or else those of `docker login`; `repository@digest`."""
+        name, registry = str(inputs["imageName"]), inputs.get("registry", {})
+        credentials = {key: registry.get(key) for key in ("username", "password")}
+        digest = ""
+        try:
+            for line in self.engine.client.api.push(
+                name, auth_config=credentials if all(credentials.values()) else None, stream=True, decode=True
+            ):
+                if "error" in line:
+                    raise PluginError(f"error reading push output: {line['error']}")
+                digest = line.get("aux", {}).get("Digest", digest)
+        except APIError as error:
+            raise PluginError(f"the image can't be pushed: {error}") from error
+        return f"{name.rpartition(':')[0]}@{digest}"
+
+
+def _is_qualified(name: str) -> bool:
+    """Whether a name begins with a registry's host."""
+    host, slash, _ = name.partition("/")
+    return bool(slash) and (host == "localhost" or not {".", ":"}.isdisjoint(host))
+
+
+def _without_credentials(inputs: Props) -> Props:
+    """The inputs without who logs in, which changes often and is no reason to build again."""
+    if not inputs.get("registry"):
+        return inputs
+    return inputs | {"registry": {"server": inputs["registry"].get("server")}}
 
 
 def context_digest(context: Path, dockerfile: Path) -> str:

@@ -92,3 +92,50 @@ def test_no_two_states_let_in_the_same_group() -> None:
     }
     assert len(groups) == 2
     assert all(group.startswith("session-context:prod:") for group in groups)
+
+
+def stack_with(tmp_path: Path, **keys: object) -> Path:
+    stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
+    stack["config"] |= {f"session-context:{key}": value for key, value in keys.items()}
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(yaml.safe_dump(stack))
+    return file
+
+
+LOGIN = {"registryUsername": "ci", "registryPassword": {"secure": "v1:"}}
+
+
+def test_an_image_for_a_registry_is_pushed_with_its_login(tmp_path: Path) -> None:
+    plan = yaml.safe_load(text(stack_with(tmp_path, imageRepository="ghcr.io/team/api", **LOGIN)))["resources"]
+    image = plan["docker:index/image:Image::session-context"]["inputs"]
+    assert not image["skipPush"]
+    assert image["imageName"].startswith("ghcr.io/team/api:")
+    assert image["registry"] == {"server": "ghcr.io", "username": "ci", "password": "[secret]"}
+    assert plan["pulumi:providers:docker::docker"]["inputs"]["registryAuth"] == "[secret]"
+    container = plan["docker:index/container:Container::session-context-1"]
+    assert container["inputs"]["image"] == "[unknown before up]"
+
+
+def test_an_image_from_elsewhere_is_deployed_as_it_is(tmp_path: Path) -> None:
+    image = f"ghcr.io/team/api@sha256:{'0' * 64}"
+    plan = yaml.safe_load(text(stack_with(tmp_path, image=image, **LOGIN)))["resources"]
+    assert "docker:index/image:Image::session-context" not in plan
+    assert plan["docker:index/container:Container::session-context-1"]["inputs"]["image"] == image
+
+
+def test_a_build_gets_its_packages_where_the_config_says(tmp_path: Path) -> None:
+    proxy, index = "http://proxy.internal:3128", "https://pypi.internal/simple"
+    plan = yaml.safe_load(text(stack_with(tmp_path, buildProxy=proxy, packageIndex=index)))["resources"]
+    args = plan["docker:index/image:Image::session-context"]["inputs"]["build"]["args"]
+    assert args == {
+        "BASE_IMAGE": "session-context-base:bookworm",
+        "HTTP_PROXY": proxy,
+        "HTTPS_PROXY": proxy,
+        "PIP_INDEX_URL": index,
+    }
+    stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+    assert ["ARG PIP_INDEX_URL" in stage for stage in stages] == [
+        False,
+        True,
+        False,
+    ]  # and not in what is deployed

@@ -115,6 +115,17 @@ def test_dev_is_open_and_unprotected() -> None:
         ("kong:adpot", "true", "unknown config key kong:adpot; the only key of kong is kong:adopt"),
         ("docker:host", "ssh://h", "unknown config key docker:host; set the Docker engine with dockerHost"),
         ("docker:registryAuth", [{"address": "ghcr.io"}], "unknown config key docker:registryAuth"),
+        (
+            "imageRepository",
+            "session-context",
+            "imageRepository must be a repository such as registry.example.com/",
+        ),
+        ("imageRepository", "ghcr.io/team/api:v1", "imageRepository must be a repository such as"),
+        ("image", "ghcr.io/team/api:v1", "image must be like registry.example.com/api@sha256:…"),
+        ("registryUsername", "ci", "registryUsername and registryPassword belong together: set both or neither"),
+        ("registryPassword", "canary", "registryPassword is stored in plain text"),
+        ("packageIndex", "https://ci:canary@pypi.internal/simple", "packageIndex must not contain a password"),
+        ("keepImages", "0", "keepImages must be a whole number from 1 to 1000"),
         ("gatewayAddresses", ["192.0.2.1", "192.0.2.1"], "gatewayAddresses contains duplicates: '192.0.2.1'"),
     ],
 )
@@ -164,3 +175,18 @@ def test_a_certificate_and_its_key_are_accepted() -> None:
     assert "is for other.example" in rejection(
         dict(zip(("tlsCertificate", "tlsKey"), certificate("other.example"), strict=True))
     )
+
+
+IMAGE = f"ghcr.io/team/api@sha256:{'0' * 64}"
+
+
+def test_an_image_from_elsewhere_is_not_pushed() -> None:
+    expected = "image is deployed as it is, so nothing is pushed to imageRepository: set one of them"
+    assert expected in rejection(image=IMAGE, imageRepository="ghcr.io/team/api")
+
+
+def test_who_logs_in_needs_a_registry() -> None:
+    login = {"registryPassword": "canary"}
+    expected = "registryUsername is for the registry of imageRepository or image: set one of them"
+    assert expected in rejection(login, registryUsername="ci")
+    assert load(login, registryUsername="ci", image=IMAGE).image.registry == "ghcr.io"

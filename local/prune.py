@@ -1,0 +1,49 @@
+"""Images of earlier versions on the engine: the newest are kept for a rollback, the rest is removed."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import docker
+from docker.errors import APIError, ImageNotFound
+from docker.models.images import Image
+
+from local.console import say
+
+UNDER_WAY = timedelta(hours=1)
+"""An image that was tagged more recently may be one that another stack's run is about to start."""
+
+
+def remove_old_images(
+    client: docker.DockerClient, repository: str, *, keep: int, spare: timedelta = UNDER_WAY
+) -> None:
+    """Remove all images of a repository but the newest and those of any container, of any stack."""
+    used = {container.attrs["ImageID"] for container in client.containers.list(all=True, sparse=True)}
+    found = []
+    for summary in client.api.images(name=repository):
+        with suppress(ImageNotFound):  # another run removes images as well
+            found.append(client.images.get(summary["Id"]))
+    found.sort(key=_last_tagged, reverse=True)
+    before = datetime.now(UTC) - spare
+    old = [image for image in found[keep:] if image.id not in used and _last_tagged(image) < before]
+    if removed := sum(_remove(client, image, repository) for image in old):
+        say(f"Removed {removed} images of earlier versions; keepImages says how many stay")
+
+
+def _last_tagged(image: Image) -> datetime:
+    """Return when the image last got a name: a build from the cache leaves `Created` as it is."""
+    times = (image.attrs["Created"], image.attrs.get("Metadata", {}).get("LastTagTime"))
+    return max(datetime.fromisoformat(time) for time in times if time)
+
+
+def _remove(client: docker.DockerClient, image: Image, repository: str) -> bool:
+    """Remove the repository's names of an image, and with the last one the image; False if something needs it."""
+    names = [name for name in image.tags if name.rpartition(":")[0] == repository]
+    names += [name for name in image.attrs["RepoDigests"] if name.partition("@")[0] == repository]
+    for name in names:
+        try:
+            client.images.remove(name)
+        except ImageNotFound:  # its digests go with its last tag
+            continue
+        except APIError:  # a container was just created from it
+            return False
+    return True

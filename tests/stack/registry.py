@@ -1,0 +1,66 @@
+"""Debian's registry on a loopback port, open to all or with one user."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+import yaml
+
+from tests.packages import program
+from tests.ports import free_port
+from tests.waiting import wait_for
+
+USER, PASSWORD = "deployer", "canary-of-the-registry"
+_BCRYPT = "$2b$05$fBi.YJLV0L5LM2H4UdPXseJQ0Uhz4XkJjFwYmL.ZNJfp9KcH/zc7i"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry that runs."""
+
+    host: str
+    log: Path
+
+    @property
+    def repository(self) -> str:
+        return f"{self.host}/session-context"
+
+    def uploads(self) -> int:
+        """How many manifests were pushed so far."""
+        return sum('"PUT ' in line and "/manifests/" in line for line in self.log.read_text().splitlines())
+
+
+@contextmanager
+def serving(folder: Path, *, with_login: bool = False) -> Iterator[Registry]:
+    """A registry that keeps its images in the folder."""
+    port = free_port()
+    config = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
+        "http": {"addr": f"127.0.0.1:{port}"},
+    }
+    if with_login:
+        (folder / "htpasswd").write_text(f"{USER}:{_BCRYPT}\n")
+        config["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
+    (folder / "registry.yml").write_text(yaml.safe_dump(config))
+    registry = Registry(f"127.0.0.1:{port}", folder / "registry.log")
+    with registry.log.open("wb") as log:
+        process = subprocess.Popen(
+            [program("docker-registry"), "serve", str(folder / "registry.yml")], stdout=log, stderr=log
+        )
+    try:
+        wait_for(lambda: _answers(registry))
+        yield registry
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(registry: Registry) -> bool:
+    try:
+        return requests.get(f"http://{registry.host}/v2/", timeout=5).status_code in (200, 401)
+    except requests.ConnectionError:
+        return False

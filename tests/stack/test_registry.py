@@ -1,0 +1,94 @@
+"""The image in a registry: built once, run by its digest, and pulled where it is there already."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from docker.errors import ImageNotFound
+
+from tests.stack.clone import Clone, docker_client
+from tests.stack.registry import PASSWORD, USER, Registry, serving
+
+UP = "up --yes --skip-preview"
+
+
+@pytest.fixture
+def stack(clone: Clone) -> Iterator[Clone]:
+    """The clone, converged again at the end."""
+    good = clone.file.read_text()
+    yield clone
+    clone.variables.clear()
+    clone.file.write_text(good)
+    clone.make("up")
+
+
+def images_of(stack: Clone) -> set[str]:
+    """What the containers run."""
+    with docker_client() as client:
+        return {str(client.api.inspect_container(name)["Config"]["Image"]) for name in stack.containers()}
+
+
+def forget_images(stack: Clone, registry: Registry) -> None:
+    """Let the engine be one that never had the registry's images; the stack must have no container."""
+    assert stack.containers() == []
+    with docker_client() as client:
+        for image in client.images.list(name=registry.repository):
+            for name in (*image.tags, *image.attrs["RepoDigests"]):
+                with suppress(ImageNotFound):
+                    client.images.remove(name)
+
+
+def test_an_image_is_built_once_and_pulled_from_then_on(stack: Clone, tmp_path: Path) -> None:
+    with serving(tmp_path) as registry:
+        stack.set("imageRepository", registry.repository)
+        stack.pulumi(UP)
+        [image] = images_of(stack)
+        assert image.startswith(f"{registry.repository}@sha256:")
+        assert stack.outputs()["image"] == image
+        assert registry.uploads() == 1
+        stack.pulumi("preview --refresh --expect-no-changes")
+
+        stack.pulumi("destroy --yes")
+        forget_images(stack, registry)
+        stack.pulumi(UP)
+        assert images_of(stack) == {image}
+        assert registry.uploads() == 1
+        assert "docker:index/image:Image" not in stack.pulumi("stack export")
+        stack.pulumi("preview --refresh --expect-no-changes")
+
+        stack.change_service()
+        stack.pulumi(UP)
+        assert registry.uploads() == 2
+        assert images_of(stack) != {image}
+        stack.pulumi("preview --refresh --expect-no-changes")
+
+
+def test_credentials_come_from_secrets_or_from_docker_login(stack: Clone, tmp_path: Path) -> None:
+    with serving(tmp_path, with_login=True) as registry:
+        stack.set("imageRepository", registry.repository)
+        told = stack.pulumi("preview", fails=True)
+        assert f"imageRepository: {registry.repository}" in told
+        assert "401 Unauthorized" in told
+
+        stack.pulumi(f"config set registryUsername {USER}")
+        stack.pulumi(f"config set --secret registryPassword {PASSWORD}")
+        stack.pulumi(UP)
+        [image] = images_of(stack)
+        assert PASSWORD not in stack.pulumi("stack export")
+        stack.pulumi("preview --refresh --expect-no-changes")
+
+        stack.pulumi("destroy --yes")
+        forget_images(stack, registry)
+        for key in ("imageRepository", "registryUsername", "registryPassword"):
+            stack.pulumi(f"config rm {key}")
+        stack.set("image", image)
+        login = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": login}}}))
+        stack.variables["DOCKER_CONFIG"] = str(tmp_path)
+        stack.pulumi(UP)
+        assert images_of(stack) == {image}
+        assert registry.uploads() == 1
+        stack.pulumi("preview --refresh --expect-no-changes")
