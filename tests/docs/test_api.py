@@ -13,12 +13,12 @@ from tests.docs.blocks import blocks, is_as_shown, run, run_python
 from tests.service.processes import Service, running
 
 NODE = Path(ROOT_DIR) / "bin" / "node"
-EXAMPLES = [block for block in blocks(ROOT / "docs" / "api.md") if block.is_run]
+LANGUAGES = ("console", "pycon", "ts")  # those in python and typescript need generated clients: tests/clients/
+EXAMPLES = [block for block in blocks(ROOT / "docs" / "api.md") if block.is_run and block.language in LANGUAGES]
 
 
 def test_the_examples_answer_what_they_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     examples = [block for block in EXAMPLES if block.language != "ts"]
-    assert {block.language for block in examples} == {"console", "pycon"}
     names: dict[str, object] = {}
     with running(Service(tmp_path)) as service:
         monkeypatch.setenv("API", service.url)
