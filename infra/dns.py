@@ -10,45 +10,47 @@ import pulumi_aws as aws
 from infra.config import RecordConfig
 
 TIMEOUTS = pulumi.CustomTimeouts(create="5m", update="5m", delete="5m")
-"""Route 53 takes a minute to tell all its name servers; an API that hangs would hold a run for half an hour."""
+"""Route 53 needs a minute to update all name servers. The default of an unresponsive API is half an hour."""
 
 RecordSet = dict[str, Any]
-"""One record set as Route 53 has it: type, ttl, values, and what makes it more than a plain one."""
+"""One record set of Route 53: type, ttl and values, and what makes it more than a simple one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What a zone has for a name."""
+class ZoneLookup:
+    """What a zone contains for a name."""
 
     records: list[RecordSet]
     """The A and CNAME record sets of the name."""
 
     delegation: str | None
-    """Why no resolver asks this zone for the name, if so."""
+    """Why no resolver queries this zone for the name, if so."""
 
     warnings: list[str]
-    """What leads clients elsewhere, whatever the A record says."""
+    """Why clients may be sent elsewhere, whatever the A record says."""
 
 
-def look_up(zone_id: str, hostname: str) -> Found:
-    """What the zone has for a name. Raises `pulumi.RunError` when the zone is not there or another."""
+def look_up(zone_id: str, hostname: str) -> ZoneLookup:
+    """Look up a name in its zone. Raises `pulumi.RunError` if the zone does not exist, or is for other names."""
     try:
         zone = aws.route53.get_zone(zone_id=zone_id)
-        names = "|".join(map(re.escape, _from_name_to_top(hostname)))
-        # Where no record has one of the names the provider answers no list at all.
+        names = "|".join(map(re.escape, _name_and_parents(hostname)))
+        # Without a match the provider returns null instead of a list.
         found = aws.route53.get_records(zone_id=zone_id, name_regex=rf"^({names})\.$").resource_record_sets or []
-    except Exception as error:  # the SDK has no narrower one for a function of a provider
-        raise pulumi.RunError(f"hostedZoneId {zone_id} can't be read in Route 53: {error}") from error
+    except Exception as error:  # the SDK raises nothing narrower for a provider's function
+        raise pulumi.RunError(
+            f"can't read hosted zone {zone_id} of Route 53; check hostedZoneId and credentials: {error}"
+        ) from error
     if not f".{hostname}".endswith(f".{zone.name}"):
         raise pulumi.RunError(
-            f"hostname {hostname} does not lie in zone {zone_id}, which is {zone.name}: mend one of them"
+            f"hostname {hostname} is not in zone {zone_id}, which is {zone.name}; fix hostname or hostedZoneId"
         )
-    return judge(
+    return interpret(
         hostname, zone.name, [_record_set(record) for record in found], is_private=bool(zone.private_zone)
     )
 
 
-def _from_name_to_top(hostname: str) -> list[str]:
+def _name_and_parents(hostname: str) -> list[str]:
     labels = hostname.split(".")
     return [".".join(labels[at:]) for at in range(len(labels))]
 
@@ -60,7 +62,7 @@ def _record_set(record: Any) -> RecordSet:  # noqa: ANN401 - the SDK's output ty
         "type": record.type,
         "ttl": None if alias else record.ttl,
         "values": sorted(value.value for value in record.resource_records or []),
-        # In Route 53's own words, so that it can be put back as it was.
+        # As in Route 53's API, so that it can be restored.
         "alias": alias
         and {
             "DNSName": alias.dns_name,
@@ -71,39 +73,39 @@ def _record_set(record: Any) -> RecordSet:  # noqa: ANN401 - the SDK's output ty
     }
 
 
-def judge(hostname: str, zone: str, records: list[RecordSet], *, is_private: bool) -> Found:
-    """What record sets of a zone, of the name and the names above it, mean for an A record of the name."""
-    below_zone = [name for name in _from_name_to_top(hostname) if name.endswith(f".{zone}")]
+def interpret(hostname: str, zone: str, records: list[RecordSet], *, is_private: bool) -> ZoneLookup:
+    """Interpret the record sets of a name and its parents in a zone, for an A record of that name."""
+    below_zone = [name for name in _name_and_parents(hostname) if name.endswith(f".{zone}")]
     delegations = [record for record in records if record["type"] == "NS" and record["name"] in below_zone]
     own = [record for record in records if record["name"] == hostname]
-    warnings = [warning for record in own if (warning := _leads_elsewhere(hostname, record))]
+    warnings = [warning for record in own if (warning := _redirection(hostname, record))]
     if is_private:
-        warnings.append(f"zone {zone} is private: {hostname} is known only in the networks (VPCs) it belongs to")
-    return Found(
+        warnings.append(f"zone {zone} is private: {hostname} resolves only in the VPCs associated with it")
+    return ZoneLookup(
         records=[
             {field: value for field, value in record.items() if field != "name"}
             for record in own
             if record["type"] in ("A", "CNAME")
         ],
-        delegation=_delegated(hostname, zone, delegations[0]) if delegations else None,
+        delegation=_explain_delegation(hostname, zone, delegations[0]) if delegations else None,
         warnings=warnings,
     )
 
 
-def _leads_elsewhere(hostname: str, record: RecordSet) -> str | None:
-    there = f"{hostname} has {_kind(record)} ({_says(record)}), which this stack leaves alone"
+def _redirection(hostname: str, record: RecordSet) -> str | None:
+    existing = f"{hostname} has {_kind(record)} ({_value(record)}), which this stack does not manage"
     match record["type"]:
         case "AAAA":
-            return f"{there}: clients with IPv6 go where it leads. Remove it, unless that is the gateway, too."
+            return f"{existing}: clients with IPv6 use it. Remove it, unless it points to the gateway."
         case "HTTPS":
-            return f"{there}: browsers go where it leads. Remove it, unless that is the gateway, too."
+            return f"{existing}: browsers use it. Remove it, unless it points to the gateway."
     return None
 
 
-def _delegated(hostname: str, zone: str, record: RecordSet) -> str:
+def _explain_delegation(hostname: str, zone: str, record: RecordSet) -> str:
     return (
         f"zone {zone} delegates {record['name']} to {', '.join(record['values'])} (an NS record), so no resolver "
-        f"asks it for {hostname}. Set hostedZoneId to the zone of {record['name']}, or remove the NS record."
+        f"queries it for {hostname}. Set hostedZoneId to the zone of {record['name']}, or remove the NS record."
     )
 
 
@@ -112,28 +114,28 @@ def _kind(record: RecordSet) -> str:
     return f"{'an' if kind in ('A', 'AAAA', 'HTTPS') else 'a'} {kind} record"
 
 
-def _says(record: RecordSet) -> str:
+def _value(record: RecordSet) -> str:
     return f"alias of {record['alias']['DNSName'].rstrip('.')}" if record["alias"] else ", ".join(record["values"])
 
 
-def is_plain(record: RecordSet, values: list[str], ttl: int) -> bool:
-    """Whether a record set is exactly what the stack declares: then a run that was lost has made it."""
+def is_declared(record: RecordSet, values: list[str], ttl: int) -> bool:
+    """Return whether a record set is exactly the declared one: then an interrupted run created it."""
     return record == {"type": "A", "ttl": ttl, "values": sorted(values), "alias": None, "routing": None}
 
 
-def conflict(hostname: str, found: list[RecordSet], *, adopt: bool) -> str | None:
-    """Why a record may not be made beside or over the ones that are there."""
+def find_conflict(hostname: str, found: list[RecordSet], *, adopt: bool) -> str | None:
+    """Return why the existing record sets prevent the creation of the record, if so."""
     for record in found:
-        there = f"{hostname} has {_kind(record)} already: {_says(record)}"
+        existing = f"{hostname} already has {_kind(record)}: {_value(record)}"
         if record["type"] == "CNAME":
-            return f"{there}. Route 53 allows no A record beside it: remove it first."
+            return f"{existing}. Route 53 allows no A record beside it; remove it first."
         if record["routing"]:
-            return f"{there}. It has a routing policy (set {record['routing']}): remove all of its sets first."
+            return f"{existing}. It has a routing policy (set {record['routing']}); remove all of its sets first."
         if not adopt:
             ttl = "" if record["alias"] else f" (TTL {record['ttl']})"
             return (
-                f"{there}{ttl}. This stack did not make it. To take it over: pulumi config set "
-                "adoptRecord true. What it says is kept in the output recordBefore."
+                f"{existing}{ttl}. This stack did not create it. To take it over: pulumi config set "
+                "adoptRecord true. Its old value is kept in the output recordBefore."
             )
     return None
 
@@ -151,16 +153,16 @@ class DnsRecord(pulumi.ComponentResource):
     is_free: pulumi.Resource
     """Created only if the name is free, or this stack's."""
 
-    def __init__(self, name: str, *, config: RecordConfig, found: Found, protect: bool) -> None:
+    def __init__(self, name: str, *, config: RecordConfig, found: ZoneLookup, protect: bool) -> None:
         super().__init__("session-context:index:DnsRecord", name)
         self._name, self._config, self._found = name, config, found
-        others = [record for record in found.records if not is_plain(record, config.addresses, config.ttl)]
+        others = [record for record in found.records if not is_declared(record, config.addresses, config.ttl)]
         # An existing record can still be updated and destroyed, so a delegation is only a warning here.
         for warning in [*found.warnings, *filter(None, [found.delegation])]:
             pulumi.warn(warning, self)
 
         def refuse(_: pulumi.ResourceHookArgs) -> None:
-            if reason := found.delegation or conflict(config.hostname, others, adopt=config.adopt):
+            if reason := found.delegation or find_conflict(config.hostname, others, adopt=config.adopt):
                 raise pulumi.RunError(reason)
 
         # The engine calls it before a create, so never for a record that this stack has already.

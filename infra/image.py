@@ -1,4 +1,4 @@
-"""The service's image: named by a hash of all that goes into it, so that a preview knows its name."""
+"""The service's image, tagged with a hash of its content, so that a preview knows its name."""
 
 import hashlib
 import tempfile
@@ -16,7 +16,7 @@ TAG_DIGITS = 16
 
 
 def content_hash(root: Path, base_image: str, platform: str | None = None) -> str:
-    """A hash of what a build from `root` takes in; dates, owners and where the folder lies don't count."""
+    """Return a hash of the build's inputs below `root`. Dates, owners and the path of the folder don't count."""
     digest = hashlib.sha256(f"{base_image} {platform or ''}".rstrip().encode())
     for file in build_files(root):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -25,7 +25,7 @@ def content_hash(root: Path, base_image: str, platform: str | None = None) -> st
 
 
 def build_files(root: Path) -> list[Path]:
-    """The Dockerfile and the service without what Python and tools leave there, in order."""
+    """Return the Dockerfile and the service's files without caches, sorted."""
     files = [file for file in (root / "service").rglob("*") if file.is_file()]
     return sorted({root / "Dockerfile", *(file for file in files if not _is_cache(file.relative_to(root)))})
 
@@ -41,17 +41,17 @@ def _is_executable(file: Path) -> bool:
 
 
 def stage(root: Path) -> Path:
-    """Copy what a build takes in to a folder of its own, with the modes that git knows; return that folder.
+    """Copy the build's inputs to a folder of their own, with the modes that git stores; return that folder.
 
-    Docker's plugin compares all bits of each mode, and a clone's umask makes some of them: built from the clone
-    itself, the image would be another one for each engineer. Other runs may read the folder meanwhile, so each
-    file that has changed is replaced in one step, and no other is touched.
+    Docker's plugin compares all bits of each mode, and some depend on the umask: built from the clone itself, the
+    image would change with each engineer. Other runs may read the folder at the same time, so a file that has
+    changed is replaced atomically, and no other is touched.
     """
     context = root / CONTEXT
     context.mkdir(parents=True, exist_ok=True)
     copies = {context / file.relative_to(root): file for file in build_files(root)}
     folders = {folder for copy in copies for folder in copy.parents}
-    for found in sorted(context.rglob("*"), reverse=True):  # a folder comes after what is in it
+    for found in sorted(context.rglob("*"), reverse=True):  # files before their folder
         if not found.is_dir() and found not in copies:
             found.unlink(missing_ok=True)
         elif found.is_dir() and found not in folders:
@@ -61,12 +61,12 @@ def stage(root: Path) -> Path:
         if copy.is_file() and copy.stat().st_mode & 0o777 == mode and copy.read_bytes() == file.read_bytes():
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=context.parent, delete=False) as half:
-            half.write(file.read_bytes())
-        Path(half.name).chmod(mode)
-        Path(half.name).replace(copy)
+        with tempfile.NamedTemporaryFile(dir=context.parent, delete=False) as temporary:
+            temporary.write(file.read_bytes())
+        Path(temporary.name).chmod(mode)
+        Path(temporary.name).replace(copy)
     for folder in (context, *context.rglob("*/")):
-        if folder.is_dir():  # before Python 3.13 a file is found, too
+        if folder.is_dir():  # before Python 3.13 it matches files too
             folder.chmod(0o755)
     return context
 
@@ -85,14 +85,14 @@ def _build_args(config: ImageConfig) -> dict[str, pulumi.Input[str]]:
 
 
 class Image(pulumi.ComponentResource):
-    """The image: built on the containers' engine, or deployed from a registry; a preview never builds."""
+    """The image: built on the containers' engine, or deployed from a registry. A preview never builds."""
 
     reference: pulumi.Input[str]
     """What a container runs: `repository:tag`, known before anything is built, or with a registry
     `repository@sha256:…`."""
 
     built: list[pulumi.Resource]
-    """What a container must wait for, besides the reference."""
+    """The resources that containers depend on, besides the reference."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Image(pulumi.ComponentResource):
                 context=CONTEXT,
                 dockerfile=f"{CONTEXT}/Dockerfile",
                 args=_build_args(config),
-                platform=config.platform,  # else the plugin builds for the machine that it runs on itself
+                platform=config.platform,  # by default the plugin builds for its own machine
             ),
             registry=None  # then the plugin takes the credentials of `docker login`
             if config.registry_password is None

@@ -1,4 +1,4 @@
-"""Property values as plain JSON, as the program, the providers and the rules see them."""
+"""Property values as plain JSON, for the program, the providers and the policies."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from pulumi.runtime import rpc
 
 Props = dict[str, Any]
-"""JSON values by property name, with `UNKNOWN` for what a preview can't know yet."""
+"""JSON values by property name, with `UNKNOWN` for those that a preview can't know yet."""
 
 UNKNOWN = rpc.UNKNOWN
-"""Stands in a preview for a value that only an `up` will know. The engine sends it as this string."""
+"""A value that only an `up` will know, as the engine sends it in a preview."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One input that `check` refuses."""
+    """An invalid input."""
 
     property: str
     reason: str
 
 
 def is_known(value: object) -> bool:
-    """Whether there is nothing unknown in a value."""
+    """Return whether a value contains nothing unknown."""
     if isinstance(value, dict):
         return all(map(is_known, value.values()))
     if isinstance(value, list):

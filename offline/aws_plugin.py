@@ -195,7 +195,7 @@ def main() -> None:
             },
         ),
         version("pulumi-aws"),
-        look_every=300,  # Pulumi's own plugins ask every five minutes whether the engine is there
+        poll_seconds=300,  # Pulumi's own plugins ask every five minutes whether the engine is there
     )
 
 

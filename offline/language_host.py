@@ -16,7 +16,7 @@ import grpc
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
-from infra.plugin import end_with_engine
+from infra.plugin import exit_with_engine
 
 
 class LanguageHost(LanguageServer):
@@ -68,7 +68,7 @@ class LanguageHost(LanguageServer):
 def main() -> None:
     """Serve until the engine ends, as it expects of a language host: the port is the first line."""
     print("a stand-in serves for pulumi-language-python (offline/language_host.py)", file=sys.stderr)
-    end_with_engine(look_every=300)  # Pulumi's own looks as seldom, and lives on after a killed engine
+    exit_with_engine(poll_seconds=300)  # Pulumi's own looks as seldom, and lives on after a killed engine
     server = grpc.server(ThreadPoolExecutor(4))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,4 +1,4 @@
-"""The containers on a Docker engine: hardened, health-checked, and replaced one generation after the other."""
+"""The containers on a Docker engine: hardened, health-checked, and replaced without downtime."""
 
 from importlib.metadata import version
 
@@ -15,10 +15,10 @@ USER = "10001:10001"
 SECRETS = "/run/secrets"
 MEMORY_MB = 512
 FILES = 4096
-STOP_SECONDS = 30  # longer than uvicorn waits for the requests that are under way
+STOP_SECONDS = 30  # longer than uvicorn waits for open requests
 HEALTHY_SECONDS = 60
 TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="3m")
-"""Of a container: an engine that takes a call and never answers would hold a run for 20 minutes."""
+"""The timeouts of a container. The default for an unresponsive engine is 20 minutes."""
 HEALTH_CHECK = docker.ContainerHealthcheckArgs(
     tests=["CMD", "python3", "-I", "-S", "service/health.py"],
     interval="5s",
@@ -26,19 +26,19 @@ HEALTH_CHECK = docker.ContainerHealthcheckArgs(
     start_period="30s",
     retries=3,
 )
-"""As the Dockerfile has it. A probe takes 0.05 s of CPU time, of which Docker takes 0.04 s."""
+"""As in the Dockerfile. A probe takes 0.05 s of CPU time, 0.04 s of which are Docker's."""
 
-REPLACED_ON = ["healthcheck", "init", "tmpfs", "#initerror"]
-"""The plugin calls the first ones "updated" without touching the running container. A container that did not get
-healthy it takes for a good one in the next run, which would then remove those that serve."""
+REPLACE_ON_CHANGES = ["healthcheck", "init", "tmpfs", "#initerror"]
+"""The plugin reports changes of the first ones as done, without changing the running container. It also treats a
+container that failed to become healthy as healthy in the next run, which would then delete the serving ones."""
 
 
 def docker_provider(host: HostConfig, image: ImageConfig) -> pulumi.ProviderResource:
-    """The provider of the host's engine; without one the plugin takes DOCKER_HOST, or this machine's engine.
+    """Return the provider for the host's engine; by default that of DOCKER_HOST, or of this machine.
 
-    The SDK's own class would declare DOCKER_HOST itself, and each engineer's would be a change of the stack. And a
-    shell's DOCKER_CONTEXT would go before the host for containers and volumes, though not for images; an empty one
-    here keeps it out.
+    The SDK's own class would store DOCKER_HOST as an input, so each engineer's would change the stack. And
+    DOCKER_CONTEXT would take precedence over the host for containers and volumes, but not for images; an empty
+    context prevents that.
     """
     opts = pulumi.ResourceOptions(version=version("pulumi-docker"))
     props = {"host": host.docker_host, "context": "", "registryAuth": registry_auth(image)}
@@ -46,30 +46,30 @@ def docker_provider(host: HostConfig, image: ImageConfig) -> pulumi.ProviderReso
 
 
 def labels() -> dict[str, str]:
-    """What tells the objects of this stack from others."""
+    """Return the labels that identify the objects of this stack."""
     return {"session-context.project": pulumi.get_project(), "session-context.stack": pulumi.get_stack()}
 
 
 def container_labels() -> list[docker.ContainerLabelArgs]:
-    """The same, for a container."""
+    """Return the labels for a container."""
     return [docker.ContainerLabelArgs(label=key, value=value) for key, value in labels().items()]
 
 
 class SecretFiles(pulumi.ComponentResource):
-    """Secrets as files in `/run/secrets`: `docker inspect` shows a container's environment, and no file.
+    """Secrets as files in `/run/secrets`: `docker inspect` shows a container's environment, but no files.
 
-    Docker copies no file into a container whose root is read-only. So a container that never runs takes them, in
-    a volume that has no name and goes with the last container that mounts it.
+    Docker copies no files into a container with a read-only root. So they are in an anonymous volume of a
+    container that never runs; Docker deletes it with the last container that mounts it.
     """
 
     mount: docker.ContainerVolumeArgs
-    """What a container mounts to have the files."""
+    """The mount for containers that need the files."""
 
     def __init__(
         self, name: str, *, image: Image, files: dict[str, pulumi.Output[str]], opts: pulumi.ResourceOptions
     ) -> None:
         super().__init__("session-context:index:SecretFiles", name, None, opts)
-        holder = docker.Container(
+        secrets_container = docker.Container(
             f"{name}-secrets",
             image=image.reference,
             start=False,
@@ -89,19 +89,19 @@ class SecretFiles(pulumi.ComponentResource):
                 additional_secret_outputs=["uploads"],
             ),
         )
-        # By its name: other secrets make another holder, whose new name replaces the containers that mount it.
-        # The mode is part of the name, as `docker run --volumes-from` has it: the plugin passes on no other.
-        self.mount = docker.ContainerVolumeArgs(from_container=pulumi.Output.concat(holder.name, ":ro"))
-        self.register_outputs({"holder": holder.name})
+        # By name: changed secrets replace this container, and its new name replaces those that mount it. The mode
+        # is part of the name, as for `docker run --volumes-from`, since the plugin ignores any other mode.
+        self.mount = docker.ContainerVolumeArgs(from_container=pulumi.Output.concat(secrets_container.name, ":ro"))
+        self.register_outputs({"container": secrets_container.name})
 
 
 class DockerHost(pulumi.ComponentResource):
-    """Replicas of the service and the volume they share."""
+    """The service's replicas, and the volume that they share."""
 
     containers: list[docker.Container]
 
     addresses: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]]
-    """By name: what serves, and its HOST:PORT in the network."""
+    """By name: the container, and its HOST:PORT in the network."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class DockerHost(pulumi.ComponentResource):
         data = docker.Volume(
             f"{name}-data",
             labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in labels().items()],
-            opts=pulumi.ResourceOptions(parent=self, protect=protect),  # the plugin takes no timeouts for it
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),  # the plugin supports no timeouts for it
         )
         volumes = [docker.ContainerVolumeArgs(volume_name=data.name, container_path=DATA)]
         if service.database_url:
@@ -158,8 +158,8 @@ class DockerHost(pulumi.ComponentResource):
             security_opts=["no-new-privileges"],
             memory=MEMORY_MB,
             memory_swap=MEMORY_MB,
-            # An engine with a default of its own for open files fills it in where none is declared. Processes have
-            # no limit: nproc counts a user's over the whole machine, and the plugin knows none for one container.
+            # Without a limit for open files, the engine's default would appear as drift. Processes have no limit:
+            # nproc counts those of the user on the whole host, and the plugin has no input for one container.
             ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=FILES, hard=FILES)],
             tmpfs={"/tmp": "rw,noexec,nosuid,size=16m"},  # noqa: S108 - inside the container
             volumes=volumes,
@@ -178,9 +178,9 @@ class DockerHost(pulumi.ComponentResource):
                 parent=self,
                 depends_on=image.built,
                 custom_timeouts=TIMEOUTS,
-                # The new generation is healthy and in the gateway before the old one goes.
+                # New containers are healthy and in the gateway before the old ones are deleted.
                 delete_before_replace=False,
-                replace_on_changes=REPLACED_ON,
+                replace_on_changes=REPLACE_ON_CHANGES,
             ),
         )
 

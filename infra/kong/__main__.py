@@ -1,5 +1,33 @@
-"""Starts the Kong provider for the Pulumi engine."""
+"""The process of the Kong provider, which the Pulumi engine starts."""
 
-from infra.kong.provider.resource_types import main
+from infra.kong.provider.connection import Kong
+from infra.kong.provider.resource import EntityResource
+from infra.kong.provider.resource_types import (
+    CertificateResource,
+    KeyResource,
+    MembershipResource,
+    PluginResource,
+    RouteResource,
+    TargetResource,
+)
+from infra.kong.schema.access import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLUGIN, SNI
+from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM
+from infra.plugin import Provider, serve
 
-main()
+VERSION = "2.0.0"
+
+kong = Kong()
+types = {
+    "kong:index:KongService": EntityResource(kong, SERVICE),
+    "kong:index:KongRoute": RouteResource(kong, ROUTE),
+    "kong:index:KongUpstream": EntityResource(kong, UPSTREAM),
+    "kong:index:KongTarget": TargetResource(kong, TARGET),
+    "kong:index:KongPlugin": PluginResource(kong, PLUGIN),
+    "kong:index:KongConsumer": EntityResource(kong, CONSUMER),
+    "kong:index:KongKey": KeyResource(kong, KEY, delete_before_replace=True),
+    "kong:index:KongMembership": MembershipResource(kong, MEMBERSHIP),
+    "kong:index:KongCertificate": CertificateResource(kong, CERTIFICATE),
+    "kong:index:KongSni": EntityResource(kong, SNI),
+}
+functions = {"kong:index:require": kong.require_writable}
+serve(Provider(types, kong.configure, functions), VERSION)

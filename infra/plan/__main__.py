@@ -1,4 +1,4 @@
-"""`python -m infra.plan`: what `make plans` does."""
+"""`python -m infra.plan` generates the golden plans, for `make plans`."""
 
 from infra.plan.golden import main
 

@@ -1,4 +1,4 @@
-"""What stands for the secrets that the config looks into; any text does for the others."""
+"""Placeholders for the secrets whose content the config checks; any text will do for the others."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 
 def placeholders(hostname: str) -> dict[str, str]:
-    """By the config's key. The certificate is for the hostname and of today, and nothing keeps it."""
+    """Return them by config key. The certificate is for the hostname, is valid today, and is stored nowhere."""
     key = ec.generate_private_key(ec.SECP256R1())
     now, day = datetime.now(UTC), timedelta(days=1)
     certificate = (

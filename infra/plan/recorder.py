@@ -1,8 +1,7 @@
-"""Runs the program as in a preview, against a monitor that only writes down what is declared."""
+"""Runs the program as in a preview, against a monitor that only records the declared resources."""
 
 import asyncio
 import contextvars
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ SIGNATURE = rpc._special_sig_key
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resource:
+class PlannedResource:
     """One declared resource, its secrets masked."""
 
     urn: str
@@ -38,31 +37,31 @@ class Resource:
     parent: str
     depends_on: list[str]
     dependencies: dict[str, list[str]]
-    """By the input's name: the URNs of the resources that its value comes from."""
+    """By input: the URNs of the resources that its value comes from."""
     provider: str
     protect: bool
     options: dict[str, Any]
 
 
 class _Recorder(mocks.MockMonitor):
-    """Takes the engine's place: writes down each registration and answers as the provider would in a preview."""
+    """Stands in for the engine: records each registration, and answers as the provider would in a preview."""
 
     def __init__(self, stack: str, hostname: str) -> None:
         self._stack = stack
         self._hostname = hostname
-        self.recorded: list[Resource] = []
+        self.recorded: list[PlannedResource] = []
         self.outputs: dict[str, Any] = {}
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """The URN as the engine makes it: with the types of all parents but the stack."""
+        """Return the URN that the engine would assign: with the types of all parents but the stack."""
         above = parent.split("::")[2] if parent else STACK_TYPE
         qualified = type_ if above == STACK_TYPE else f"{above}${type_}"
-        return f"urn:pulumi:{self._stack}::{stack_file.project()}::{qualified}::{name}"
+        return f"urn:pulumi:{self._stack}::{stack_file.project_name()}::{qualified}::{name}"
 
     def Invoke(  # noqa: N802 - gRPC's name
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        """A plan is made without a cloud, so the zone is the right one with nothing in it, as is the registry."""
+        """Answer the lookups in Route 53 and in a registry, as if the zone and the registry were empty."""
         found: dict[str, dict[str, Any]] = {
             "aws:route53/getZone:getZone": {"name": self._hostname},
             "aws:route53/getRecords:getRecords": {},
@@ -71,7 +70,7 @@ class _Recorder(mocks.MockMonitor):
             absent = provider_pb2.CheckFailure(property="name", reason=ABSENT)
             return resource_pb2.ResourceInvokeResponse(failures=[absent])
         if request.tok not in found:
-            raise pulumi.RunError(f"a plan is made without a cloud, so it can't call {request.tok}")
+            raise pulumi.RunError(f"a plan is recorded without a cloud, so it can't invoke {request.tok}")
         answer = resource_pb2.ResourceInvokeResponse()
         json_format.ParseDict(found[request.tok], getattr(answer, "return"))
         return answer
@@ -82,18 +81,18 @@ class _Recorder(mocks.MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == STACK_TYPE:
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        resource = Resource(
+        resource = PlannedResource(
             urn=urn,
             type=request.type,
             name=request.name,
             id=_id(urn, request),
-            inputs=_plain(json_format.MessageToDict(request.object)),
-            parent=_short(request.parent),
-            depends_on=sorted({_short(dependency) for dependency in request.dependencies}),
+            inputs=_to_json(json_format.MessageToDict(request.object)),
+            parent=_shorten(request.parent),
+            depends_on=sorted({_shorten(dependency) for dependency in request.dependencies}),
             dependencies={name: list(on.urns) for name, on in request.propertyDependencies.items()},
-            provider=_short(request.provider.rpartition("::")[0]),
+            provider=_shorten(request.provider.rpartition("::")[0]),
             protect=request.protect,
-            options=_options(request),
+            options=_resource_options(request),
         )
         self.recorded.append(resource)
         answer = resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id)
@@ -101,19 +100,19 @@ class _Recorder(mocks.MockMonitor):
         if request.type == STASH_TYPE:
             answer.object["output"] = request.object["input"]
         if request.custom and "name" not in answer.object:
-            answer.object["name"] = f"{NAMED_BY_ENGINE}{request.name}]"  # which the engine makes up at `up`
+            answer.object["name"] = f"{NAMED_BY_ENGINE}{request.name}]"  # which the engine generates at `up`
         return answer
 
     def RegisterResourceOutputs(  # noqa: N802 - gRPC's name
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         if request.urn.split("::")[2] == STACK_TYPE:
-            self.outputs = _plain(json_format.MessageToDict(request.outputs))
+            self.outputs = _to_json(json_format.MessageToDict(request.outputs))
         return empty_pb2.Empty()
 
 
 class _Callbacks:
-    """Takes the place of the server that the engine calls hooks on: a plan makes nothing, so it calls none."""
+    """Stands in for the server on which the engine calls hooks: a plan creates nothing, so it calls none."""
 
     def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
         pass
@@ -127,21 +126,21 @@ def _id(urn: str, request: resource_pb2.RegisterResourceRequest) -> str:
     return f"[id of {request.name}]"
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A value of the engine's as JSON, with secrets masked."""
-    if isinstance(value, Mapping):
+def _to_json(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Convert a value of the engine to JSON, with secrets masked."""
+    if isinstance(value, dict):
         if value.get(SIGNATURE) == rpc._special_secret_sig:
             return SECRET
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _to_json(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
-def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
-    """The resource options that change what an `up` does."""
+def _resource_options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
+    """Return the resource options that change what an `up` does."""
     options: dict[str, Any] = {}
     if request.deleteBeforeReplaceDefined:
         options["deleteBeforeReplace"] = request.deleteBeforeReplace
@@ -155,29 +154,32 @@ def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
     return options
 
 
-def _short(urn: str) -> str:
-    """`type::name` of a URN; nothing for the stack, which all are in."""
+def _shorten(urn: str) -> str:
+    """Shorten a URN to `type::name`, and that of the stack to nothing."""
     qualified_type, _, name = urn.partition("::")[2].partition("::")[2].rpartition("::")
     resource_type = qualified_type.rpartition("$")[2]
     return "" if resource_type in ("", STACK_TYPE) else f"{resource_type}::{name}"
 
 
-def declared(file: Path) -> tuple[list[Resource], dict[str, Any]]:
-    """What the stack of a file declares, by type and name, and its outputs. Raises what the program raises."""
-    return contextvars.copy_context().run(asyncio.run, _recorded(file))
+def record_plan(file: Path) -> tuple[list[PlannedResource], dict[str, Any]]:
+    """Return the resources that a stack declares, sorted by type and name, and its outputs.
+
+    An invalid config raises `pulumi.RunError`, as in a preview.
+    """
+    return contextvars.copy_context().run(asyncio.run, _record(file))
 
 
-async def _recorded(file: Path) -> tuple[list[Resource], dict[str, Any]]:
-    config, secrets = stack_file.config(file)
-    recorder = _Recorder(stack_file.stack_of(file), config.get(f"{stack_file.project()}:hostname", ""))
+async def _record(file: Path) -> tuple[list[PlannedResource], dict[str, Any]]:
+    config, secrets = stack_file.read_config(file)
+    recorder = _Recorder(stack_file.stack_name(file), config.get(f"{stack_file.project_name()}:hostname", ""))
     runtime.set_all_config(config, secrets)
     settings.configure(
         mocks.MockSettings(  # type: ignore[no-untyped-call] # the SDK's own has no types
             monitor=recorder,
             callbacks=_Callbacks(),
             engine=mocks.MockEngine(None),
-            project=stack_file.project(),
-            stack=stack_file.stack_of(file),
+            project=stack_file.project_name(),
+            stack=stack_file.stack_name(file),
             dry_run=True,
             organization=None,
         )

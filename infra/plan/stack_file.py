@@ -11,65 +11,61 @@ import yaml
 from infra.paths import ROOT
 from infra.plan.placeholders import placeholders
 
-PROJECT = ROOT / "Pulumi.yaml"
-TO_BE_SET = re.compile(r"^#.*pulumi config set --secret (?:--path )?(\w+)(?:\.([\w.-]+))?$", re.MULTILINE)
-"""A secret that the file doesn't hold yet, with the command that sets it."""
+PROJECT_FILE = ROOT / "Pulumi.yaml"
+MISSING_SECRET = re.compile(r"^#.*pulumi config set --secret (?:--path )?(\w+)(?:\.([\w.-]+))?$", re.MULTILINE)
+"""A comment with the command that sets a secret which the file does not contain yet."""
 
 
-def project() -> str:
-    """The name of the project."""
-    return str(yaml.safe_load(PROJECT.read_text())["name"])
+def project_name() -> str:
+    """Return the name of the project."""
+    return str(yaml.safe_load(PROJECT_FILE.read_text())["name"])
 
 
 def stack_files() -> list[Path]:
-    """The stacks' files."""
+    """Return the files of all stacks."""
     return sorted(ROOT.glob("Pulumi.*.yaml"))
 
 
-def stack_of(file: Path) -> str:
-    """The name of the stack that a file is for."""
+def stack_name(file: Path) -> str:
+    """Return the name of the stack that a file configures."""
     return file.name.removeprefix("Pulumi.").removesuffix(".yaml")
 
 
-def config(file: Path) -> tuple[dict[str, str], list[str]]:
-    """The stack's config over the project's defaults, as the engine hands it on, and the names of its secrets.
+def read_config(file: Path) -> tuple[dict[str, str], list[str]]:
+    """Return a stack's config with the project's defaults, as the engine passes it on, and its secret keys.
 
-    Nothing is decrypted, so no passphrase is needed: a placeholder stands for each secret.
+    Nothing is decrypted: each secret is replaced by a placeholder.
     """
-    described = yaml.safe_load(PROJECT.read_text())["config"]
-    defaults = {f"{project()}:{key}": entry["default"] for key, entry in described.items() if "default" in entry}
-    values = defaults | _to_be_set(file) | (yaml.safe_load(file.read_text()).get("config") or {})
-    secrets = [key for key, value in values.items() if _holds_secret(value)]
-    known = {
-        f"{project()}:{key}": value for key, value in placeholders(str(values[f"{project()}:hostname"])).items()
-    }
-    return {key: _text(_without_secrets(value, key, known)) for key, value in values.items()}, secrets
+    project = project_name()
+    described = yaml.safe_load(PROJECT_FILE.read_text())["config"]
+    defaults = {f"{project}:{key}": entry["default"] for key, entry in described.items() if "default" in entry}
+    text = file.read_text()
+    values = defaults | _missing_secrets(text, project) | (yaml.safe_load(text).get("config") or {})
+    secrets = [key for key, value in values.items() if _contains_secret(value)]
+    valid = {f"{project}:{key}": value for key, value in placeholders(str(values[f"{project}:hostname"])).items()}
+    return {key: _to_text(_replace_secrets(value, key, valid)) for key, value in values.items()}, secrets
 
 
-def _to_be_set(file: Path) -> dict[str, Any]:
-    """The secrets that an example's comments say to set, as the stack's file would hold them."""
+def _missing_secrets(text: str, project: str) -> dict[str, Any]:
     secret = {"secure": "v1:"}
-    return {
-        f"{project()}:{key}": {name: secret} if name else secret
-        for key, name in TO_BE_SET.findall(file.read_text())
-    }
+    return {f"{project}:{key}": {name: secret} if name else secret for key, name in MISSING_SECRET.findall(text)}
 
 
-def _holds_secret(value: Any) -> bool:  # noqa: ANN401 - YAML
-    if isinstance(value, Mapping):
-        return "secure" in value or any(_holds_secret(item) for item in value.values())
-    return isinstance(value, list) and any(_holds_secret(item) for item in value)
+def _contains_secret(value: object) -> bool:
+    if isinstance(value, dict):
+        return "secure" in value or any(map(_contains_secret, value.values()))
+    return isinstance(value, list) and any(map(_contains_secret, value))
 
 
-def _without_secrets(value: Any, path: str, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - YAML
-    if isinstance(value, Mapping):
+def _replace_secrets(value: Any, path: str, valid: Mapping[str, str]) -> Any:  # noqa: ANN401 - YAML
+    if isinstance(value, dict):
         if "secure" in value:
-            return known.get(path, f"placeholder-for-{path}")
-        return {key: _without_secrets(item, f"{path}.{key}", known) for key, item in value.items()}
+            return valid.get(path, f"placeholder-for-{path}")
+        return {key: _replace_secrets(item, f"{path}.{key}", valid) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_secrets(item, f"{path}.{number}", known) for number, item in enumerate(value)]
+        return [_replace_secrets(item, f"{path}.{index}", valid) for index, item in enumerate(value)]
     return value
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - YAML
+def _to_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,17 +1,7 @@
-"""The one package that touches Pulumi's provider interface."""
+"""Pulumi's provider interface, which no other package touches."""
 
 from infra.plugin.provider import Provider, pause
-from infra.plugin.resource import InitFailedError, PluginError, Resource
-from infra.plugin.server import end_with_engine, inform, serve, warn
+from infra.plugin.resource import PluginError, Resource
+from infra.plugin.server import exit_with_engine, log, serve, warn
 
-__all__ = [
-    "InitFailedError",
-    "PluginError",
-    "Provider",
-    "Resource",
-    "end_with_engine",
-    "inform",
-    "pause",
-    "serve",
-    "warn",
-]
+__all__ = ["PluginError", "Provider", "Resource", "exit_with_engine", "log", "pause", "serve", "warn"]

@@ -1,69 +1,60 @@
-"""A resource type, as a provider has to write it."""
+"""A resource type, as a provider implements it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from infra.props import Failure, Props
 
 
 class PluginError(Exception):
-    """What went wrong and what to do about it; shown to the user as it is."""
+    """A call failed. The message says why and what to do about it, and is shown to the user unchanged."""
 
-
-class InitFailedError(PluginError):
-    """An object was made but doesn't work: it goes into the state, so that the next run can replace it."""
-
-    def __init__(self, reason: str, object_id: str, outputs: Props) -> None:
-        super().__init__(reason)
-        self.object_id = object_id
-        self.outputs = outputs
+    metadata: Sequence[tuple[str, bytes]] = ()
+    """gRPC trailing metadata with details for the engine."""
 
 
 class Resource(ABC):
-    """One resource type. All methods may block: each call has a thread of its own."""
+    """One resource type. All methods may block: each call runs in a thread of its own."""
 
     inputs: frozenset[str]
-    """The names of all its inputs."""
+    """The names of all inputs."""
 
     replace_on_changes: frozenset[str] = frozenset()
-    """Inputs whose change makes a new object rather than an update."""
+    """The inputs whose change replaces the object instead of updating it."""
+
+    delete_before_replace: bool = False
+
+    secrets: frozenset[str] = frozenset()
+    """The properties that are secret, whether the program marks them or not."""
 
     def check(self, _urn: str, inputs: Props, _old: Props) -> tuple[Props, list[Failure]]:
-        """Fill in defaults and name every wrong input. `_old` is empty for a new resource."""
+        """Fill in defaults and find every invalid input. `_old` is empty for a new resource."""
         return inputs, []
 
     def recorded(self, state: Props) -> Props:
-        """The inputs that the object was made of, as its state has them."""
+        """Return the inputs that the object was last created or updated with, from its state."""
         return state
 
     def diff(self, state: Props, inputs: Props) -> set[str]:
-        """The names of the inputs that differ from the recorded state."""
+        """Return the names of the inputs that differ from the recorded ones."""
         return {name for name in self.inputs if state.get(name) != inputs.get(name)}
 
-    secrets: frozenset[str] = frozenset()
-    """Properties that are secret, wherever they come from."""
-
-    takes_timeouts: bool = True
-    """Whether `custom_timeouts` end its calls."""
-
-    delete_before_replace: bool = False
-    """Whether a replacement has to wait until what it replaces is gone."""
-
     def keeps_id(self, _urn: str, _object_id: str, _inputs: Props) -> bool:
-        """Whether a new object would have the very same id: then a change is never a replacement."""
+        """Return whether a replacement would have the same id: then every change is an update."""
         return False
 
     @abstractmethod
     def create(self, urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
-        """Make the object (in a preview: only tell what is known of it); its id and outputs."""
+        """Create the object, unless in a preview; return its id and outputs, as far as they are known."""
 
     @abstractmethod
     def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
-        """The live object's id, outputs and inputs; None when it is gone. `state` is empty on import."""
+        """Return the live object's id, outputs and inputs; None if there is none. On import `state` is empty."""
 
     @abstractmethod
     def update(self, object_id: str, state: Props, inputs: Props, *, preview: bool) -> Props:
-        """Change the object in place; its outputs."""
+        """Update the object in place, unless in a preview; return its outputs."""
 
     @abstractmethod
     def delete(self, object_id: str, state: Props) -> None:
-        """Remove the object. One that is gone already is no error."""
+        """Delete the object. It is no error if it does not exist."""

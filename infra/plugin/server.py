@@ -8,35 +8,23 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import grpc
-from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import ProviderServicer
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
-from infra.plugin.provider import Provider, wrap_map
-from infra.plugin.resource import InitFailedError, PluginError
+from infra.plugin.provider import Provider
+from infra.plugin.resource import PluginError
 
-CALLS_AT_ONCE = 64
-_MESSAGE_BYTES = 400 * 1024 * 1024  # what Pulumi's own plugins accept
-_LOG_SECONDS = 5
+MAX_CONCURRENT_CALLS = 64
+_MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # as Pulumi's own plugins have it
+_LOG_TIMEOUT_SECONDS = 5
 _engine: list[str] = []  # its address, once it has started this process
 
 
-def _init_failed(error: InitFailedError) -> bytes:
-    """The status detail that tells the engine of an object which exists but failed to start."""
-    outputs = PropertyValue.marshal_map(wrap_map(error.outputs))
-    detail = provider_pb2.ErrorResourceInitFailed(
-        id=error.object_id, properties=outputs, reasons=[str(error)], inputs=outputs
-    )
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
-    status.details.add().Pack(detail)
-    return bytes(status.SerializeToString())
-
-
 class _PlainErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc has no types
-    """Shows a `PluginError` as its message alone, without gRPC's words and class names around it."""
+    """Returns a `PluginError` as its message only, without the class names that gRPC adds."""
 
     async def intercept_service(
         self,
@@ -51,10 +39,8 @@ class _PlainErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc has
         async def answer(request: object, context: grpc.aio.ServicerContext[Any, Any]) -> object:
             try:
                 return await call(request, context)
-            except InitFailedError as error:
-                context.set_trailing_metadata((("grpc-status-details-bin", _init_failed(error)),))
-                return await context.abort(grpc.StatusCode.UNKNOWN, str(error))
             except PluginError as error:
+                context.set_trailing_metadata(tuple(error.metadata))
                 return await context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
         return grpc.unary_unary_rpc_method_handler(
@@ -63,7 +49,7 @@ class _PlainErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc has
 
 
 class _Servicer(ProviderServicer):
-    """The SDK's, but for one thing: of what is not there it would tell that it is, with no properties."""
+    """The SDK's servicer, which reports a resource that does not exist as one without properties."""
 
     async def Read(  # noqa: N802 - gRPC's name
         self, request: provider_pb2.ReadRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -72,46 +58,42 @@ class _Servicer(ProviderServicer):
         return answer if answer.id else provider_pb2.ReadResponse()
 
 
+def log(severity: Literal["INFO", "WARNING"], message: str, urn: str = "") -> None:
+    """Show the user a message, of a resource if a URN is given. Without an engine, write it to standard error."""
+    if not _engine:
+        sys.stderr.write(f"{severity.lower()}: {message}\n")
+        return
+    request = engine_pb2.LogRequest(severity=engine_pb2.LogSeverity.Value(severity), message=message, urn=urn)
+    with grpc.insecure_channel(_engine[0]) as channel:
+        engine_pb2_grpc.EngineStub(channel).Log(request, timeout=_LOG_TIMEOUT_SECONDS)
+
+
 def warn(message: str) -> None:
     """Show the user a warning."""
-    _log(engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=message))
+    log("WARNING", message)
 
 
-def inform(message: str, urn: str) -> None:
-    """Show the user a message about a resource."""
-    _log(engine_pb2.LogRequest(severity=engine_pb2.INFO, message=message, urn=urn))
-
-
-def _log(request: engine_pb2.LogRequest) -> None:
-    """Hand a message to the engine; a process that no engine has started writes it on standard error."""
-    if not _engine:
-        sys.stderr.write(f"{engine_pb2.LogSeverity.Name(request.severity).lower()}: {request.message}\n")
-        return
-    with grpc.insecure_channel(_engine[0]) as channel:
-        engine_pb2_grpc.EngineStub(channel).Log(request, timeout=_LOG_SECONDS)
-
-
-def end_with_engine(look_every: float = 0.5) -> None:
-    """Let this process end at once when the engine says so, and when a look finds that the engine was killed."""
+def exit_with_engine(poll_seconds: float = 0.5) -> None:
+    """Exit this process when the engine asks for it, or when a poll finds that the engine was killed."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(look_every)
+            time.sleep(poll_seconds)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def serve(provider: Provider, version: str, *, look_every: float = 0.5) -> None:
-    """Answer the engine until it ends; what Pulumi starts as a `pulumi-resource-…` process."""
+def serve(provider: Provider, version: str, *, poll_seconds: float = 0.5) -> None:
+    """Serve the engine that started this process as `pulumi-resource-…`, until it ends."""
 
     async def run() -> None:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CALLS_AT_ONCE))
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MAX_CONCURRENT_CALLS))
         server = grpc.aio.server(
             interceptors=[_PlainErrors()],
-            options=[("grpc.max_receive_message_length", _MESSAGE_BYTES)],
+            options=[("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
         )
         servicer = _Servicer(sys.argv[1:], version, provider, engine_address=sys.argv[1])
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
@@ -122,5 +104,5 @@ def serve(provider: Provider, version: str, *, look_every: float = 0.5) -> None:
         await server.wait_for_termination()
 
     _engine.append(sys.argv[1])
-    end_with_engine(look_every)
+    exit_with_engine(poll_seconds)
     asyncio.run(run())

@@ -1,7 +1,7 @@
 """Starts the policy pack for the Pulumi engine: `pulumi preview --policy-pack infra/policy`.
 
-The engine starts this folder by its path, so the project is put where imports look. The SDK writes the line that
-the engine waits for without a flush, so standard output is made to hold nothing back.
+The engine starts this folder by its path, so the project is added to the import path. The SDK does not flush the
+line that the engine waits for, so standard output is unbuffered.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""What a rule looks at, and what a rule is."""
+"""Resources as rules see them, and the rules themselves."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,40 +17,40 @@ class Declared:
     inputs: Mapping[str, Any]
     protect: bool
     dependencies: Mapping[str, list[str]]
-    """By the input's name: the URNs of the resources that its value comes from."""
+    """By input: the URNs of the resources that its value comes from."""
 
     @property
     def in_prod(self) -> bool:
-        """Whether its stack serves the public: it is named prod, or prod- and more."""
+        """Whether its stack serves the public: it is named prod, or prod- with a suffix."""
         return PROD.fullmatch(self.urn.removeprefix("urn:pulumi:").partition("::")[0]) is not None
 
-    def given(self, name: str) -> Any:  # noqa: ANN401 - JSON
-        """An input; None when it is left out, `UNKNOWN` when only an `up` will know it."""
+    def get(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """Return an input: None if it is left out, `UNKNOWN` if only an `up` will know it."""
         return self.inputs.get(name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A rule that each resource of some types keeps by itself."""
+    """A rule for single resources of some types."""
 
     name: str
     description: str
     types: frozenset[str]
     check: Callable[[Declared], Iterator[str]]
 
-    def broken(self, resource: Declared) -> list[str]:
-        """What to do about each way in which a resource breaks the rule."""
+    def find_violations(self, resource: Declared) -> list[str]:
+        """Return a message for each violation, with what to do about it."""
         return list(self.check(resource)) if resource.type in self.types else []
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackRule:
-    """A rule about how resources fit together."""
+    """A rule for the resources of a stack together."""
 
     name: str
     description: str
     check: Callable[[Sequence[Declared]], Iterator[tuple[str, str]]]
 
-    def broken(self, stack: Sequence[Declared]) -> list[tuple[str, str]]:
-        """The URN of each resource that breaks the rule, and what to do about it."""
+    def find_violations(self, stack: Sequence[Declared]) -> list[tuple[str, str]]:
+        """Return a URN and a message for each violation, with what to do about it."""
         return list(self.check(stack))

@@ -1,4 +1,4 @@
-"""The rules as a policy pack of Pulumi's: a broken rule stops a preview or an `up`."""
+"""The policy pack: a violation of a rule stops a preview or an `up`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from infra.props import UNKNOWN
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A value without the SDK's proxies, whose unknown items raise when they are looked at."""
+    """Replace the SDK's proxies, whose unknown items raise an error when they are read."""
     if isinstance(value, Mapping):
         return {key: _item(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -50,7 +50,7 @@ def _declared(
 
 def resource_policy(rule: Rule) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        for message in rule.broken(_declared(args, {})):
+        for message in rule.find_violations(_declared(args, {})):
             report(message, None)
 
     return ResourceValidationPolicy(rule.name, rule.description, validate)
@@ -65,7 +65,7 @@ def stack_policy(rule: StackRule) -> StackValidationPolicy:
             )
             for resource in args.resources
         ]
-        for urn, message in rule.broken(stack):
+        for urn, message in rule.find_violations(stack):
             report(message, urn)
 
     return StackValidationPolicy(rule.name, rule.description, validate)

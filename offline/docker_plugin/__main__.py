@@ -27,5 +27,5 @@ serve(
         {"docker:index/getRegistryImage:getRegistryImage": engine.registries.get_image},
     ),
     version("pulumi-docker"),
-    look_every=300,  # Pulumi's own plugins ask every five minutes whether the engine is there
+    poll_seconds=300,  # Pulumi's own plugins ask every five minutes whether the engine is there
 )

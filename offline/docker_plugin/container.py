@@ -10,9 +10,9 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container as LiveContainer
 from docker.types import LogConfig, Ulimit
 
-from infra.plugin import InitFailedError, PluginError
+from infra.plugin import PluginError
 from infra.props import Failure, Props
-from offline.docker_plugin.engine import DockerResource, labels_of, until
+from offline.docker_plugin.engine import DockerResource, InitFailedError, labels_of, until
 
 IN_PLACE = frozenset({
     "destroyGraceSeconds", "healthcheck", "init", "memory", "memorySwap", "mustRun", "restart", "start", "tmpfs",

@@ -7,14 +7,32 @@ import time
 from collections.abc import Iterator
 
 import docker
+import grpc
 from docker.errors import DockerException
+from pulumi.provider.experimental.property_value import PropertyValue
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from infra.plugin import PluginError, Resource
+from infra.plugin.provider import from_props
 from infra.props import Props
 from offline.docker_plugin.registry import Registries
 from offline.docker_plugin.tunnel import opened
 
 POLL_SECONDS = 0.1
+
+
+class InitFailedError(PluginError):
+    """An object was created but does not work: the engine keeps it in the state, for the next run to replace."""
+
+    def __init__(self, reason: str, object_id: str, outputs: Props) -> None:
+        super().__init__(reason)
+        properties = PropertyValue.marshal_map(from_props(outputs))
+        detail = provider_pb2.ErrorResourceInitFailed(
+            id=object_id, properties=properties, reasons=[reason], inputs=properties
+        )
+        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=reason)
+        status.details.add().Pack(detail)
+        self.metadata = (("grpc-status-details-bin", bytes(status.SerializeToString())),)
 
 
 class Engine:

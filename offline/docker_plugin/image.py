@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docker.errors import APIError, BuildError
 
-from infra.plugin import PluginError, inform
+from infra.plugin import PluginError, log
 from infra.props import UNKNOWN, Failure, Props
 from offline.docker_plugin.engine import DockerResource
 
@@ -32,7 +32,8 @@ class Image(DockerResource):
         build |= {"contextDigest": context_digest(Path(build["context"]), Path(build["dockerfile"]))}
         if not build.get("platform"):
             build["platform"] = f"linux/{ARCHITECTURES.get(platform.machine(), platform.machine())}"
-            inform(
+            log(
+                "INFO",
                 f"Building your image for {build['platform']} architecture.\nTo ensure you are building for the "
                 "correct platform, consider explicitly setting the `platform` field on ImageBuildOptions.",
                 urn,

@@ -14,7 +14,6 @@ class Volume(DockerResource):
 
     inputs = frozenset({"labels", "name"})
     replace_on_changes = inputs
-    takes_timeouts = False
 
     def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:
         return self.named(urn, inputs, old), []

@@ -1,8 +1,8 @@
-"""Which records of a name stop a run or are warned of, and with what words."""
+"""Which existing records of a name stop a run, and which are warnings."""
 
 import pytest
 
-from infra.dns import Found, RecordSet, conflict, is_plain, judge
+from infra.dns import RecordSet, ZoneLookup, find_conflict, interpret, is_declared
 
 HOSTNAME = "sessioncontext.fountain.coach"
 
@@ -11,38 +11,38 @@ def record(**fields: object) -> RecordSet:
     return {"type": "A", "ttl": 60, "values": ["192.0.2.7"], "alias": None, "routing": None, **fields}
 
 
-def test_a_free_name_is_taken() -> None:
-    assert conflict(HOSTNAME, [], adopt=False) is None
+def test_a_free_name_has_no_conflict() -> None:
+    assert find_conflict(HOSTNAME, [], adopt=False) is None
 
 
-def test_a_record_of_others_is_told_with_its_value_and_the_way_to_take_it_over() -> None:
-    told = conflict(HOSTNAME, [record()], adopt=False) or ""
-    assert "has an A record already: 192.0.2.7 (TTL 60)" in told
-    assert "pulumi config set adoptRecord true" in told
-    assert conflict(HOSTNAME, [record()], adopt=True) is None
+def test_a_foreign_record_is_a_conflict_with_its_value_and_how_to_adopt_it() -> None:
+    message = find_conflict(HOSTNAME, [record()], adopt=False) or ""
+    assert "already has an A record: 192.0.2.7 (TTL 60)" in message
+    assert "pulumi config set adoptRecord true" in message
+    assert find_conflict(HOSTNAME, [record()], adopt=True) is None
 
 
 @pytest.mark.parametrize(
-    ("fields", "says"),
+    ("fields", "expected"),
     [
-        ({"type": "CNAME", "values": ["old.example"]}, "a CNAME record already: old.example"),
+        ({"type": "CNAME", "values": ["old.example"]}, "already has a CNAME record: old.example"),
         ({"routing": "blue"}, "routing policy (set blue)"),
     ],
 )
-def test_what_a_plain_record_can_not_replace_is_refused_also_when_adopted(
-    fields: dict[str, object], says: str
+def test_a_record_that_can_not_be_replaced_is_a_conflict_even_with_adopt(
+    fields: dict[str, object], expected: str
 ) -> None:
-    assert says in (conflict(HOSTNAME, [record(**fields)], adopt=True) or "")
+    assert expected in (find_conflict(HOSTNAME, [record(**fields)], adopt=True) or "")
 
 
 ALIAS = {"DNSName": "lb.example", "HostedZoneId": "Z35SXDOTRQ7X7K", "EvaluateTargetHealth": False}
 
 
-def test_an_alias_is_told_as_one_and_kept_with_its_zone() -> None:
+def test_an_alias_is_reported_and_kept_with_its_zone() -> None:
     alias = record(alias=ALIAS, values=[], ttl=None)
-    told = conflict(HOSTNAME, [alias], adopt=False) or ""
-    assert "has an A record already: alias of lb.example. This stack" in told
-    assert conflict(HOSTNAME, [alias], adopt=True) is None
+    message = find_conflict(HOSTNAME, [alias], adopt=False) or ""
+    assert "already has an A record: alias of lb.example. This stack" in message
+    assert find_conflict(HOSTNAME, [alias], adopt=True) is None
     assert found(named(HOSTNAME, alias=ALIAS)).records[0]["alias"] == ALIAS
 
 
@@ -50,29 +50,29 @@ def named(name: str, **fields: object) -> RecordSet:
     return {"name": name, **record(**fields)}
 
 
-def found(*records: RecordSet, hostname: str = HOSTNAME, is_private: bool = False) -> Found:
-    return judge(hostname, "fountain.coach", list(records), is_private=is_private)
+def found(*records: RecordSet, hostname: str = HOSTNAME, is_private: bool = False) -> ZoneLookup:
+    return interpret(hostname, "fountain.coach", list(records), is_private=is_private)
 
 
 @pytest.mark.parametrize(
-    ("fields", "says"),
+    ("fields", "expected"),
     [
         (
             {"type": "AAAA", "values": ["2001:db8::7"]},
-            "an AAAA record (2001:db8::7), which this stack leaves alone",
+            "an AAAA record (2001:db8::7), which this stack does not manage",
         ),
         ({"type": "AAAA", "values": [], "alias": ALIAS}, "an AAAA record (alias of lb.example)"),
         ({"type": "HTTPS", "values": ["1 . ipv4hint=192.0.2.7"]}, "an HTTPS record (1 . ipv4hint=192.0.2.7)"),
     ],
 )
-def test_what_leads_clients_elsewhere_is_a_warning(fields: dict[str, object], says: str) -> None:
+def test_a_record_that_redirects_clients_is_a_warning(fields: dict[str, object], expected: str) -> None:
     (warning,) = found(named(HOSTNAME, **fields)).warnings
-    assert says in warning
+    assert expected in warning
     assert found(named(HOSTNAME, **fields)).records == []
 
 
 @pytest.mark.parametrize("kind", ["A", "TXT", "MX", "CAA"])
-def test_what_leads_nowhere_else_is_no_warning(kind: str) -> None:
+def test_other_records_are_no_warning(kind: str) -> None:
     assert found(named(HOSTNAME, type=kind), named("fountain.coach", type="AAAA")).warnings == []
 
 
@@ -82,9 +82,11 @@ def test_a_private_zone_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize("name", [HOSTNAME, f"api.{HOSTNAME}"])
-def test_a_delegation_at_the_name_or_above_it_is_named(name: str) -> None:
+def test_a_delegation_of_the_name_or_a_parent_is_named(name: str) -> None:
     delegated = found(named(HOSTNAME, type="NS", values=["ns1.example."]), hostname=name).delegation or ""
-    assert f"delegates {HOSTNAME} to ns1.example. (an NS record), so no resolver asks it for {name}" in delegated
+    assert (
+        f"delegates {HOSTNAME} to ns1.example. (an NS record), so no resolver queries it for {name}" in delegated
+    )
     assert f"Set hostedZoneId to the zone of {HOSTNAME}" in delegated
 
 
@@ -94,9 +96,9 @@ def test_the_zones_own_name_servers_are_no_delegation() -> None:
     assert found(own, hostname="fountain.coach").delegation is None
 
 
-def test_only_exactly_what_is_declared_counts_as_made_by_a_lost_run() -> None:
+def test_only_exactly_the_declared_record_counts_as_own() -> None:
     both = ["192.0.2.7", "192.0.2.8"]
-    assert is_plain(record(values=both), both[::-1], 60)
-    assert not is_plain(record(), both, 60)
-    assert not is_plain(record(values=both, ttl=61), both, 60)
-    assert not is_plain(record(values=both, routing="blue"), both, 60)
+    assert is_declared(record(values=both), both[::-1], 60)
+    assert not is_declared(record(), both, 60)
+    assert not is_declared(record(values=both, ttl=61), both, 60)
+    assert not is_declared(record(values=both, routing="blue"), both, 60)

@@ -1,9 +1,9 @@
-"""The containers as they are declared."""
+"""The containers of a plan."""
 
 import re
 
 from infra.paths import ROOT
-from infra.plan.recorder import declared
+from infra.plan.recorder import record_plan
 from infra.policy.rules import CONTAINER
 
 HEALTH_CHECK = (
@@ -11,8 +11,8 @@ HEALTH_CHECK = (
 )
 
 
-def test_the_image_has_the_health_check_that_its_containers_have() -> None:
-    resources, _ = declared(ROOT / "Pulumi.dev.yaml")
+def test_image_and_containers_have_the_same_health_check() -> None:
+    resources, _ = record_plan(ROOT / "Pulumi.dev.yaml")
     container = next(resource for resource in resources if resource.type == CONTAINER)
     found = re.search(HEALTH_CHECK, (ROOT / "Dockerfile").read_text())
     assert found is not None

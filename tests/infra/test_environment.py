@@ -1,4 +1,4 @@
-"""The golden plans, in an environment that other tools have filled."""
+"""The golden plans do not depend on environment variables of other tools."""
 
 import os
 import subprocess
@@ -9,14 +9,14 @@ import pytest
 
 from infra.paths import ROOT
 from infra.plan.golden import PLANS
-from infra.plan.stack_file import stack_files, stack_of
+from infra.plan.stack_file import stack_files, stack_name
 
 WRITE = """
 import os, sys
 from pathlib import Path
-from infra.plan.golden import text
+from infra.plan.golden import render_plan
 os.umask(0o077)
-sys.stdout.buffer.write(text(Path(sys.argv[1])).encode())
+sys.stdout.buffer.write(render_plan(Path(sys.argv[1])).encode())
 """
 
 OF_OTHER_TOOLS = {
@@ -38,7 +38,7 @@ OF_OTHER_TOOLS = {
 }
 
 
-@pytest.mark.parametrize("file", stack_files(), ids=stack_of)
+@pytest.mark.parametrize("file", stack_files(), ids=stack_name)
 def test_a_plan_does_not_depend_on_the_environment(file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", WRITE, file],
@@ -48,4 +48,4 @@ def test_a_plan_does_not_depend_on_the_environment(file: Path) -> None:
         check=False,
     )
     assert done.stderr.decode() == ""
-    assert done.stdout.decode() == (PLANS / f"{stack_of(file)}.yaml").read_text(encoding="utf-8")
+    assert done.stdout.decode() == (PLANS / f"{stack_name(file)}.yaml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The image's name: it changes with what goes into the image, and with nothing else."""
+"""The image's tag: it changes with the build's inputs, and with nothing else."""
 
 import os
 from pathlib import Path
@@ -11,26 +11,26 @@ from offline.docker_plugin.image import context_digest
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with what a build takes in."""
-    return a_project(tmp_path / "project")
+    """A folder with the inputs of a build."""
+    return make_project(tmp_path / "project")
 
 
-def a_project(folder: Path) -> Path:
+def make_project(folder: Path) -> Path:
     (folder / "service").mkdir(parents=True)
     (folder / "Dockerfile").write_text("FROM base\nCOPY service service\n")
     (folder / "service" / "app.py").write_text("a = 1\n")
     return folder
 
 
-def test_dates_and_place_do_not_count(project: Path, tmp_path: Path) -> None:
+def test_dates_and_path_do_not_count(project: Path, tmp_path: Path) -> None:
     before = content_hash(project, "base")
     for file in project.rglob("*"):
         os.utime(file, (0, 0))
     assert content_hash(project, "base") == before
-    assert content_hash(a_project(tmp_path / "elsewhere"), "base") == before
+    assert content_hash(make_project(tmp_path / "elsewhere"), "base") == before
 
 
-def test_what_is_ignored_does_not_count(project: Path) -> None:
+def test_ignored_files_do_not_count(project: Path) -> None:
     before = content_hash(project, "base")
     (project / "README.md").write_text("hello")
     (project / "service" / "__pycache__").mkdir()
@@ -39,7 +39,7 @@ def test_what_is_ignored_does_not_count(project: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["content", "name", "new file", "mode", "Dockerfile", "base image", "platform"])
-def test_what_goes_in_counts(project: Path, change: str) -> None:
+def test_every_input_counts(project: Path, change: str) -> None:
     before = content_hash(project, "base")
     app, base, platform = project / "service" / "app.py", "base", None
     match change:
@@ -60,18 +60,18 @@ def test_what_goes_in_counts(project: Path, change: str) -> None:
     assert content_hash(project, base, platform) != before
 
 
-def names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
-def test_a_build_takes_in_what_counts_and_nothing_else(project: Path) -> None:
+def test_only_inputs_are_staged(project: Path) -> None:
     for name in (".env", "infra/stack.py", "service/a/b.py", "service/a/x.pyc", "service/__pycache__/c"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
-    assert names(stage(project)) == ["Dockerfile", "service/a/b.py", "service/app.py"]
+    assert file_names(stage(project)) == ["Dockerfile", "service/a/b.py", "service/app.py"]
 
 
-def test_what_has_left_the_project_leaves_the_next_build(project: Path) -> None:
+def test_removed_files_are_removed_from_the_stage(project: Path) -> None:
     folder = project / "service" / "data"
     folder.mkdir()
     (folder / "old").touch()
@@ -79,7 +79,7 @@ def test_what_has_left_the_project_leaves_the_next_build(project: Path) -> None:
     (folder / "old").unlink()
     folder.rmdir()
     (project / "service" / "app.py").rename(folder)
-    assert names(stage(project)) == ["Dockerfile", "service/data"]
+    assert file_names(stage(project)) == ["Dockerfile", "service/data"]
     folder.rename(project / "service" / "app.py")
     assert sorted(found.name for found in stage(project).rglob("*")) == ["Dockerfile", "app.py", "service"]
 
@@ -89,7 +89,7 @@ def digest(context: Path) -> str:
 
 
 @pytest.mark.parametrize("umask", [0o002, 0o027, 0o077])
-def test_a_clone_with_another_umask_builds_the_same(project: Path, umask: int) -> None:
+def test_the_umask_of_a_clone_does_not_count(project: Path, umask: int) -> None:
     before = digest(project), digest(stage(project))
     for file in project.rglob("*"):
         file.chmod((0o777 if file.is_dir() else 0o666) & ~umask)
@@ -99,10 +99,10 @@ def test_a_clone_with_another_umask_builds_the_same(project: Path, umask: int) -
     assert {file.stat().st_mode & 0o777 for file in context.rglob("*") if file.is_dir()} == {0o755}
 
 
-def test_a_build_knows_what_is_executable(project: Path) -> None:
-    plain = digest(stage(project))
+def test_the_executable_bit_counts(project: Path) -> None:
+    before = digest(stage(project))
     (project / "service" / "app.py").chmod(0o700)
     executable = digest(stage(project))
-    assert executable != plain
+    assert executable != before
     (project / "service" / "app.py").chmod(0o777)
     assert digest(stage(project)) == executable

@@ -12,7 +12,7 @@ def test_a_record_of_others_stops_the_run_with_its_value_until_it_is_adopted(emp
     clone.in_zone("CREATE", OLD)
     for command in ("preview", "up --yes --skip-preview"):
         told = clone.pulumi(command, fails=True)
-        assert "has an A record already: 192.0.2.7 (TTL 60)" in told
+        assert "already has an A record: 192.0.2.7 (TTL 60)" in told
         assert "pulumi config set adoptRecord true" in told
     assert clone.records()[0]["ResourceRecords"] == OLD["ResourceRecords"]
     assert clone.containers() == [], "the run went on although the name is taken"
@@ -48,7 +48,7 @@ def test_a_preview_warns_of_what_leads_clients_past_the_record(clone: Clone) -> 
     finally:
         for record in (AAAA, NS):
             clone.in_zone("DELETE", record)
-    assert "has an AAAA record (2001:db8::7), which this stack leaves alone" in told
+    assert "has an AAAA record (2001:db8::7), which this stack does not manage" in told
     assert f"delegates {HOSTNAME} to ns1.example" in told
 
 
@@ -69,6 +69,6 @@ def test_a_hostname_outside_its_zone_is_told_with_the_zones_name(clone: Clone) -
         told = clone.pulumi("preview", fails=True)
     finally:
         clone.file.write_text(good)
-    assert "sessioncontext.fountain.example does not lie in zone" in told
+    assert "sessioncontext.fountain.example is not in zone" in told
     assert "which is fountain.coach" in told
     assert not has_traceback(told)

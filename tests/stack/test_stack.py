@@ -204,7 +204,7 @@ def test_the_platform_can_move_to_other_ports(clone: Clone) -> None:
 
 def test_a_wrong_admin_url_is_mended_by_the_right_one(clone: Clone) -> None:
     clone.set("kongAdminUrl", "http://127.0.0.1:9")
-    assert "does not answer at http://127.0.0.1:9" in clone.pulumi("up --yes", fails=True)
+    assert "Admin API at http://127.0.0.1:9 is unreachable" in clone.pulumi("up --yes", fails=True)
     clone.make("up")
     clone.pulumi(NO_CHANGE)
 

@@ -1,4 +1,4 @@
-"""Kong's Admin API over HTTP: requests and its errors in plain words. It knows nothing of Pulumi."""
+"""A client of Kong's Admin API, which knows nothing of Pulumi."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import LocationParseError
 
-from infra.kong.provider import diagnosis
+from infra.kong.provider.diagnosis import Diagnosis, diagnose_denial, diagnose_error, diagnose_response
 from infra.kong.provider.errors import (
     AdminApiDeniedError,
     AdminApiError,
@@ -22,34 +22,34 @@ from infra.kong.provider.errors import (
     InvalidEntityError,
     Json,
     NameTakenError,
-    UnfitKongError,
+    UnsupportedKongError,
 )
 
-TIMEOUT_SECONDS = (2.5, 6.5)  # to connect, and between two bytes of an answer
-RETRIES = 3  # with these times and pauses a call to a Kong that is silent ends within 40 s
+TIMEOUT_SECONDS = (2.5, 6.5)  # to connect, and between two bytes of a response
+RETRIES = 3  # with these timeouts and pauses, a call of a silent Kong ends within 40 s
 BACKOFF_SECONDS = 0.3
-REFRESH_SECONDS = {"db_update_propagation": 0, "db_update_frequency": 5, "worker_state_update_frequency": 5}
+PROPAGATION_DEFAULTS = {"db_update_propagation": 0, "db_update_frequency": 5, "worker_state_update_frequency": 5}
 """Kong's settings and their defaults: kong/templates/kong_defaults.lua."""
 
 REBUILD_SECONDS = 1
-ASK_AGAIN = (500, 502, 503, 504)
-DENIED = (401, 403, 407)
-OLDEST = (3, 4)
+RETRY_STATUSES = (500, 502, 503, 504)
+DENIED_STATUSES = (401, 403, 407)
+MIN_VERSION = (3, 4)
 FIELDS_SINCE = {
     (3, 1): "an upstream's use_srv_name",
     (3, 2): "a plugin's instance_name",
     (3, 4): "rate-limiting's sync_rate",
 }
-"""What a Kong before these versions does not know: kong/db/migrations/core, kong/clustering/compat."""
+"""The fields that came with a version: kong/db/migrations/core, kong/clustering/compat."""
 
 VERSION = re.compile(r"(\d+)\.(\d+)")
 DBLESS = 12  # kong/db/errors.lua: operation unsupported
 
 
 class AdminApi:
-    """One Kong. Calls are repeated on lost connections and on 5xx, so a `post` may find what it has made itself.
+    """One Kong. Lost connections and 5xx are retried, so a `post` may conflict with its own first try.
 
-    `wait` is called between two tries, with seconds; what it raises ends the call.
+    `wait` is called with the seconds between two tries; an exception from it ends the call.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class AdminApi:
     ) -> None:
         self._url = url.rstrip("/")
         self._node: Future[Json] | None = None
-        self._asking = ThreadPoolExecutor(1)
+        self._node_reader = ThreadPoolExecutor(1)
         self._lock = Lock()
         self._http = requests.Session()
-        self._http.trust_env = False  # a proxy for the outside world has no business here
-        self._http.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # an authority of one's own has
+        self._http.trust_env = False  # no HTTP_PROXY: the Admin API is internal
+        self._http.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # which trust_env would read
         self._wait = wait
         for scheme in ("http://", "https://"):
             self._http.mount(scheme, HTTPAdapter(pool_maxsize=64))
@@ -75,29 +75,29 @@ class AdminApi:
             self._http.headers[token_header] = token
 
     def get(self, *path: str) -> Json | None:
-        """One entity, by its id or name; None when it isn't there."""
-        if {"", ".", ".."}.intersection(path):  # a URL would lead to something else
+        """Return an entity by its id or name; None if it does not exist."""
+        if {"", ".", ".."}.intersection(path):  # these would name another path
             return None
         return self._call("GET", path)
 
     def put(self, *path: str, body: Json) -> Json | None:
-        """Make an entity or replace it whole; None when its parent isn't there."""
+        """Create an entity or replace all its fields; None if its parent does not exist."""
         return self._call("PUT", path, body)
 
     def patch(self, *path: str, body: Json) -> Json | None:
-        """Change the given fields of an entity; None when it isn't there."""
+        """Update the given fields of an entity; None if it does not exist."""
         return self._call("PATCH", path, body)
 
     def post(self, *path: str, body: Json) -> Json | None:
-        """Make an entity; None when its parent isn't there."""
+        """Create an entity; None if its parent does not exist."""
         return self._call("POST", path, body)
 
     def delete(self, *path: str) -> None:
-        """Remove an entity. One that isn't there is no error."""
+        """Delete an entity. It is no error if it does not exist."""
         self._call("DELETE", path)
 
     def list(self, *path: str) -> Iterator[Json]:
-        """All entities of a collection, page by page."""
+        """Iterate over all entities of a collection, page by page."""
         page = self._call("GET", path, query="?size=1000")
         while page is not None:
             yield from page["data"]
@@ -105,106 +105,106 @@ class AdminApi:
                 return
             page = self._call("GET", path, query=f"?size=1000&offset={quote(page['offset'], safe='')}")
 
-    def require_fit(self) -> None:
-        """Raises UnfitKongError when this Kong is too old, or nothing can be changed in it."""
-        node = self._known_node()
+    def require_supported(self) -> None:
+        """Raise `UnsupportedKongError` if this Kong is too old, or its Admin API is read-only."""
+        node = self._get_node()
         version = _version(node["version"])
-        if version < OLDEST:
+        if version < MIN_VERSION:
             missing = ", ".join(field for since, field in FIELDS_SINCE.items() if version < since)
-            raise UnfitKongError(
-                f"Kong at {self._url} is {node['version']}, which is too old: it has no {missing}. "
+            raise UnsupportedKongError(
+                f"Kong at {self._url} is version {node['version']}, which lacks {missing}. "
                 "Use Kong 3.4 or later, or point kongAdminUrl at one."
             )
         if node["configuration"].get("database") == "off":
-            raise self._read_only("it says so itself")
+            raise self._read_only("database = off")
 
-    def refresh_seconds(self) -> float:
-        """How long it takes at most until all workers of all nodes act on what was written.
+    def propagation_seconds(self) -> float:
+        """Return how long it takes at most until all workers of all nodes act on what was written.
 
-        A node looks for what others have written (kong/cluster_events/init.lua), and then each of its workers
-        takes in routes and plugins by timers of their own, which keep no order (kong/runloop/handler.lua,
-        `router-rebuild` and `plugins-iterator-rebuild`).
+        A node polls for changes (kong/cluster_events/init.lua). Then each worker rebuilds its routes and plugins
+        by separate timers, in no order (kong/runloop/handler.lua: `router-rebuild`, `plugins-iterator-rebuild`).
         """
-        settings = self._known_node()["configuration"]
-        return REBUILD_SECONDS + sum(float(settings.get(name, usual)) for name, usual in REFRESH_SECONDS.items())
+        settings = self._get_node()["configuration"]
+        return REBUILD_SECONDS + sum(
+            float(settings.get(name, default)) for name, default in PROPAGATION_DEFAULTS.items()
+        )
 
-    def _read_only(self, message: str) -> UnfitKongError:
-        return UnfitKongError(
-            f"Kong at {self._url} runs without a database, so nothing can be changed in it ({message}). "
+    def _read_only(self, message: str) -> UnsupportedKongError:
+        return UnsupportedKongError(
+            f"Kong at {self._url} runs without a database, so its Admin API is read-only ({message}). "
             "Point kongAdminUrl at a Kong with PostgreSQL."
         )
 
-    def _known_node(self) -> Json:
-        """What Kong says of itself at the root: asked once, for all threads, and again after a failure.
+    def _get_node(self) -> Json:
+        """Return what `GET /` says of this Kong: requested once for all threads, and again after a failure.
 
-        Any server answers 404 for what it doesn't know. Only of a Kong does that mean that an entity isn't there.
+        Any server returns 404 for an unknown path. Only Kong's 404 means that an entity does not exist.
         """
         with self._lock:
             node = self._node
             if node is None or (node.done() and node.exception()):
-                node = self._node = self._asking.submit(self._ask_node)
+                node = self._node = self._node_reader.submit(self._request_node)
         return node.result()
 
-    def _ask_node(self) -> Json:
+    def _request_node(self) -> Json:
         answer, content = self._exchange("GET", "/")
         if not answer.ok or not _is_node(content):
-            raise self._unusable(diagnosis.of_stranger("GET /", answer, _said(answer, content)))
+            raise self._unusable(diagnose_response("GET /", answer, _message(answer, content)))
         return content
 
     def _call(self, method: str, path: tuple[str, ...], body: Json | None = None, query: str = "") -> Json | None:
-        self._known_node()
-        where = "/" + "/".join(quote(part, safe=":") for part in path)
-        answer, content = self._exchange(method, where, body, query)
+        self._get_node()
+        location = "/" + "/".join(quote(part, safe=":") for part in path)
+        answer, content = self._exchange(method, location, body, query)
         if answer.status_code in (requests.codes.no_content, requests.codes.not_found):
             return None
         if answer.ok:
             return content
-        raise self._error(f"{method} {where}", answer.status_code, content)
+        raise self._error(f"{method} {location}", answer.status_code, content)
 
     def _exchange(
-        self, method: str, where: str, body: Json | None = None, query: str = ""
+        self, method: str, location: str, body: Json | None = None, query: str = ""
     ) -> tuple[requests.Response, Json]:
-        """An answer with its JSON object, which may be an error of Kong's."""
+        """Return a response with its JSON object, which may be an error of Kong."""
         try:
-            answer = self._ask(method, self._url + where + query, body)
-        except (OSError, UnicodeError, LocationParseError) as error:  # all that requests raises
-            fault = diagnosis.of_error(self._url, error)
-            raise self._unusable(fault) from error
+            answer = self._send(method, self._url + location + query, body)
+        except (OSError, UnicodeError, LocationParseError) as error:  # all that requests may raise
+            raise self._unusable(diagnose_error(self._url, error)) from error
         try:
             content = {} if answer.status_code == requests.codes.no_content else answer.json()
         except requests.JSONDecodeError:
             content = None
-        call, said = f"{method} {where}", _said(answer, content)
-        if answer.status_code in DENIED:
-            fault = diagnosis.of_denial(call, answer, said, has_token=self._has_token)
-            raise AdminApiDeniedError(self._text(fault))
+        call, message = f"{method} {location}", _message(answer, content)
+        if answer.status_code in DENIED_STATUSES:
+            diagnosis = diagnose_denial(call, answer, message, has_token=self._has_token)
+            raise AdminApiDeniedError(self._explain(diagnosis))
         if answer.status_code >= requests.codes.internal_server_error:
-            where_to_look = "Check Kong's log and its database" if content else "No Kong answers behind that"
+            advice = "Check Kong's log and its database" if content else "No Kong responds behind that address"
             raise AdminApiUnreachableError(
-                f"{call}: Kong's Admin API at {self._url} answered {answer.status_code}: {said}. {where_to_look}."
+                f"{call}: Kong's Admin API at {self._url} returned {answer.status_code}: {message}. {advice}."
             )
         if answer.status_code // 100 == 3 or not isinstance(content, dict):
-            raise self._unusable(diagnosis.of_stranger(call, answer, said))
+            raise self._unusable(diagnose_response(call, answer, message))
         return answer, content
 
-    def _unusable(self, fault: diagnosis.Fault) -> AdminApiUnusableError:
-        kind = AdminApiUnreachableError if fault.passes else AdminApiUnusableError
-        return kind(self._text(fault))
+    def _unusable(self, diagnosis: Diagnosis) -> AdminApiUnusableError:
+        error = AdminApiUnreachableError if diagnosis.transient else AdminApiUnusableError
+        return error(self._explain(diagnosis))
 
-    def _text(self, fault: diagnosis.Fault) -> str:
-        says = "does not answer" if fault.passes else "can't be used"
-        return f"Kong's Admin API {says} at {self._url}: {fault.reason}. {fault.advice}"
+    def _explain(self, diagnosis: Diagnosis) -> str:
+        problem = "is unreachable" if diagnosis.transient else "can't be used"
+        return f"Kong's Admin API at {self._url} {problem}: {diagnosis.reason}. {diagnosis.advice}"
 
-    def _ask(self, method: str, url: str, body: Json | None) -> requests.Response:
-        """The answer, after as many tries as it takes. The pauses are ours alone: no Retry-After prolongs them."""
+    def _send(self, method: str, url: str, body: Json | None) -> requests.Response:
+        """Send a request, with retries. Their pauses are fixed: no Retry-After prolongs them."""
         once = partial(self._http.request, method, url, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False)
         for attempt in range(RETRIES):
             try:
                 answer = once()
-                if answer.status_code not in ASK_AGAIN:
+                if answer.status_code not in RETRY_STATUSES:
                     return answer
             except (OSError, UnicodeError, LocationParseError) as error:
-                if not diagnosis.of_error(self._url, error).passes:
+                if not diagnose_error(self._url, error).transient:
                     raise
             self._wait(BACKOFF_SECONDS * 2**attempt)
         return once()
@@ -218,7 +218,7 @@ class AdminApi:
             return NameTakenError(f"{call}: {message}")
         if status == requests.codes.bad_request:
             return InvalidEntityError(f"{call}: {message}", code, content.get("fields") or {})
-        return AdminApiError(f"{call}: Kong answered {status}: {message}")
+        return AdminApiError(f"{call}: Kong returned {status}: {message}")
 
 
 def _is_node(content: Json) -> bool:
@@ -234,8 +234,8 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else ()
 
 
-def _said(answer: requests.Response, content: object) -> str:
-    """The message of an error; of what is no JSON, who says it."""
+def _message(answer: requests.Response, content: object) -> str:
+    """Return the message of Kong's error, or the reason phrase and the server of any other response."""
     if isinstance(content, dict) and "message" in content:
         return str(content["message"])
     server = answer.headers.get("Server")

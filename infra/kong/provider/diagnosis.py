@@ -1,4 +1,4 @@
-"""Why Kong's Admin API gave no answer of use: the cause in plain words, and the key or variable to change."""
+"""Why a call of Kong's Admin API failed, and which config key or variable to change."""
 
 import http.client
 import re
@@ -10,163 +10,160 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError, LocationParseError
 
-PLAIN = frozenset(
+NOT_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"}
 )
-"""OpenSSL's reasons for bytes that are no TLS."""
+"""OpenSSL's reasons when the peer sends something other than TLS."""
 
-TRANSPORT = (OSError, http.client.HTTPException, HTTPError, UnicodeError)
-OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
-OUTDATED = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+TRANSPORT_ERRORS = (OSError, http.client.HTTPException, HTTPError, UnicodeError)
+NAME_MISMATCH = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+INVALID_DATE = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 BUNDLE = "the environment variable REQUESTS_CA_BUNDLE"
+SET_TOKEN = "pulumi config set --secret kongAdminToken"  # noqa: S105 - a command
 
 
-class Fault(NamedTuple):
-    """What is wrong, and what to do about it."""
+class Diagnosis(NamedTuple):
+    """The reason of a failure, and what to do about it."""
 
     reason: str
     advice: str
-    passes: bool = False
-    """Whether it may be over in a minute, without a change of the config."""
+    transient: bool = False
+    """Whether a retry may succeed without a change of the config."""
 
 
-def of_error(url: str, error: Exception) -> Fault:
-    """Why a call got no answer. It repeats no header: the token is in one."""
-    cause = _root(error)
+def diagnose_error(url: str, error: Exception) -> Diagnosis:
+    """Explain why a call got no response. The reason repeats no header, since one contains the token."""
+    cause = _root_cause(error)
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
-        return _of_tls(cause)
+        return _diagnose_tls(cause)
     match error:
         case requests.exceptions.InvalidHeader() | UnicodeEncodeError():
-            return Fault(
-                "the token fits in no header: it has a line end, a space around it, or a character outside ASCII",
-                "Set it again: pulumi config set --secret kongAdminToken",
+            return Diagnosis(
+                "the token is not a valid header value: line breaks, outer white space and non-ASCII are not",
+                f"Set it again: {SET_TOKEN}",
             )
         case requests.exceptions.InvalidURL() | LocationParseError():
-            return Fault("that is no URL of a server", "Correct kongAdminUrl.")
+            return Diagnosis("invalid URL", "Correct kongAdminUrl.")
         case requests.ConnectTimeout():
-            return Fault(
-                "no connection comes about in time",
-                "Check the host and port in kongAdminUrl, and the firewalls on the way.",
-                passes=True,
+            return Diagnosis(
+                "connection timed out", "Check the host and port in kongAdminUrl, and firewalls.", transient=True
             )
         case requests.ReadTimeout():
-            return Fault(
-                "it takes the call, but does not answer in time", "Check Kong and its database.", passes=True
+            return Diagnosis(
+                "connected, but got no response in time", "Check Kong and its database.", transient=True
             )
-    return _of_connection(url, cause)
+    return _diagnose_connection(url, cause)
 
 
-def _of_connection(url: str, cause: BaseException) -> Fault:
+def _diagnose_connection(url: str, cause: BaseException) -> Diagnosis:
     match cause:
         case socket.gaierror():
-            return Fault(
-                f"the name {urlsplit(url).hostname} is not found ({cause.strerror})",
+            return Diagnosis(
+                f"the host name {urlsplit(url).hostname} does not resolve ({cause.strerror})",
                 "Check the host in kongAdminUrl, and this machine's DNS or VPN.",
-                passes=True,
+                transient=True,
             )
         case ConnectionRefusedError():
-            return Fault(
-                f"nothing listens there ({cause.strerror})",
-                "Check the host and port in kongAdminUrl, and that Kong runs there.",
-                passes=True,
+            return Diagnosis(
+                f"nothing listens on that port ({cause.strerror})",
+                "Check the host and port in kongAdminUrl, and that Kong is running.",
+                transient=True,
             )
         case ConnectionError() | http.client.IncompleteRead() | ssl.SSLEOFError():
-            https = " If Kong speaks HTTPS there, begin it with https://." if url.startswith("http://") else ""
-            return Fault(
-                f"it ends the connection without a whole answer ({cause})",
-                f"Check kongAdminUrl, and that Kong runs there.{https}",
-                passes=True,
+            https = " If the port is for HTTPS, use https://." if url.startswith("http://") else ""
+            return Diagnosis(
+                f"the connection was closed before a complete response ({cause})",
+                f"Check kongAdminUrl, and that Kong is running.{https}",
+                transient=True,
             )
         case http.client.HTTPException():
-            return Fault("what listens there does not speak HTTP", "Check the port in kongAdminUrl.")
-        case OSError() if "CA certificate bundle" in str(cause):  # requests' own words
-            return Fault(f"{BUNDLE} names no file", "Correct or unset it.")
-    return Fault(str(cause), "Check kongAdminUrl, and that Kong runs there.", passes=True)
+            return Diagnosis("the server does not speak HTTP", "Check the port in kongAdminUrl.")
+        case OSError() if "CA certificate bundle" in str(cause):  # the message of requests
+            return Diagnosis(f"{BUNDLE} names a file that does not exist", "Correct or unset it.")
+    return Diagnosis(str(cause), "Check kongAdminUrl, and that Kong is running.", transient=True)
 
 
-def _of_tls(cause: ssl.SSLError) -> Fault:
+def _diagnose_tls(cause: ssl.SSLError) -> Diagnosis:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        said = cause.verify_message.rstrip(".")
-        if cause.verify_code in OTHER_NAME:
-            return Fault(f"its certificate is for another name ({said})", "Put its own name into kongAdminUrl.")
-        if cause.verify_code in OUTDATED:
-            return Fault(
-                f"its certificate is outdated, or this machine's clock is wrong ({said})",
-                "Renew it, or set the clock.",
+        reason = cause.verify_message.rstrip(".")
+        if cause.verify_code in NAME_MISMATCH:
+            return Diagnosis(f"its certificate is for another host ({reason})", "Use that host in kongAdminUrl.")
+        if cause.verify_code in INVALID_DATE:
+            return Diagnosis(
+                f"its certificate is not valid today ({reason})", "Renew it, or set this machine's clock."
             )
-        return Fault(
-            f"its certificate comes from an authority that is not trusted here ({said})",
-            f"Name a file with that authority's certificate in {BUNDLE}; "
-            "for one that this machine trusts already: /etc/ssl/certs/ca-certificates.crt",
+        return Diagnosis(
+            f"its certificate is not from a trusted CA ({reason})",
+            f"Set {BUNDLE} to a file with the certificate of that CA; "
+            "for one that this machine trusts: /etc/ssl/certs/ca-certificates.crt",
         )
-    if cause.reason in PLAIN:
-        return Fault(
-            "it does not speak TLS at that port",
-            "Begin kongAdminUrl with http://, or give the port for HTTPS: Kong's own is 8444.",
+    if cause.reason in NOT_TLS:
+        return Diagnosis(
+            "the port does not speak TLS",
+            "Use http:// in kongAdminUrl, or the port for HTTPS: Kong's default is 8444.",
         )
     if cause.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
-        return Fault(f"{BUNDLE} names a file without a certificate in PEM", "Correct or unset it.")
-    return Fault(
-        f"TLS fails ({cause.reason or cause})",
-        "Compare what TLS it takes (versions, ciphers, clients' certificates) with what this machine has.",
+        return Diagnosis(f"{BUNDLE} names a file without a PEM certificate", "Correct or unset it.")
+    return Diagnosis(
+        f"TLS handshake failed ({cause.reason or cause})",
+        "Compare the TLS versions, ciphers and client certificates that it accepts with those of this machine.",
     )
 
 
-def of_denial(call: str, answer: requests.Response, said: str, *, has_token: bool) -> Fault:
-    """Why 401, 403 or 407 was answered."""
-    reason = f"access is denied ({answer.status_code}: {said})"
+def diagnose_denial(call: str, answer: requests.Response, message: str, *, has_token: bool) -> Diagnosis:
+    """Explain a response with status 401, 403 or 407."""
+    reason = f"access denied ({answer.status_code}: {message})"
     scheme = answer.headers.get("WWW-Authenticate", "").partition(" ")[0].lower()
     if answer.status_code == requests.codes.proxy_authentication:
-        return Fault(f"{reason}: that is a proxy", "Set kongAdminUrl to Kong's own address.")
+        return Diagnosis(f"{reason} by a proxy", "Set kongAdminUrl to Kong's own address.")
     if answer.status_code == requests.codes.forbidden:
-        who = "the token in kongAdminToken" if has_token else "a call without a token"
-        return Fault(
-            f"{reason}: {who} may not {call}",
-            "Allow it in Kong's RBAC, or in what stands before Kong: docs/kong-provider.md lists what the "
-            "provider calls. Or set another token: pulumi config set --secret kongAdminToken",
+        who = "the token in kongAdminToken" if has_token else "a request without a token"
+        return Diagnosis(
+            f"{reason}: {who} is not allowed to {call}",
+            "Allow it in Kong's RBAC, or in the proxy in front of Kong: docs/kong-provider.md lists all calls. "
+            f"Or set another token: {SET_TOKEN}",
         )
     if scheme in ("basic", "bearer"):
         value = {"basic": "'Basic ' and the base64 of USER:PASSWORD", "bearer": "'Bearer ' and the token"}[scheme]
-        return Fault(
-            f"{reason}: it wants {scheme} authentication",
+        return Diagnosis(
+            f"{reason}: it requires {scheme} authentication",
             f"Set kongAdminTokenHeader to Authorization, and the secret kongAdminToken to {value}.",
         )
     if has_token:
-        return Fault(
-            f"{reason}: the token is refused",
-            "Set the right one (pulumi config set --secret kongAdminToken), and in kongAdminTokenHeader the "
-            "header that it is wanted in.",
+        return Diagnosis(
+            f"{reason}: the token was rejected",
+            f"Set the right one ({SET_TOKEN}), and its header with kongAdminTokenHeader.",
         )
-    return Fault(reason, "Set its token with: pulumi config set --secret kongAdminToken")
+    return Diagnosis(reason, f"Set its token: {SET_TOKEN}")
 
 
-def of_stranger(call: str, answer: requests.Response, said: str) -> Fault:
-    """Why an answer is none of Kong's Admin API."""
+def diagnose_response(call: str, answer: requests.Response, message: str) -> Diagnosis:
+    """Explain why a response can't come from Kong's Admin API."""
     if answer.is_redirect:
         goal = re.sub("//[^/]*@", "//", answer.headers["Location"].partition("?")[0])
-        return Fault(
+        return Diagnosis(
             f"it redirects {call} to {goal}",
-            "Set kongAdminUrl to where Kong itself answers; a redirect is not followed, since the token would be.",
+            "Set kongAdminUrl to Kong's own address; redirects are not followed, to keep the token from others.",
         )
     text = answer.text[:10_000]
-    if "plain HTTP request was sent to HTTPS port" in text:  # nginx's words
-        return Fault("it speaks HTTPS at that port", "Begin kongAdminUrl with https://")
-    if "No required SSL certificate was sent" in text:  # nginx's words
-        return Fault("it wants a client's certificate", "Name an address in kongAdminUrl that takes a token.")
+    if "plain HTTP request was sent to HTTPS port" in text:  # nginx's message
+        return Diagnosis("the port is for HTTPS", "Use https:// in kongAdminUrl.")
+    if "No required SSL certificate was sent" in text:  # nginx's message
+        return Diagnosis("it requires a client certificate", "Set kongAdminUrl to an address that takes a token.")
     if "no Route matched" in text:  # kong/runloop/handler.lua
-        return Fault(
-            "that is no Kong Admin API, but Kong's proxy",
-            "Correct the port in kongAdminUrl: Kong's own are 8001, and 8444 for HTTPS.",
+        return Diagnosis(
+            "this is Kong's proxy, not its Admin API",
+            "Correct the port in kongAdminUrl: Kong's defaults are 8001, and 8444 for HTTPS.",
         )
-    kind = answer.headers.get("Content-Type", "").partition(";")[0] or "a body" if text else "nothing else"
-    return Fault(
-        f"that is no Kong Admin API: it answered {call} with {answer.status_code} ({said}) and {kind}",
+    body = answer.headers.get("Content-Type", "").partition(";")[0] or "a body" if text else "no body"
+    return Diagnosis(
+        f"this is not Kong's Admin API: {call} returned {answer.status_code} ({message}) with {body}",
         "Check the host, the port and the path in kongAdminUrl.",
     )
 
 
-def _root(error: BaseException) -> BaseException:
-    """What the operating system said, without the layers that pass it on."""
-    while isinstance(error.__context__, TRANSPORT):
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the operating system's error, without the layers that wrap it."""
+    while isinstance(error.__context__, TRANSPORT_ERRORS):
         error = error.__context__
     return error

@@ -1,4 +1,4 @@
-"""What may go wrong with a call of Kong's Admin API."""
+"""The errors of Kong's Admin API."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,59 +9,59 @@ REFERENCED = 4  # kong/db/errors.lua: foreign key violation
 
 
 class AdminApiError(Exception):
-    """The Admin API did not do what was asked.
+    """A call of the Admin API failed.
 
-    ├── AdminApiUnusableError          no call succeeds: what answers is no Kong, or not trusted
-    │   ├── AdminApiUnreachableError   nothing answers, or a Kong that is broken: it may pass
-    │   └── UnfitKongError             a Kong that is too old, or without a database
-    ├── AdminApiDeniedError            the token is missing, wrong, or not allowed to do this
-    ├── NameTakenError                 another entity has the name already
-    └── InvalidEntityError             Kong refuses a field
+    ├── AdminApiUnusableError          no call succeeds: not Kong, or not trusted
+    │   ├── AdminApiUnreachableError   no response, or Kong itself is broken; may be temporary
+    │   └── UnsupportedKongError       Kong is too old, or has no database
+    ├── AdminApiDeniedError            the token is missing, wrong, or lacks permission
+    ├── NameTakenError                 another entity has the name
+    └── InvalidEntityError             Kong rejects a field, or a deletion
     """
 
 
 class AdminApiUnusableError(AdminApiError):
-    """What answers is no Kong, or can't be spoken to as things are configured."""
+    """The server is not Kong, or can't be used with this configuration."""
 
 
 class AdminApiUnreachableError(AdminApiUnusableError):
-    """Nothing answers, or a Kong that is broken: without its database, for example."""
+    """No response, or Kong itself is broken, for example without its database."""
 
 
-class UnfitKongError(AdminApiUnusableError):
-    """A Kong that is too old, or that can't be changed entity by entity."""
+class UnsupportedKongError(AdminApiUnusableError):
+    """Kong is too old, or has no database."""
 
 
 class AdminApiDeniedError(AdminApiError):
-    """The token is missing, wrong, or not allowed to do this."""
+    """The token is missing, wrong, or lacks permission."""
 
 
 class NameTakenError(AdminApiError):
-    """Another entity has the name already."""
+    """Another entity has the name."""
 
 
 class InvalidEntityError(AdminApiError):
-    """Kong refuses a field, a reference, or the removal of something that others refer to."""
+    """Kong rejects a field, a reference, or the deletion of an entity that others refer to."""
 
     def __init__(self, message: str, code: int, fields: Json) -> None:
         super().__init__(message)
         self.code = code
         self.fields = fields
 
-    def mistakes(self) -> list[tuple[str, str]]:
-        """Each field that is wrong, as a path, with Kong's reason."""
-        return list(_mistakes(self.fields, "")) or [("", str(self))]
+    def field_errors(self) -> list[tuple[str, str]]:
+        """Return the path of each invalid field, with Kong's reason."""
+        return list(_flatten(self.fields, "")) or [("", str(self))]
 
 
-def _mistakes(told: object, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(told, dict):
-        for name, more in told.items():
-            if name == "@entity":  # a list of what is wrong with fields beside each other
-                yield from ((path, str(one)) for one in more)
+def _flatten(errors: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(errors, dict):
+        for name, nested in errors.items():
+            if name == "@entity":  # a list of errors about several fields together
+                yield from ((path, str(reason)) for reason in nested)
             else:
-                yield from _mistakes(more, f"{path}.{name}".lstrip("."))
-    elif isinstance(told, list):
-        for index, more in enumerate(told):
-            yield from _mistakes(more, f"{path}[{index}]")
-    elif told is not None:
-        yield path, str(told)
+                yield from _flatten(nested, f"{path}.{name}".lstrip("."))
+    elif isinstance(errors, list):
+        for index, nested in enumerate(errors):
+            yield from _flatten(nested, f"{path}[{index}]")
+    elif errors is not None:
+        yield path, str(errors)

@@ -1,12 +1,9 @@
-"""Pulumi's verbs for Kong's entities, through the Admin API."""
-
-import hashlib
-import json
-from typing import Any
+"""Create, read, update and delete of Kong's entities."""
 
 from infra.kong.provider.admin_api import AdminApi
 from infra.kong.provider.connection import Kong
 from infra.kong.provider.errors import REFERENCED, InvalidEntityError, Json, NameTakenError
+from infra.kong.provider.mapping import EntityMapping, digest, has_dotted_key
 from infra.kong.provider.ownership import (
     Owner,
     conflict_message,
@@ -17,30 +14,29 @@ from infra.kong.provider.ownership import (
     owner_of_urn,
 )
 from infra.kong.schema.entity import Entity
-from infra.kong.schema.healthchecks import HEALTHCHECKS, pick_known
 from infra.plugin import PluginError, Resource
 from infra.props import UNKNOWN, Failure, Props, is_known
 
-_NAMED = 5  # entities in one message
+_MAX_NAMED = 5  # entities in one message
 _ANSWER = "answer"
-"""An output: a digest of what Kong answered to the last write, where that differs from what it was given."""
+"""An output: a digest of Kong's answer to the last write, if that differs from the inputs."""
 
 
-class EntityResource(Resource):
-    """An entity, made and replaced whole by `PUT` at an id of its own."""
+class EntityResource(EntityMapping, Resource):
+    """An entity that is created and replaced as a whole by `PUT`, at an id derived from its URN."""
 
     def __init__(self, kong: Kong, entity: Entity, *, delete_before_replace: bool = False) -> None:
+        super().__init__(entity)
         self._kong = kong
-        self._entity = entity
         self.inputs = frozenset(entity.fields)
         self.replace_on_changes = frozenset(entity.identity)
         self.secrets = entity.secrets | {_ANSWER}
         self.delete_before_replace = delete_before_replace
-        self._made: set[str] = set()  # by this process, which is of one run
+        self._created: set[str] = set()  # the ids, by this process, which serves one run
 
     def check(self, urn: str, inputs: Props, _old: Props) -> tuple[Props, list[Failure]]:
-        """Our rules first, then Kong's own where it can be asked."""
-        filled, failures = self._entity.complete(inputs)
+        """Apply our rules, then Kong's own if it can be reached."""
+        filled, failures = self._entity.fill_defaults(inputs)
         if failures:
             return filled, failures
         if urn and is_known(filled["tags"]):
@@ -49,224 +45,162 @@ class EntityResource(Resource):
                 own.append(mark if mark == UNKNOWN else mark_tag(mark))
             filled["tags"] = tags + [tag for tag in own if tag not in tags]
         schema = self._entity.schema
-        if schema is None or not is_known(filled):
-            return filled, []
-        document = self._document(filled)
-        if _has_dotted_key(document):
+        if schema is None or not is_known(filled) or has_dotted_key(body := self._request_body(filled)):
             return filled, []
 
         def validate(api: AdminApi) -> list[Failure]:
-            api.require_fit()
+            api.require_supported()
             try:
-                api.post("schemas", schema, "validate", body=document)
+                api.post("schemas", schema, "validate", body=body)
             except InvalidEntityError as error:
-                return [Failure(field, reason) for field, reason in error.mistakes()]
+                return [Failure(field, reason) for field, reason in error.field_errors()]
             return []
 
         return filled, self._kong.try_call(validate) or []
 
-    def _own_id(self, urn: str, inputs: Props) -> str | None:
-        """The id that it is made at; None in a preview that can't know it yet."""
+    def _derive_id(self, urn: str, inputs: Props) -> str | None:
+        """Return the id for a create; None in a preview that can't know it yet."""
         identity = [inputs[name] for name in self._entity.identity]
         return entity_id(urn, *map(str, identity)) if is_known(identity) else None
 
     def keeps_id(self, urn: str, object_id: str, inputs: Props) -> bool:
-        return object_id == self._own_id(urn, inputs)
+        return object_id == self._derive_id(urn, inputs)
 
     def create(self, urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
-        own_id = self._own_id(urn, inputs)
+        own_id = self._derive_id(urn, inputs)
         if own_id is None:
             return "", inputs
         if preview:
             return self._kong.try_call(lambda api: self._resolve_id(api, urn, own_id, inputs)) or own_id, inputs
         object_id = self._kong.call(lambda api: self._resolve_id(api, urn, own_id, inputs))
         outputs = self._put(object_id, inputs)
-        self._made.add(object_id)
+        self._created.add(object_id)
         return object_id, outputs
 
     def read(self, object_id: str, state: Props) -> tuple[str, Props, Props] | None:
-        """The live entity. On import `object_id` may also be Kong's name for it, PARENT/NAME below another."""
-        parent, _, name = object_id.rpartition("/") if self._entity.below else ("", "", object_id)
-        if self._entity.below and not (parent := parent or state.get(self._entity.below, "")):
-            one = f"{self._entity.below.upper()}/{(self._entity.unique or 'id').upper()}"
-            raise PluginError(f"to import one of the {self._entity.collection}, give {one}, not {object_id!r}")
-        found = self._kong.call(lambda api: api.get(*self._collection(parent), self._name(name)))
+        """Return the live entity. On import `object_id` may be its name, or PARENT/NAME if it has a parent."""
+        parent_field, lookup = self._entity.parent, self._entity.lookup_field
+        parent, _, name = object_id.rpartition("/") if parent_field else ("", "", object_id)
+        if parent_field and not (parent := parent or state.get(parent_field, "")):
+            form = f"{parent_field}/{lookup or 'id'}".upper()
+            raise PluginError(f"{self._entity.collection} are imported by {form}, not by {object_id!r}")
+        found = self._kong.call(lambda api: api.get(*self._collection(parent), self._lookup_name(name)))
         if found is None:
             return None
-        if state and self._is_of_another_state(found, state):
-            self._kong.warn(f"{self._as_taken(found)}: this state forgets it")
+        if state and self._belongs_to_another_state(found, state):
+            self._kong.warn(f"{self._describe_foreign(found)}, so it is removed from this one")
             return None
-        if state.get(_ANSWER) == _digest(found):
+        if state.get(_ANSWER) == digest(found):
             return found["id"], state, {name: state[name] for name in self._entity.fields}
-        inputs = self._managed(found, state | ({self._entity.below: parent} if self._entity.below else {}))
+        inputs = self._live_inputs(found, state | ({parent_field: parent} if parent_field else {}))
         return found["id"], inputs, inputs
-
-    def _name(self, given: str) -> str:
-        """What Kong finds an entity by, of the id or name that is asked for."""
-        return given
 
     def update(self, object_id: str, state: Props, inputs: Props, *, preview: bool) -> Props:
         if preview:
-            self._kong.try_call(lambda api: self._refuse_taken_name(api, object_id, state, inputs))
+            self._kong.try_call(lambda api: self._check_update(api, object_id, state, inputs))
             return inputs
-        self._kong.call(lambda api: self._require_ours(api, object_id, state, inputs))
+        self._kong.call(lambda api: self._require_own(api, object_id, state, inputs))
         return self._put(object_id, inputs)
 
     def delete(self, object_id: str, state: Props) -> None:
-        if object_id in self._made:
-            return  # the old one of a replacement that was forced (`--replace`): the new one has its id
+        if object_id in self._created:
+            return  # `--replace` created the replacement at the same id
         path = self._path(state)
 
         def delete(api: AdminApi) -> None:
             found = api.get(*path, object_id)
-            if found is not None and self._is_of_another_state(found, state):
-                self._kong.warn(f"{self._as_taken(found)}: it is left as it is")
+            if found is not None and self._belongs_to_another_state(found, state):
+                self._kong.warn(f"{self._describe_foreign(found)}, so it is not deleted")
                 return
             try:
                 api.delete(*path, object_id)
             except InvalidEntityError as error:
                 if error.code != REFERENCED:
                     raise
-                raise PluginError(self._held(api, object_id, state, error)) from error
+                raise PluginError(self._describe_references(api, object_id, state, error)) from error
 
         self._kong.call(delete)
 
-    def _held(self, api: AdminApi, object_id: str, state: Props, error: InvalidEntityError) -> str:
-        holders = str(error.fields.get("@referenced_by", "routes"))
+    def _describe_references(self, api: AdminApi, object_id: str, state: Props, error: InvalidEntityError) -> str:
+        kind = str(error.fields.get("@referenced_by", "routes"))
         found = [
-            f"{one.get('name') or 'unnamed'} (id {one['id']})"
-            for one in api.list(self._entity.collection, object_id, holders)
+            f"{entity.get('name') or 'unnamed'} (id {entity['id']})"
+            for entity in api.list(self._entity.collection, object_id, kind)
         ]
-        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        kind, them = (holders, "them") if len(found) > 1 else (holders.removesuffix("s"), "it")
+        more = f" and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
+        kind, them = (kind, "them") if len(found) > 1 else (kind.removesuffix("s"), "it")
         return (
-            f"{state.get('name') or object_id} can't be removed: it is in use by {kind} "
-            f"{', '.join(found[:_NAMED])}{more}. Remove {them}, or point {them} elsewhere, and run again."
+            f"{state.get('name') or object_id} can't be deleted, since it is used by {kind} "
+            f"{', '.join(found[:_MAX_NAMED])}{more}. Delete {them}, or point {them} elsewhere, then run again."
         )
 
-    def _collection(self, parent: str) -> tuple[str, ...]:
-        below = self._entity.below
-        if below is None:
-            return (self._entity.collection,)
-        return ((self._entity.references or {})[below], parent, self._entity.collection)
-
-    def _path(self, inputs: Props) -> tuple[str, ...]:
-        return self._collection(str(inputs[self._entity.below]) if self._entity.below else "")
-
     def _resolve_id(self, api: AdminApi, urn: str, own_id: str, inputs: Props) -> str:
-        """The id to make it at: its own, or that of what is taken over. PluginError when that is not wished."""
-        api.require_fit()
+        """Return the id to create the entity at: its own, or that of the existing entity to take over."""
+        api.require_supported()
         found = api.get(*self._path(inputs), own_id)
         if found is not None and mark_of(found) == self._kong.mark:
-            return own_id  # made by a run of this state that was cut short: the same create again
+            return own_id  # an interrupted run of this state created it
         if found is None and is_known(inputs):
             found = self._find_conflict(api, inputs)
         return own_id if found is None else self._take_over(found, inputs, owner_of_urn(urn))
 
     def _take_over(self, found: Json, inputs: Props, me: Owner | None) -> str:
-        """The id of what is in the way. PluginError when it is not to be taken over."""
+        """Return the id of an existing entity. Raises `PluginError` if it must not be taken over."""
         if self._kong.adopt and owner_of(found) in (None, me):
             return str(found["id"])
         raise PluginError(conflict_message(self._describe(inputs, found), found, me, self._kong.mark))
 
-    def _is_of_another_state(self, found: Json, state: Props) -> bool:
-        """Whether another state has made or taken over what this one has as its own."""
-        # A state has the mark of another where an import took that in, or where its own was made anew.
+    def _belongs_to_another_state(self, found: Json, state: Props) -> bool:
+        # A state may contain a foreign mark: that of an entity which was imported, or its own old one.
         return mark_of(found) not in (None, self._kong.mark, mark_of(state))
 
-    def _as_taken(self, found: Json) -> str:
-        kind = self._entity.collection.removesuffix("s")
-        return f"Kong's {kind} {found['id']} has the mark of another state (tags {', '.join(found['tags'])})"
+    def _describe_foreign(self, found: Json) -> str:
+        return f"Kong's {self._kind} {found['id']} belongs to another state (tags {', '.join(found['tags'])})"
 
-    def _require_ours(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
+    def _require_own(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
         found = api.get(*self._path(inputs), object_id)
-        if found is not None and self._is_of_another_state(found, state):
+        if found is not None and self._belongs_to_another_state(found, state):
             self._take_over(found, inputs, owner_of(inputs))
 
-    def _refuse_taken_name(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
-        self._require_ours(api, object_id, state, inputs)
-        unique = self._entity.unique
-        if unique is None or state.get(unique) == inputs[unique] or not is_known(inputs):
+    def _check_update(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
+        """Raise `PluginError` if the entity belongs to another state, or its new name is taken."""
+        self._require_own(api, object_id, state, inputs)
+        lookup = self._entity.lookup_field
+        if lookup is None or state.get(lookup) == inputs[lookup] or not is_known(inputs):
             return
         found = self._find_conflict(api, inputs)
         if found is not None and found["id"] != object_id:
-            called = self._describe(inputs, found)
-            raise PluginError(f"Kong already has {called} (id {found['id']}): choose another name")
-
-    def _find_conflict(self, api: AdminApi, inputs: Props) -> Json | None:
-        """What has the place that is wanted: the same name, most often."""
-        unique = self._entity.unique
-        if unique is None or not inputs[unique]:
-            return None
-        return api.get(*self._path(inputs), inputs[unique])
-
-    def _describe(self, inputs: Props, _found: Json) -> str:
-        kind = self._entity.collection.removesuffix("s")
-        name = inputs.get(self._entity.unique or "name")
-        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}{f' {name!r}' if name else ''}"
+            existing = self._describe(inputs, found)
+            raise PluginError(f"Kong already has {existing} (id {found['id']}); choose another name")
 
     def _put(self, object_id: str, inputs: Props) -> Props:
         path = self._path(inputs)
 
         def put(api: AdminApi) -> Json | None:
             try:
-                return self._write(api, path, object_id, self._document(inputs))
+                return self._write(api, path, object_id, self._request_body(inputs))
             except NameTakenError as error:
-                found = self._find_conflict(api, inputs) or {}
-                more = f": id {found['id']}, tags {found.get('tags') or 'none'}" if found else ""
+                found = self._find_conflict(api, inputs)
+                existing = f" by id {found['id']}, tags {found.get('tags') or 'none'}" if found else ""
                 raise PluginError(
-                    f"{error}{more}. Remove or rename what has its place, then run again."
+                    f"{error}{existing}. Delete or rename the existing one, then run again."
                 ) from error
 
         try:
-            made = self._kong.call(put)
+            written = self._kong.call(put)
         except PluginError as error:
-            raise PluginError(self._without_secrets(str(error), inputs)) from None
-        if made is None:
-            raise PluginError(f"there is no {'/'.join(path[:2])} in Kong any more: run pulumi up --refresh")
-        # Kong keeps some fields by another name or in another form, and that is no drift.
-        is_as_given = not self.diff(self._managed(made, inputs), inputs)
-        return inputs if is_as_given else inputs | {_ANSWER: _digest(made)}
+            raise PluginError(self._mask_secrets(str(error), inputs)) from None
+        if written is None:
+            raise PluginError(f"{'/'.join(path[:2])} no longer exists in Kong; run pulumi up --refresh")
+        # Kong stores some fields under another name or in another form, which does not count as drift.
+        is_as_given = not self.diff(self._live_inputs(written, inputs), inputs)
+        return inputs if is_as_given else inputs | {_ANSWER: digest(written)}
 
-    def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
-        return api.put(*path, object_id, body=document)
+    def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, body: Json) -> Json | None:
+        return api.put(*path, object_id, body=body)
 
-    def _without_secrets(self, text: str, inputs: Props) -> str:
+    def _mask_secrets(self, text: str, inputs: Props) -> str:
         for name in self._entity.secrets:  # Kong repeats a key that is taken
             if inputs.get(name):
                 text = text.replace(str(inputs[name]), "[secret]")
         return text
-
-    def _document(self, inputs: Props) -> Json:
-        """The whole entity as Kong wants it. Nulls are sent too: that is how a field is cleared."""
-        references = self._entity.references or {}
-        return {
-            name: {"id": value} if name in references and value else value
-            for name, value in inputs.items()
-            if name not in self._entity.local
-        }
-
-    def _managed(self, found: Json, state: Props) -> Props:
-        """The fields we manage of a live entity; what else Kong fills in is no drift."""
-        return {name: self._live(name, found, state) for name in self._entity.fields}
-
-    def _live(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
-        default = self._entity.fields[name][0]
-        if name in self._entity.local:
-            return state.get(name, default)
-        value = found.get(name, default)
-        if name == "healthchecks":
-            return pick_known(HEALTHCHECKS, value)
-        return value["id"] if value and name in (self._entity.references or {}) else value
-
-
-def _digest(answer: Json) -> str:
-    lasting = {name: value for name, value in answer.items() if name not in ("created_at", "updated_at")}
-    return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
-
-
-def _has_dotted_key(value: object) -> bool:
-    """Whether a key has a dot: Kong's validation splits it there, and a PUT does not (kong/api/arguments.lua)."""
-    if isinstance(value, dict):
-        return any("." in key or _has_dotted_key(item) for key, item in value.items())
-    return isinstance(value, list) and any(map(_has_dotted_key, value))

@@ -1,39 +1,34 @@
-"""The Kong provider: its resource types, each with what is special about it."""
+"""The resource types whose entities differ from the others in Kong."""
 
 from typing import Any
 
 from infra.kong.provider.admin_api import AdminApi
-from infra.kong.provider.connection import Kong
 from infra.kong.provider.errors import InvalidEntityError, Json, NameTakenError
 from infra.kong.provider.resource import EntityResource
-from infra.kong.schema.access import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLUGIN, SCOPES, SNI
+from infra.kong.schema.access import SCOPES
 from infra.kong.schema.entity import defaults_of
-from infra.kong.schema.plugin_configs import CONFIGS, keeps_out
-from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM
-from infra.kong.schema.validators import as_kept, is_target, is_uuid
-from infra.plugin import PluginError, Provider, serve
+from infra.kong.schema.plugin_configs import CONFIGS, restricts_access
+from infra.kong.schema.validators import is_target, is_uuid, normalize_target
+from infra.plugin import PluginError
 from infra.props import UNKNOWN, Failure, Props
-
-VERSION = "2.0.0"
 
 
 class TargetResource(EntityResource):
-    """A target has no PUT that creates, so it is posted with an id of its own."""
+    """A target, which PUT can't create: it is posted, with its id."""
 
-    def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
-        put = api.put(*path, object_id, body=document)
-        if put is not None:
-            return put
+    def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, body: Json) -> Json | None:
+        if written := api.put(*path, object_id, body=body):
+            return written
         try:
-            return api.post(*path, body=document | {"id": object_id})
+            return api.post(*path, body=body | {"id": object_id})
         except (InvalidEntityError, NameTakenError):
-            # A POST whose answer was lost is repeated, and finds what it has made itself.
-            if put := api.put(*path, object_id, body=document):
-                return put
+            # A POST whose response was lost is retried, and conflicts with itself.
+            if written := api.put(*path, object_id, body=body):
+                return written
             raise
 
-    def _name(self, given: str) -> str:
-        return given if is_target(given) else as_kept(given)
+    def _lookup_name(self, given: str) -> str:
+        return given if is_target(given) else normalize_target(given)
 
     def delete(self, object_id: str, state: Props) -> None:
         super().delete(object_id, state)
@@ -41,7 +36,7 @@ class TargetResource(EntityResource):
 
 
 class KeyResource(EntityResource):
-    """A key stands for one consumer; in the URL of a look-up it would end in logs, so all are looked through."""
+    """A key of one consumer. To look it up by its value would put it into a URL, and so into logs."""
 
     def _find_conflict(self, api: AdminApi, inputs: Props) -> Json | None:
         return next((found for found in api.list("key-auths") if found["key"] == inputs["key"]), None)
@@ -51,161 +46,134 @@ class KeyResource(EntityResource):
 
 
 class MembershipResource(EntityResource):
-    """A membership may be that of a consumer whose name alone is known, since somebody else made it."""
+    """A membership of a consumer, which may be named by its username if another stack created it."""
 
     def _resolve_id(self, api: AdminApi, urn: str, object_id: str, inputs: Props) -> str:
         consumer = inputs["consumer"]
         if not is_uuid(consumer) and api.get("consumers", consumer) is None:
             raise PluginError(
-                f"Kong has no consumer {consumer!r} that could be put into the group {inputs['group']!r}: "
-                "check its name in platformConsumers, or make it first"
+                f"Kong has no consumer {consumer!r} to add to the group {inputs['group']!r}; "
+                "check its name in platformConsumers, or create it first"
             )
         return super()._resolve_id(api, urn, object_id, inputs)
 
     def _describe(self, inputs: Props, _found: Json) -> str:
         return f"consumer {inputs['consumer']!r} in the group {inputs['group']!r}"
 
-    def _document(self, inputs: Props) -> Json:
-        return {name: value for name, value in inputs.items() if name != "consumer"}  # which the path names
+    def _request_body(self, inputs: Props) -> Json:
+        return {name: value for name, value in inputs.items() if name != "consumer"}  # it is in the path
 
-    def _live(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
-        return state[name] if name == "consumer" else super()._live(name, found, state)
+    def _live_value(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
+        return state[name] if name == "consumer" else super()._live_value(name, found, state)
 
 
 class CertificateResource(EntityResource):
-    """A certificate that is put without its host names loses them, so one that is there is patched."""
+    """A certificate. A PUT without its SNIs would remove them, so an existing one is patched."""
 
     def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:
-        """Refuse a certificate that is outdated, but warn of one that was let in before: it expired meanwhile.
+        """Reject a new certificate that is not valid today, and warn of a deployed one that has expired.
 
-        The date is looked at here, where a destroy does not come by, and what was declared before is known.
+        Here, a destroy never checks the date, and what was deployed before is known.
         """
-        from infra import tls  # cryptography takes as long to load as a tenth of a preview
+        from infra import tls  # loading cryptography takes a tenth of a preview's time
 
         filled, failures = super().check(urn, inputs, old)
         if failures or filled["cert"] == UNKNOWN or (reason := tls.validity_error(filled["cert"])) is None:
             return filled, failures
-        advice = f"{reason}: set a current one, with `pulumi config set --secret tlsCertificate` and tlsKey"
+        advice = f"{reason}; set a current one with `pulumi config set --secret tlsCertificate`, and its tlsKey"
         if filled["cert"] != old.get("cert"):
-            return filled, [Failure("", advice)]  # of a property the engine would print the value
+            return filled, [Failure("", advice)]  # for a named property the engine would print the value
         self._kong.warn(advice)
         return filled, []
 
-    def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, document: Json) -> Json | None:
-        patched = api.patch(*path, object_id, body=document)
-        return patched or super()._write(api, path, object_id, document)
+    def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, body: Json) -> Json | None:
+        return api.patch(*path, object_id, body=body) or super()._write(api, path, object_id, body)
 
 
 class RouteResource(EntityResource):
-    """A route that was removed leads on for a while, and so long its guards must stay."""
+    """A route. Workers serve a deleted one for a while, so what restricts access to it must stay until then."""
 
     def delete(self, object_id: str, state: Props) -> None:
         super().delete(object_id, state)
         service = state["service"]
-        if not service or object_id in self._made:
+        if not service or object_id in self._created:
             return
-        plugins = self._kong.call(lambda api: [one["name"] for one in api.list("services", service, "plugins")])
-        if any(map(keeps_out, plugins)):
-            self._kong.settle()
+        plugins = self._kong.call(
+            lambda api: [found["name"] for found in api.list("services", service, "plugins")]
+        )
+        if any(map(restricts_access, plugins)):
+            self._kong.wait_for_workers()
 
 
 class PluginResource(EntityResource):
-    """A plugin has no name: there is one of its kind for each service, route and consumer that it is for.
+    """A plugin, which has no name: there is one of each kind for a service, route and consumer.
 
-    One that keeps somebody out is not done before every worker of Kong acts on it. So a route that comes after it
-    is never open; and nobody is turned away for want of a key, or a group, that is removed after it. A run that is
-    killed meanwhile has not noted it as done, and the next one waits again.
+    The call for one that restricts access returns when every worker of Kong acts on it. So a route that is created
+    after it is never open, and no client is rejected for lack of a key or group that is deleted after it. An
+    interrupted run has not recorded the plugin, so the next run waits again.
     """
 
     def create(self, urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
-        made = super().create(urn, inputs, preview=preview)
-        if not preview and keeps_out(inputs["name"]):
-            self._kong.settle()
-        return made
+        created = super().create(urn, inputs, preview=preview)
+        if not preview and restricts_access(inputs["name"]):
+            self._kong.wait_for_workers()
+        return created
 
     def update(self, object_id: str, state: Props, inputs: Props, *, preview: bool) -> Props:
         outputs = super().update(object_id, state, inputs, preview=preview)
-        if not preview and keeps_out(inputs["name"]):
-            self._kong.settle()
+        if not preview and restricts_access(inputs["name"]):
+            self._kong.wait_for_workers()
         return outputs
 
     def delete(self, object_id: str, state: Props) -> None:
         super().delete(object_id, state)
         service = state["service"]
-        if not service or state["route"] or object_id in self._made or not keeps_out(state["name"]):
+        if not service or state["route"] or object_id in self._created or not restricts_access(state["name"]):
             return
         if self._kong.call(lambda api: any(api.list("services", service, "routes"))):
-            self._kong.settle()
+            self._kong.wait_for_workers()
 
     def _find_conflict(self, api: AdminApi, inputs: Props) -> Json | None:
-        scope = next(((SCOPES[one], inputs[one]) for one in ("consumer", "route", "service") if inputs[one]), ())
-        for found in api.list(*scope, "plugins"):
-            is_alike = all((found.get(one) or {}).get("id") == inputs[one] for one in SCOPES)
-            if is_alike and found["name"] == inputs["name"]:
+        narrowest = next((name for name in ("consumer", "route", "service") if inputs[name]), None)
+        path = (SCOPES[narrowest], inputs[narrowest]) if narrowest else ()
+        for found in api.list(*path, "plugins"):
+            has_same_scope = all((found.get(name) or {}).get("id") == inputs[name] for name in SCOPES)
+            if has_same_scope and found["name"] == inputs["name"]:
                 return found
         return None
 
     def _describe(self, inputs: Props, _found: Json) -> str:
-        scope = ", ".join(f"{one} {inputs[one]}" for one in SCOPES if inputs[one])
+        scope = ", ".join(f"{name} {inputs[name]}" for name in SCOPES if inputs[name])
         return f"a plugin {inputs['name']!r} for {scope or 'all requests'}"
 
-    def _document(self, inputs: Props) -> Json:
-        # What is left out of a config that is put is as Kong has it; a null may be more than Kong takes.
+    def _request_body(self, inputs: Props) -> Json:
+        # A PUT resets the config fields that it leaves out; some reject an explicit null.
         config = {name: value for name, value in inputs["config"].items() if value is not None}
-        document = super()._document(inputs) | {"config": config}
-        if inputs["protocols"] is None:  # Kong takes no null for it
-            del document["protocols"]
-        return document
+        body = super()._request_body(inputs) | {"config": config}
+        if inputs["protocols"] is None:  # which Kong rejects
+            del body["protocols"]
+        return body
 
-    def _live(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
+    def _live_value(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
         if name == "protocols" and found["name"] not in CONFIGS and state.get(name) is None:
             return None
         if name != "config":
-            return super()._live(name, found, state)
+            return super()._live_value(name, found, state)
         known, given = CONFIGS.get(found["name"]), state.get("config")
         if known is None and given is None:  # on import
             return found["config"]
-        return _given((defaults_of(known) if known else {}) | (given or {}), found["config"])
+        return _pick_managed((defaults_of(known) if known else {}) | (given or {}), found["config"])
 
 
-def _given(shape: Props, live: Json) -> Json:
-    """Of a live config what is managed; a record of which nothing was given is as Kong has it."""
-    told: Json = {}
-    for name, given in shape.items():
-        value = live.get(name)
-        if isinstance(value, dict) and not isinstance(given, dict):
-            value = None
-        told[name] = _managed_part(given, value)
-    return told
-
-
-def _managed_part(given: Any, live: Any) -> Any:  # noqa: ANN401 - JSON
+def _pick_managed(given: Any, live: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return the part of a live config that was given. A record of which nothing was given is left to Kong."""
     if isinstance(given, dict) and isinstance(live, dict):
-        return _given(given, live)
+        picked: Json = {}
+        for name, item in given.items():
+            value = live.get(name)
+            is_unmanaged_record = isinstance(value, dict) and not isinstance(item, dict)
+            picked[name] = None if is_unmanaged_record else _pick_managed(item, value)
+        return picked
     if isinstance(given, list) and isinstance(live, list) and len(given) == len(live):
-        return [_managed_part(*pair) for pair in zip(given, live, strict=True)]
+        return [_pick_managed(*pair) for pair in zip(given, live, strict=True)]
     return live
-
-
-def main() -> None:
-    """Serve the provider to the Pulumi engine."""
-    kong = Kong()
-    serve(
-        Provider(
-            {
-                "kong:index:KongService": EntityResource(kong, SERVICE),
-                "kong:index:KongRoute": RouteResource(kong, ROUTE),
-                "kong:index:KongUpstream": EntityResource(kong, UPSTREAM),
-                "kong:index:KongTarget": TargetResource(kong, TARGET),
-                "kong:index:KongPlugin": PluginResource(kong, PLUGIN),
-                "kong:index:KongConsumer": EntityResource(kong, CONSUMER),
-                "kong:index:KongKey": KeyResource(kong, KEY, delete_before_replace=True),
-                "kong:index:KongMembership": MembershipResource(kong, MEMBERSHIP),
-                "kong:index:KongCertificate": CertificateResource(kong, CERTIFICATE),
-                "kong:index:KongSni": EntityResource(kong, SNI),
-            },
-            kong.configure,
-            {"kong:index:require": kong.require},
-        ),
-        VERSION,
-    )

@@ -1,7 +1,6 @@
-"""What guards a service: plugins, consumers with their keys, and certificates.
+"""Plugins, consumers with their keys and groups, and certificates: every managed field, as in routing.py.
 
-Field names and defaults are Kong's own:
-Kong 3.x, `kong/db/schema/entities/*.lua`, and `daos.lua` of `kong/plugins/key-auth` and `kong/plugins/acl`.
+Names and defaults are those of Kong 3.x: `kong/db/schema/entities/*.lua`, and `daos.lua` of key-auth and acl.
 """
 
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 
 from pulumi import Input
 
-from infra.kong.schema.entity import Entity, Flag, Tags, Text, Texts, complete, fields_of
+from infra.kong.schema.entity import Entity, Flag, Tags, Text, Texts, fields_of, fill_defaults
 from infra.kong.schema.plugin_configs import CONFIGS, PluginConfig
 from infra.kong.schema.validators import PROTOCOLS, boolean, each, is_name, mapping, one_of, text
 from infra.props import UNKNOWN, Failure, Props
@@ -18,7 +17,7 @@ from infra.props import UNKNOWN, Failure, Props
 
 @dataclass(frozen=True, kw_only=True)
 class PluginArgs:
-    """A plugin with its config, for the requests of a service, a route or a consumer, each given by its id.
+    """A plugin for the requests of a service, a route or a consumer, each given by its id.
 
     The config is a class of plugin_configs.py, of which every field is managed, and which names the plugin; or,
     for any other plugin, a mapping, of which only the given keys are managed.
@@ -28,8 +27,8 @@ class PluginArgs:
     config: Annotated[Input[Mapping[str, Any]] | PluginConfig | None, mapping] = None
     instance_name: Annotated[Text, is_name] = None
     enabled: Annotated[Flag, boolean] = True
-    protocols: Annotated[Texts, each(one_of(*PROTOCOLS), once=True)] = None
-    """Left out, the plugin's own; of a plugin that plugin_configs.py doesn't have they are then not managed."""
+    protocols: Annotated[Texts, each(one_of(*PROTOCOLS), unique=True)] = None
+    """The plugin's own by default; those of a plugin without a class in plugin_configs.py are then not managed."""
     service: Annotated[Text, text] = None
     route: Annotated[Text, text] = None
     consumer: Annotated[Text, text] = None
@@ -38,7 +37,7 @@ class PluginArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsumerArgs:
-    """Who calls."""
+    """An API client that Kong authenticates."""
 
     username: Annotated[Text, text] = None
     custom_id: Annotated[Text, text] = None
@@ -47,7 +46,7 @@ class ConsumerArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyArgs:
-    """A secret by which a consumer, given by its id, is known."""
+    """A key-auth credential of a consumer, given by its id."""
 
     consumer: Annotated[Input[str], text]
     key: Annotated[Input[str], text]
@@ -56,7 +55,7 @@ class KeyArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class MembershipArgs:
-    """That a consumer, given by its id or its username, is in a group that the plugin acl may name."""
+    """The membership of a consumer, given by its id or username, in a group of the acl plugin."""
 
     consumer: Annotated[Input[str], text]
     group: Annotated[Input[str], text]
@@ -65,7 +64,7 @@ class MembershipArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateArgs:
-    """A certificate with its private key, a secret, in PEM."""
+    """A certificate with its private key, both in PEM."""
 
     cert: Annotated[Input[str], text]
     key: Annotated[Input[str], text]
@@ -74,46 +73,48 @@ class CertificateArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class SniArgs:
-    """A host name for which Kong shows a certificate, given by its id."""
+    """A host name for which Kong presents a certificate, given by its id."""
 
     name: Annotated[Input[str], text]
     certificate: Annotated[Input[str], text]
     tags: Tags = None
 
 
-def _need_a_name(consumer: Props) -> tuple[Props, list[Failure]]:
+def _check_consumer(consumer: Props) -> tuple[Props, list[Failure]]:
     if consumer["username"] or consumer["custom_id"]:
         return consumer, []
     return consumer, [Failure("username", "a consumer must have a username or a custom_id")]
 
 
-def _with_config(plugin: Props) -> tuple[Props, list[Failure]]:
+def _normalize_plugin(plugin: Props) -> tuple[Props, list[Failure]]:
     if not plugin["name"]:
-        return plugin, [Failure("name", "is missing: a config that is a mapping does not say of which plugin")]
+        return plugin, [Failure("name", "is missing; only a class of plugin_configs.py names its plugin")]
     given = plugin["config"]
     known = CONFIGS.get(plugin["name"])
     if known is not None and plugin["protocols"] is None:
         plugin = plugin | {"protocols": list(known.protocols)}
     if given == UNKNOWN:
         return plugin, []
-    if known is None:  # a null is what Kong has it be, as is what is left out
+    if known is None:  # Kong sets what is null or left out
         return plugin | {"config": {name: value for name, value in (given or {}).items() if value is not None}}, []
-    filled, failures = complete(fields_of(known), given or {}, "config.")
-    # Another version of Kong may have fields that plugin_configs.py doesn't; Kong is asked about those.
+    filled, failures = fill_defaults(fields_of(known), given or {}, "config.")
+    # Another version of Kong may have more fields; Kong itself validates those.
     config = (given or {}) | filled
-    if not failures and (reason := known.mistake(config)):
+    if not failures and (reason := known.find_error(config)):
         failures = [Failure("config", reason)]
     return plugin | {"config": config}, failures
 
 
 SCOPES: Mapping[str, str] = {"service": "services", "route": "routes", "consumer": "consumers"}
-PLUGIN = Entity("plugins", PluginArgs, SCOPES, schema="plugins", finish=_with_config)
-CONSUMER = Entity("consumers", ConsumerArgs, unique="username", schema="consumers", finish=_need_a_name)
+PLUGIN = Entity("plugins", PluginArgs, SCOPES, schema="plugins", normalize=_normalize_plugin)
+CONSUMER = Entity(
+    "consumers", ConsumerArgs, lookup_field="username", schema="consumers", normalize=_check_consumer
+)
 KEY = Entity(
     "key-auth",
     KeyArgs,
     {"consumer": "consumers"},
-    below="consumer",
+    parent="consumer",
     identity=("consumer",),
     secrets=frozenset({"key"}),
     schema="keyauth_credentials",
@@ -122,9 +123,9 @@ MEMBERSHIP = Entity(
     "acls",
     MembershipArgs,
     {"consumer": "consumers"},
-    below="consumer",
+    parent="consumer",
     identity=("consumer", "group"),
-    unique="group",
+    lookup_field="group",
 )
 CERTIFICATE = Entity("certificates", CertificateArgs, secrets=frozenset({"key"}), schema="certificates")
-SNI = Entity("snis", SniArgs, {"certificate": "certificates"}, unique="name", schema="snis")
+SNI = Entity("snis", SniArgs, {"certificate": "certificates"}, lookup_field="name", schema="snis")

@@ -1,79 +1,82 @@
-"""The fields of Kong's entities: read off the annotated dataclasses that a program fills in."""
+"""How an entity is described: its fields are those of the annotated dataclass that a program fills in."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, get_args
 
 from pulumi import Input
 
-from infra.kong.schema.validators import Rule, each, is_tag
+from infra.kong.schema.validators import Validator, each, is_tag
 from infra.props import UNKNOWN, Failure, Props
 
 Text = Input[str] | None
 Number = Input[int] | None
 Flag = Input[bool] | None
 Texts = Input[Sequence[Input[str]]] | None
-Tags = Annotated[Texts, each(is_tag, once=True)]
+Tags = Annotated[Texts, each(is_tag, unique=True)]
+
+Fields = Mapping[str, tuple[Any, Validator]]
+"""Default and validator by name; the default of a required field is `MISSING`."""
 
 
-def fields_of(args: type) -> dict[str, tuple[Any, Rule]]:
-    """Default and rule of each field, by name; `MISSING` is the default of what must be given."""
+def fields_of(args: type) -> Fields:
+    """Return the fields of an annotated dataclass."""
     return {
-        field.name: (
-            list(field.default) if isinstance(field.default, tuple) else field.default,
-            get_args(field.type)[1],  # what `Annotated` adds to the type
+        each_field.name: (
+            list(each_field.default) if isinstance(each_field.default, tuple) else each_field.default,
+            get_args(each_field.type)[1],  # what `Annotated` adds to the type
         )
-        for field in fields(args)
+        for each_field in fields(args)
     }
 
 
 def defaults_of(args: type) -> Props:
-    """What each field is when nothing is given."""
+    """Return the default of each field."""
     return {name: default for name, (default, _) in fields_of(args).items()}
 
 
-def complete(known: Mapping[str, tuple[Any, Rule]], inputs: Props, below: str = "") -> tuple[Props, list[Failure]]:
-    """The inputs of known fields, each default filled in, and what is wrong with them."""
+def fill_defaults(known: Fields, inputs: Props, prefix: str = "") -> tuple[Props, list[Failure]]:
+    """Return the known inputs with defaults filled in, and what is wrong with them."""
     failures: list[Failure] = []
     filled: Props = {}
-    for key, (default, rule) in known.items():
-        value = inputs.get(key)
+    for name, (default, validate) in known.items():
+        value = inputs.get(name)
         if value is None:
             if default is MISSING:
-                failures.append(Failure(below + key, "is missing"))
+                failures.append(Failure(prefix + name, "is missing"))
             value = None if default is MISSING else default
-        elif value != UNKNOWN and (reason := rule(value)):
-            failures.append(Failure(below + key, reason))
-        filled[key] = value
+        elif value != UNKNOWN and (reason := validate(value)):
+            failures.append(Failure(prefix + name, reason))
+        filled[name] = value
     return filled, failures
 
 
 @dataclass(frozen=True)
 class Entity:
-    """One of Kong's entities: where it lives in the Admin API and what it is made of."""
+    """One kind of Kong's entities: its place in the Admin API, and its fields."""
 
     collection: str
     args: type
-    references: Mapping[str, str] | None = None  # field -> collection it points into
-    below: str | None = None  # the reference to the entity that this one lives below
-    identity: tuple[str, ...] = ()  # what the id is made of besides the logical name: to change it is to replace
-    local: frozenset[str] = frozenset()  # fields that Kong doesn't know
+    references: Mapping[str, str] = field(default_factory=dict)  # from a field to the collection it refers to
+    parent: str | None = None  # the reference that is part of its path
+    identity: tuple[str, ...] = ()  # what its id depends on besides the logical name: a change replaces it
+    local_fields: frozenset[str] = frozenset()  # those that Kong does not know
     secrets: frozenset[str] = frozenset()
-    unique: str | None = None  # the field by which Kong finds the entity, too
-    schema: str | None = None  # what its rules are called in the Admin API
-    finish: Callable[[Props], tuple[Props, list[Failure]]] = lambda filled: (filled, [])
+    lookup_field: str | None = None  # by which Kong finds it, besides the id
+    schema: str | None = None  # its name in `POST /schemas/NAME/validate`
+    normalize: Callable[[Props], tuple[Props, list[Failure]]] = lambda filled: (filled, [])
 
     @cached_property
-    def fields(self) -> dict[str, tuple[Any, Rule]]:
-        """Default and rule of each field, by name; `MISSING` is the default of what must be given."""
+    def fields(self) -> Fields:
+        """The fields by name."""
         return fields_of(self.args)
 
-    def complete(self, inputs: Props) -> tuple[Props, list[Failure]]:
-        """The inputs with every default filled in, and all that is wrong with them."""
+    def fill_defaults(self, inputs: Props) -> tuple[Props, list[Failure]]:
+        """Return the inputs with defaults filled in, and everything that is wrong with them."""
         failures = [
-            Failure(key, f"{self.collection} have no such field; there are {', '.join(self.fields)}")
-            for key in sorted(inputs.keys() - self.fields.keys())
+            Failure(name, f"unknown field of {self.collection}; known fields: {', '.join(self.fields)}")
+            for name in sorted(inputs.keys() - self.fields.keys())
         ]
-        filled, wrong = complete(self.fields, inputs)
-        return (filled, failures + wrong) if failures or wrong else self.finish(filled)
+        filled, invalid = fill_defaults(self.fields, inputs)
+        return (filled, failures + invalid) if failures or invalid else self.normalize(filled)

@@ -1,4 +1,4 @@
-"""Records inside Kong's entities: what their shape is, what they hold by default, and what of them is managed."""
+"""The health checks of an upstream: Kong's defaults, and how a given record is merged with them."""
 
 from typing import Any
 
@@ -34,42 +34,42 @@ HEALTHCHECKS: Props = {
     },
     "threshold": 0,
 }
-"""Kong's defaults; a given record is laid over them."""
+"""Kong's defaults: `kong/db/schema/entities/upstreams.lua`."""
 
 
-def is_healthchecks(value: object) -> str | None:
-    """A record of the shape of `HEALTHCHECKS`."""
-    return _unlike(HEALTHCHECKS, value, "")
+def check_healthchecks(value: object) -> str | None:
+    """Return where a record differs in shape from `HEALTHCHECKS`."""
+    return _find_mismatch(HEALTHCHECKS, value, "")
 
 
-def _unlike(shape: object, value: object, where: str) -> str | None:
+def _find_mismatch(shape: object, value: object, path: str) -> str | None:
     if value == UNKNOWN:
         return None
     if isinstance(shape, dict):
         if not isinstance(value, dict):
-            return f"{where.rstrip('.') or 'it'} must be an object"
+            return f"{path.rstrip('.') or 'it'} must be an object"
         for key, item in value.items():
             if key not in shape:
-                return f"{where}{key}: there is no such field; there are {', '.join(shape)}"
-            if wrong := _unlike(shape[key], item, f"{where}{key}."):
+                return f"{path}{key}: unknown field; known fields: {', '.join(shape)}"
+            if wrong := _find_mismatch(shape[key], item, f"{path}{key}."):
                 return wrong
         return None
     if shape is None or isinstance(value, type(shape)):
         return None
     if isinstance(shape, int) and isinstance(value, int | float) and not isinstance(shape, bool):
         return None
-    return f"{where.rstrip('.')} must be {'a list' if isinstance(shape, list) else f'like {shape!r}'}"
+    return f"{path.rstrip('.')} must be {'a list' if isinstance(shape, list) else f'like {shape!r}'}"
 
 
 def pick_known(shape: object, value: object) -> Any:  # noqa: ANN401 - JSON
-    """A live record with the fields of a shape alone: other versions of Kong have more, or fewer."""
+    """Return a live record with exactly the fields of `shape`: other versions of Kong have more, or fewer."""
     if isinstance(shape, dict) and isinstance(value, dict):
         return {key: pick_known(default, value.get(key, default)) for key, default in shape.items()}
     return value
 
 
 def merge_defaults(shape: object, value: object) -> Any:  # noqa: ANN401 - JSON
-    """A record with the defaults of its shape where it says nothing."""
+    """Return a record with the defaults of `shape` for what it leaves out."""
     if isinstance(shape, dict) and isinstance(value, dict):
         return shape | {key: merge_defaults(shape.get(key), item) for key, item in value.items()}
     return value

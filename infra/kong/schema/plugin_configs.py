@@ -1,6 +1,6 @@
-"""The configs of the plugins that stacks use most: every field with its default, its rule, and its type.
+"""The configs of common plugins: every field with its type, its validator and its default.
 
-Field names and defaults are Kong's own: Kong 3.9, `kong/plugins/*/schema.lua`.
+Names and defaults are those of Kong 3.9, `kong/plugins/*/schema.lua`.
 """
 
 from collections.abc import Mapping
@@ -24,22 +24,22 @@ class PluginConfig:
 
     plugin: ClassVar[str]
     protocols: ClassVar[tuple[str, ...]] = ("grpc", "grpcs", "http", "https")
-    """What it is for unless it is told: `kong/db/schema/typedefs.lua`, or the plugin's own schema."""
-    keeps_out: ClassVar[bool] = False
-    """Whether a service without it would be open to somebody who is not to get in."""
+    """Its default: `kong/db/schema/typedefs.lua`, or the plugin's own schema."""
+    restricts_access: ClassVar[bool] = False
+    """Whether a service without it would admit clients that must not be admitted."""
 
     @staticmethod
-    def mistake(_config: Props) -> str | None:
-        """What is wrong with its fields beside each other."""
+    def find_error(_config: Props) -> str | None:
+        """Return what is wrong with the combination of its fields."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyAuthConfig(PluginConfig):
-    """Lets through who has the key of a consumer."""
+    """Admits clients with the key of a consumer."""
 
     plugin: ClassVar[str] = "key-auth"
-    keeps_out: ClassVar[bool] = True
+    restricts_access: ClassVar[bool] = True
 
     key_names: Annotated[Texts, each(text)] = ("apikey",)
     hide_credentials: Annotated[Flag, boolean] = False
@@ -53,18 +53,18 @@ class KeyAuthConfig(PluginConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class AclConfig(PluginConfig):
-    """Of the consumers that another plugin has recognized, lets through those in a group, or those in none."""
+    """Admits authenticated consumers by their groups."""
 
     plugin: ClassVar[str] = "acl"
-    keeps_out: ClassVar[bool] = True
+    restricts_access: ClassVar[bool] = True
 
-    # Not always_use_authenticated_groups, which Kong has since 3.8.
+    # Without always_use_authenticated_groups, which came with Kong 3.8.
     allow: Annotated[Texts, each(text)] = None
     deny: Annotated[Texts, each(text)] = None
     hide_groups_header: Annotated[Flag, boolean] = False
 
     @staticmethod
-    def mistake(config: Props) -> str | None:
+    def find_error(config: Props) -> str | None:
         if UNKNOWN in (config["allow"], config["deny"]) or bool(config["allow"]) != bool(config["deny"]):
             return None
         return "must set one of allow and deny"
@@ -72,7 +72,7 @@ class AclConfig(PluginConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimitingConfig(PluginConfig):
-    """Lets so many requests through in each period."""
+    """Limits the number of requests in each period."""
 
     plugin: ClassVar[str] = "rate-limiting"
 
@@ -96,21 +96,21 @@ class RateLimitingConfig(PluginConfig):
     redis: Annotated[Input[Mapping[str, Any]] | None, mapping] = None
 
     @staticmethod
-    def mistake(config: Props) -> str | None:
+    def find_error(config: Props) -> str | None:
         limits = [(period, config[period]) for period in PERIODS if config[period] not in (None, UNKNOWN)]
         if not limits and all(config[period] is None for period in PERIODS):
             return f"must set a limit for one of {', '.join(PERIODS)}"
         for (shorter, fewer), (longer, more) in pairwise(limits):
             if more < fewer:
-                return f"{longer} {more:g} can't be below {shorter} {fewer:g}"
+                return f"the limit {more:g} of {longer} must not be below {fewer:g} of {shorter}"
         if config["sync_rate"] not in (-1, UNKNOWN) and config["policy"] not in ("redis", UNKNOWN):
-            return "sync_rate goes with the policy redis alone"
+            return "sync_rate requires the policy redis"
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestSizeLimitingConfig(PluginConfig):
-    """Keeps out bodies over a size."""
+    """Rejects bodies above a size."""
 
     plugin: ClassVar[str] = "request-size-limiting"
 
@@ -121,7 +121,7 @@ class RequestSizeLimitingConfig(PluginConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CorrelationIdConfig(PluginConfig):
-    """Gives each request an id."""
+    """Adds an id to each request."""
 
     plugin: ClassVar[str] = "correlation-id"
 
@@ -132,7 +132,7 @@ class CorrelationIdConfig(PluginConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CorsConfig(PluginConfig):
-    """Tells browsers which other sites may call."""
+    """Allows browsers to call from other origins."""
 
     plugin: ClassVar[str] = "cors"
 
@@ -150,10 +150,10 @@ class CorsConfig(PluginConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class IpRestrictionConfig(PluginConfig):
-    """Lets through, or keeps out, addresses and networks."""
+    """Allows or denies client addresses and networks."""
 
     plugin: ClassVar[str] = "ip-restriction"
-    keeps_out: ClassVar[bool] = True
+    restricts_access: ClassVar[bool] = True
     protocols: ClassVar[tuple[str, ...]] = ("grpc", "grpcs", "http", "https", "tcp", "tls")
 
     allow: Annotated[Texts, each(text)] = None
@@ -162,13 +162,13 @@ class IpRestrictionConfig(PluginConfig):
     message: Annotated[Text, text] = None
 
     @staticmethod
-    def mistake(config: Props) -> str | None:
+    def find_error(config: Props) -> str | None:
         return None if config["allow"] or config["deny"] else "must set allow or deny"
 
 
 CONFIGS: dict[str, type[PluginConfig]] = {config.plugin: config for config in PluginConfig.__subclasses__()}
 
 
-def keeps_out(plugin: str) -> bool:
-    """Whether a plugin may keep somebody out, as any may of which nothing is known here."""
-    return plugin not in CONFIGS or CONFIGS[plugin].keeps_out
+def restricts_access(plugin: str) -> bool:
+    """Return whether a plugin may reject clients; any unknown one may."""
+    return plugin not in CONFIGS or CONFIGS[plugin].restricts_access

@@ -1,7 +1,7 @@
-"""The rules that values of Kong's fields keep, so that a wrong one is refused before Kong is asked.
+"""Validators of single fields, so that an invalid value is rejected without Kong.
 
-They follow Kong 3.x, `kong/db/schema/typedefs.lua` and `kong/db/schema/entities/*.lua`; Kong itself stays the
-judge of what no rule here covers.
+They follow Kong 3.x, `kong/db/schema/typedefs.lua` and `kong/db/schema/entities/*.lua`. Kong itself validates the
+rest.
 """
 
 import ipaddress
@@ -11,8 +11,8 @@ from typing import Any
 
 from infra.props import UNKNOWN
 
-Rule = Callable[[Any], str | None]
-"""Says what is wrong with a value that is neither null nor unknown, or None."""
+Validator = Callable[[Any], str | None]
+"""Returns what is wrong with a value that is neither null nor unknown, or None."""
 
 PROTOCOLS = ("grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp")
 WITHOUT_PATH = frozenset({"grpc", "grpcs", "tcp", "tls", "udp"})
@@ -25,49 +25,49 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 TAG = re.compile(r"[^\x00-\x1f\x7f,/]+")
 
 
-def between(low: int, high: int) -> Rule:
-    """A whole number in a closed range."""
+def between(low: int, high: int) -> Validator:
+    """An integer from `low` to `high`, both included."""
 
-    def rule(value: object) -> str | None:
+    def validate(value: object) -> str | None:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return None
         return f"must be a whole number from {low} to {high}"
 
-    return rule
+    return validate
 
 
-def number(above: float | None = None) -> Rule:
-    """A number, perhaps above another."""
+def number(above: float | None = None) -> Validator:
+    """A number, above another if one is given."""
 
-    def rule(value: object) -> str | None:
+    def validate(value: object) -> str | None:
         if isinstance(value, int | float) and not isinstance(value, bool) and (above is None or value > above):
             return None
         return "must be a number" if above is None else f"must be a number above {above:g}"
 
-    return rule
+    return validate
 
 
-def one_of(*choices: str | int) -> Rule:
+def one_of(*choices: str | int) -> Validator:
     """One of a few values."""
     return lambda value: None if value in choices else f"must be one of {', '.join(map(str, choices))}"
 
 
-def matching(pattern: re.Pattern[str], wanted: str) -> Rule:
-    """A string that a pattern matches whole."""
-    return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else f"must be {wanted}"
+def matching(pattern: re.Pattern[str], expected: str) -> Validator:
+    """A string that the whole pattern matches."""
+    return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else f"must be {expected}"
 
 
-def each(rule: Rule, *, once: bool = False) -> Rule:
-    """A list whose every item keeps a rule. Of a set Kong keeps each item `once`, so it may be given but once."""
+def each(validate: Validator, *, unique: bool = False) -> Validator:
+    """A list of valid items, without duplicates if Kong stores it as a set."""
 
     def check(value: object) -> str | None:
         if not isinstance(value, list):
             return "must be a list"
         known = [item for item in value if item != UNKNOWN]
-        wrong = [f"{item!r} {reason}" for item in known if (reason := rule(item))]
-        if once:
-            wrong += [f"{item!r} is there twice" for at, item in enumerate(known) if item in known[:at]]
-        return "; ".join(wrong) or None
+        errors = [f"{item!r} {reason}" for item in known if (reason := validate(item))]
+        if unique:
+            errors += [f"duplicate item {item!r}" for at, item in enumerate(known) if item in known[:at]]
+        return "; ".join(errors) or None
 
     return check
 
@@ -78,22 +78,22 @@ def boolean(value: object) -> str | None:
 
 
 def is_uuid(value: str) -> bool:
-    """Whether Kong takes a string for an id, and never for a name: kong/tools/uuid.lua, `is_valid_uuid`."""
+    """Return whether Kong treats a string as an id, and never as a name: kong/tools/uuid.lua, `is_valid_uuid`."""
     return UUID.fullmatch(value) is not None
 
 
 def text(value: object) -> str | None:
-    """A string that is not empty."""
-    return None if isinstance(value, str) and value else "must be a string that is not empty"
+    """A non-empty string."""
+    return None if isinstance(value, str) and value else "must be a non-empty string"
 
 
 def mapping(value: object) -> str | None:
-    """An object, whose content is Kong's to judge."""
+    """An object, whose content Kong validates."""
     return None if isinstance(value, dict) else "must be an object"
 
 
 def is_target(value: object) -> str | None:
-    """HOST:PORT, where an IPv6 address stands in brackets."""
+    """HOST:PORT, with an IPv6 address in brackets."""
     host, _, port = str(value).rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) <= 65535):
         return "must be HOST:PORT"
@@ -112,8 +112,8 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-def as_kept(target: str) -> str:
-    """A target as Kong keeps it: kong/tools/ip.lua, `format_host`, writes an IPv6 address out in full."""
+def normalize_target(target: str) -> str:
+    """Return a target as Kong stores it: kong/tools/ip.lua, `format_host`, expands IPv6 addresses."""
     host, _, port = target.rpartition(":")
     if host.startswith("["):
         host = f"[{ipaddress.ip_address(host[1:-1]).exploded}]"
@@ -134,16 +134,17 @@ def service_host(value: object) -> str | None:
 
 
 def upstream_name(value: object) -> str | None:
-    """A host name, which services then name as their host."""
+    """A host name, which a service can use as its host."""
     if isinstance(value, str) and HOST.fullmatch(value):
         return None
-    return "must be a host name, without a port, and no address"
+    return "must be a host name, without a port, not an IP address"
 
 
 milliseconds = between(1, 2**31 - 2)
 is_name = matching(NAME, "letters, digits, '.', '-', '_' and '~'")
 is_path = matching(PATH, "an absolute path such as /v2, without '//'")
 is_tag = matching(TAG, "printable, without ',' and '/'")
+route_host = matching(ROUTE_HOST, "a host name, with '*' only as its first or last label")
 route_path = matching(re.compile(r"~?/.*", re.DOTALL), "an absolute path, or '~/' and a regular expression")
 algorithms = one_of("round-robin", "consistent-hashing", "least-connections", "latency")
-hash_inputs = one_of("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture")
+hash_source = one_of("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture")

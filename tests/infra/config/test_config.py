@@ -22,8 +22,8 @@ KEY = "canary-canary-canary"
 
 def load(secrets: Mapping[str, object] | None = None, **given: object) -> config.StackConfig:
     """The config of the dev stack, changed; `secrets` are as if encrypted in the stack's file."""
-    values, _ = stack_file.config(ROOT / "Pulumi.dev.yaml")
-    project = stack_file.project()
+    values, _ = stack_file.read_config(ROOT / "Pulumi.dev.yaml")
+    project = stack_file.project_name()
     for key, value in {**given, **(secrets or {})}.items():
         values[key if ":" in key else f"{project}:{key}"] = value if isinstance(value, str) else json.dumps(value)
 

@@ -1,4 +1,4 @@
-"""HTTP servers in the place of an Admin API: they answer what a test says, and keep what they were asked."""
+"""HTTP servers instead of an Admin API: they send the responses of a test, and record the requests."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 NODE = {"version": "3.9.3", "configuration": {"database": "postgres"}}
-"""What matters here of what Kong says of itself at its root."""
+"""The relevant part of Kong's response at its root."""
 
 Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
 
@@ -42,11 +42,11 @@ class _Answers(BaseHTTPRequestHandler):
     do_DELETE = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:  # noqa: ANN401 - the base class's own
-        """Keep quiet."""
+        """Print nothing."""
 
 
 class AdminServer(ThreadingHTTPServer):
-    """Its root is a Kong's, unless a test says otherwise; each other call gets the next of `answers`."""
+    """Its root is Kong's, unless a test changes it; every other request gets the next of `answers`."""
 
     request_queue_size = 64
     kongs_root: Answer = (200, json.dumps(NODE).encode())
@@ -69,12 +69,12 @@ class AdminServer(ThreadingHTTPServer):
         return f"{self._scheme}://localhost:{self.server_port}"
 
     def handle_error(self, *_: Any) -> None:  # noqa: ANN401 - the base class's own
-        """Keep quiet of clients that turn away from a certificate."""
+        """Print nothing about clients that reject a certificate."""
 
 
 @contextmanager
 def serving(server: AdminServer) -> Iterator[AdminServer]:
-    """The server, answering until the block ends."""
+    """Serve until the block ends."""
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -87,7 +87,7 @@ def serving(server: AdminServer) -> Iterator[AdminServer]:
 
 @contextmanager
 def says(data: bytes) -> Iterator[str]:
-    """The address of a listener that says the same to whoever asks, and hangs up; without data it is silent."""
+    """Listen, send the same data to every client, and close the connection; without data, send nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:

@@ -1,4 +1,4 @@
-"""The Kong provider and the stand-in gateway it talks to."""
+"""The Kong provider, and the stand-in gateway that it manages."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.offline.peers import Gateway
 
 @pytest.fixture(scope="session")
 def gateway() -> Iterator[Gateway]:
-    """One gateway process for all tests of the provider; each makes entities of its own names."""
+    """One gateway process for all tests of the provider; each test uses its own names."""
     gateway = Gateway()
     yield gateway
     gateway.stop()
@@ -18,7 +18,7 @@ def gateway() -> Iterator[Gateway]:
 
 @pytest.fixture
 def kong(gateway: Gateway) -> Kong:
-    """The provider's Kong, configured for the gateway, which takes changes in at once: so nothing waits for it."""
+    """The provider's Kong, configured for the gateway, which applies changes at once, so there are no waits."""
     kong = Kong(wait=lambda _: None)
     kong.configure({"adminUrl": gateway.admin})
     return kong

@@ -1,4 +1,4 @@
-"""Entities made through the provider, without an engine, and what they need around them."""
+"""Entities created through the provider, without an engine, and those that they refer to."""
 
 from uuid import uuid4
 
@@ -32,7 +32,7 @@ def live(resource: EntityResource, object_id: str, state: Props) -> Props:
 
 
 class Peers:
-    """The entities that others point to."""
+    """The entities that others refer to."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -49,8 +49,8 @@ class Peers:
         made: str = self._gateway.made("POST", f"/{collection}", bodies[collection])["id"]
         return made
 
-    def least(self, entity: Entity) -> Props:
-        """The fewest inputs that an entity needs."""
+    def required_inputs(self, entity: Entity) -> Props:
+        """Return the required inputs of an entity."""
         name = uuid4().hex
         needed: dict[str, Props] = {
             "services": {"host": "a.example", "name": name},
@@ -77,8 +77,8 @@ class Peers:
 def patch(
     gateway: Gateway, entity: Entity, resource: EntityResource, object_id: str, inputs: Props, to: Props
 ) -> bool:
-    """Change it by hand, behind the stack's back; whether Kong takes that."""
-    references = entity.references or {}
+    """Update an entity by hand, and return whether Kong accepts that."""
+    references = entity.references
     body = {name: {"id": value} if name in references and value else value for name, value in to.items()}
     path = "/".join([*resource._path(inputs), object_id])
     return gateway.call("PATCH", f"/{path}", body).ok

@@ -1,4 +1,4 @@
-"""The Admin API over HTTP: how often it is asked, what its errors become, and lists of many pages."""
+"""The client of the Admin API: retries, errors, and pages of lists."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,7 +8,12 @@ import pytest
 
 from infra.kong.provider import admin_api
 from infra.kong.provider.connection import Kong
-from infra.kong.provider.errors import AdminApiDeniedError, AdminApiError, AdminApiUnreachableError, UnfitKongError
+from infra.kong.provider.errors import (
+    AdminApiDeniedError,
+    AdminApiError,
+    AdminApiUnreachableError,
+    UnsupportedKongError,
+)
 from infra.kong.provider.resource import EntityResource
 from infra.kong.schema.routing import SERVICE
 from infra.plugin import PluginError
@@ -18,7 +23,7 @@ from tests.infra.kong.admin_servers import AdminServer, serving
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdminServer]:
-    """A server whose root is a Kong's."""
+    """A server with Kong's response at its root."""
     monkeypatch.setattr(admin_api, "BACKOFF_SECONDS", 0.01)
     with serving(AdminServer()) as server:
         yield server
@@ -34,13 +39,13 @@ def kong(server: AdminServer, warn: Callable[[str], None] = print) -> Kong:
     return kong
 
 
-def test_an_admin_api_that_recovers_is_asked_again(server: AdminServer) -> None:
+def test_a_5xx_is_retried(server: AdminServer) -> None:
     server.answers = [(503, b"{}"), (502, b"<html>")]
     assert api(server).get("services", "x") == {"id": "x"}
     assert len(server.asked) == 3
 
 
-def test_the_pauses_between_tries_are_ours_whatever_a_retry_after_says(server: AdminServer) -> None:
+def test_a_retry_after_does_not_change_the_pauses_between_tries(server: AdminServer) -> None:
     server.answers, pauses = [(503, b"{}")] * 20, list[float]()
     with pytest.raises(AdminApiUnreachableError, match="503"):
         api(server, wait=pauses.append).get("services", "x")
@@ -48,7 +53,7 @@ def test_the_pauses_between_tries_are_ours_whatever_a_retry_after_says(server: A
     assert len(server.asked) == 4
 
 
-def test_an_interrupted_run_does_not_ask_again(server: AdminServer) -> None:
+def test_an_interrupted_run_does_not_retry(server: AdminServer) -> None:
     server.answers = [(503, b"{}")] * 20
     CANCELLED.set()
     try:
@@ -69,13 +74,13 @@ def test_a_list_is_read_to_its_last_page(server: AdminServer) -> None:
     ]
 
 
-def test_a_token_that_is_refused_stops_a_preview_in_plain_words(server: AdminServer) -> None:
+def test_a_rejected_token_stops_the_preview(server: AdminServer) -> None:
     server.answers = [(401, b'{"message": "Unauthorized"}')]
     with pytest.raises(PluginError, match="kongAdminToken"):
         EntityResource(kong(server), SERVICE).check("", {"host": "a.example"}, {})
 
 
-def test_a_kong_without_its_database_behind_it_is_a_warning_in_a_preview(server: AdminServer) -> None:
+def test_a_kong_that_lost_its_database_is_a_warning_in_a_preview(server: AdminServer) -> None:
     server.answers, warnings = [(500, b'{"message": "An unexpected error occurred"}')] * 20, list[str]()
     _, failures = EntityResource(kong(server, warnings.append), SERVICE).check("", {"host": "a.example"}, {})
     assert failures == []
@@ -83,20 +88,20 @@ def test_a_kong_without_its_database_behind_it_is_a_warning_in_a_preview(server:
     assert "500: An unexpected error" in warnings[0]
 
 
-def test_an_admin_api_that_stays_broken_is_an_error(server: AdminServer) -> None:
+def test_a_persistent_5xx_is_an_error(server: AdminServer) -> None:
     server.answers = [(500, b'{"message": "An unexpected error occurred"}')] * 20
     with pytest.raises(AdminApiError, match="500: An unexpected error"):
         api(server).get("services", "x")
 
 
-def test_an_admin_api_that_is_down_says_what_to_check(server: AdminServer) -> None:
+def test_an_unreachable_admin_api_is_an_error_with_advice(server: AdminServer) -> None:
     closed = admin_api.AdminApi("http://127.0.0.1:9")
     with pytest.raises(AdminApiUnreachableError, match="kongAdminUrl"):
         closed.get("services", "x")
     assert server.asked == []
 
 
-def test_the_token_goes_in_its_header_and_not_into_messages(server: AdminServer) -> None:
+def test_the_token_is_sent_in_its_header_and_not_repeated(server: AdminServer) -> None:
     server.answers = [(401, b'{"message": "Unauthorized"}')]
     with pytest.raises(AdminApiDeniedError, match="kongAdminToken") as caught:
         api(server, token="canary-4711", token_header="X-Token").get("services", "x")  # noqa: S106 - a canary
@@ -104,8 +109,8 @@ def test_the_token_goes_in_its_header_and_not_into_messages(server: AdminServer)
     assert "canary-4711" not in str(caught.value)
 
 
-def test_a_kong_without_a_database_is_told_from_other_errors(server: AdminServer) -> None:
+def test_a_kong_without_a_database_is_not_supported(server: AdminServer) -> None:
     body = b'{"code": 12, "name": "operation unsupported", "message": "cannot create"}'
     server.answers = [(405, body)]
-    with pytest.raises(UnfitKongError, match="without a database"):
+    with pytest.raises(UnsupportedKongError, match="without a database"):
         api(server).get("services", "x")

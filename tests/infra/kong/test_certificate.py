@@ -1,4 +1,4 @@
-"""The date of a certificate: one that is new has to be valid today, one that is deployed may have expired."""
+"""The validity of a certificate: a new one must be valid today, a deployed one may have expired."""
 
 from infra.kong.provider.connection import Kong
 from infra.kong.provider.resource_types import CertificateResource
@@ -14,7 +14,7 @@ CURRENT = dict(zip(("cert", "key"), certificate(HOSTNAME), strict=True))
 
 
 def checked(gateway: Gateway, inputs: dict[str, str], old: dict[str, str]) -> tuple[list[str], list[str]]:
-    """What stops the run, and what it is warned of."""
+    """Return the errors and the warnings of a check."""
     warnings: list[str] = []
     kong = Kong(warnings.append)
     kong.configure({"adminUrl": gateway.admin})
@@ -22,7 +22,7 @@ def checked(gateway: Gateway, inputs: dict[str, str], old: dict[str, str]) -> tu
     return [failure.reason for failure in failures], warnings
 
 
-def test_a_new_certificate_that_has_expired_stops_a_preview(gateway: Gateway) -> None:
+def test_a_new_certificate_that_has_expired_stops_the_preview(gateway: Gateway) -> None:
     for old in ({}, CURRENT):
         (reason,), warnings = checked(gateway, EXPIRED, old)
         assert "expired on" in reason
@@ -31,12 +31,12 @@ def test_a_new_certificate_that_has_expired_stops_a_preview(gateway: Gateway) ->
         assert warnings == []
 
 
-def test_one_that_expired_since_it_was_deployed_is_a_warning(gateway: Gateway) -> None:
+def test_a_deployed_certificate_that_has_expired_is_a_warning(gateway: Gateway) -> None:
     failures, (warning,) = checked(gateway, EXPIRED, EXPIRED)
     assert failures == []
     assert "expired on" in warning
 
 
-def test_a_current_one_says_nothing(gateway: Gateway) -> None:
+def test_a_valid_certificate_is_accepted_silently(gateway: Gateway) -> None:
     assert checked(gateway, CURRENT, EXPIRED) == ([], [])
     assert checked(gateway, CURRENT | {"cert": UNKNOWN}, {}) == ([], [])

@@ -1,4 +1,4 @@
-"""What Kong makes of what it is given is no drift: nothing is left to change after one write."""
+"""Kong's own changes to what was written are no drift: after one write, nothing is left to change."""
 
 from itertools import product
 from uuid import uuid4
@@ -34,7 +34,7 @@ FALLBACKS: tuple[Props, ...] = (
 
 
 def drift(resource: EntityResource, object_id: str, state: Props, inputs: Props) -> set[str]:
-    """What the first preview after a refresh would change."""
+    """Return what the first preview after a refresh would change."""
     found = resource.read(object_id, state)
     assert found is not None
     return resource.diff(found[1], inputs)
@@ -48,7 +48,7 @@ def drift(resource: EntityResource, object_id: str, state: Props, inputs: Props)
         if not fallback or (hash_on in ("ip", "header") and algorithm not in ("least-connections", "latency"))
     ],
 )
-def test_an_upstream_that_kong_takes_does_not_drift(
+def test_an_upstream_does_not_drift(
     kong: Kong, algorithm: str | None, hash_on: str | None, fallback: Props
 ) -> None:
     upstream = EntityResource(kong, UPSTREAM)
@@ -71,9 +71,7 @@ def test_a_plugin_without_a_config_does_not_drift(
     assert drift(resource, *made(resource, "KongPlugin", given), checked(resource, given)) == set()
 
 
-def test_a_field_that_kong_keeps_by_another_name_drifts_only_when_it_is_changed(
-    kong: Kong, gateway: Gateway
-) -> None:
+def test_a_renamed_field_drifts_only_when_it_is_changed(kong: Kong, gateway: Gateway) -> None:
     resource = PluginResource(kong, PLUGIN)
     given = plugin(gateway, "opentelemetry", {"endpoint": "http://a.example"})
     object_id, state = made(resource, "KongPlugin", given)

@@ -1,4 +1,4 @@
-"""Every field of every entity: set, changed, cleared, and its drift seen and mended."""
+"""Every field of every entity: set, updated, cleared, and its drift detected and reverted."""
 
 from typing import NamedTuple
 from uuid import uuid4
@@ -24,11 +24,11 @@ from tests.offline.peers import Gateway
 
 OTHER_CERT, OTHER_KEY = certificate("b.example")
 ANOTHER = object()
-"""Stands for the id of another entity of the collection that the field points into."""
+"""A placeholder for the id of another entity of the collection that the field refers to."""
 
 
 class Other(NamedTuple):
-    """Another valid value for a field, and what has to be beside it."""
+    """Another valid value for a field, and the other inputs that it requires."""
 
     value: object
     beside: Props = {}  # noqa: RUF012 - never changed
@@ -96,7 +96,7 @@ ENTITIES = {
     "KongCertificate": CERTIFICATE,
     "KongSni": SNI,
 }
-# To change one of these is another entity; Kong does not know of a drain; and there is no authority to name.
+# A change of these replaces the entity, Kong does not know drain_seconds, and no CA certificate exists.
 LEFT_OUT = {
     "targets": {"upstream", "target", "drain_seconds"},
     "key-auth": {"consumer"},
@@ -114,10 +114,10 @@ KINDS = {
 
 
 def other(entity: Entity, field: str, peers: Peers) -> Props:
-    """Other inputs, which differ in this field at least."""
+    """Return inputs that differ at least in this field."""
     value, beside = OTHERS[entity.collection][field]
     if value is ANOTHER:
-        value = peers.new((entity.references or {})[field])
+        value = peers.new(entity.references[field])
     elif value == "NEW":
         value = f"new-{uuid4().hex}.example"
     return {field: value, **beside}
@@ -132,12 +132,12 @@ def other(entity: Entity, field: str, peers: Peers) -> Props:
         if field not in LEFT_OUT.get(entity.collection, set())
     ],
 )
-def test_each_field_is_set_changed_cleared_and_its_drift_seen(
+def test_each_field_is_set_updated_cleared_and_its_drift_detected(
     kong: Kong, gateway: Gateway, kind: str, field: str
 ) -> None:
     entity, peers = ENTITIES[kind], Peers(gateway)
     resource = KINDS.get(entity.collection, EntityResource)(kong, entity)
-    base = peers.least(entity)
+    base = peers.required_inputs(entity)
     plain = checked(resource, base)
     object_id, state = resource.create(urn(kind, uuid4().hex), plain, preview=False)
     assert resource.diff(live(resource, object_id, state), plain) == set()

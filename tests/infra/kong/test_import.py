@@ -1,4 +1,4 @@
-"""What `pulumi import` finds by a name, and in which form."""
+"""The ids and names that `pulumi import` accepts."""
 
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ def test_an_import_finds_an_entity_by_its_name(kong: Kong, gateway: Gateway) -> 
     assert (found[0], found[2]["port"]) == (row["id"], 99)
 
 
-def test_an_import_by_a_name_with_a_slash_is_of_that_name(kong: Kong, gateway: Gateway) -> None:
+def test_an_import_by_name_may_contain_a_slash(kong: Kong, gateway: Gateway) -> None:
     name = uuid4().hex
     gateway.made("POST", "/consumers", {"username": name})
     assert EntityResource(kong, CONSUMER).read(f"a/{name}", {}) is None
@@ -30,7 +30,7 @@ def test_an_import_by_a_name_with_a_slash_is_of_that_name(kong: Kong, gateway: G
 
 
 @pytest.mark.parametrize("given", ["[::1]:80", "[0::1]:80", "[0:0:0:0:0:0:0:1]:080"])
-def test_an_import_finds_an_ipv6_target_however_it_is_written(kong: Kong, gateway: Gateway, given: str) -> None:
+def test_an_import_finds_an_ipv6_target_in_every_form(kong: Kong, gateway: Gateway, given: str) -> None:
     upstream = gateway.made("POST", "/upstreams", {"name": uuid4().hex})
     row = gateway.made("POST", f"/upstreams/{upstream['id']}/targets", {"target": "[::1]:80"})
     found = TargetResource(kong, TARGET).read(f"{upstream['name']}/{given}", {})
@@ -39,5 +39,5 @@ def test_an_import_finds_an_ipv6_target_however_it_is_written(kong: Kong, gatewa
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
-def test_a_name_that_would_lead_out_of_its_collection_is_of_nothing(kong: Kong, name: str) -> None:
+def test_a_name_that_is_a_relative_path_is_not_found(kong: Kong, name: str) -> None:
     assert EntityResource(kong, CONSUMER).read(name, {}) is None

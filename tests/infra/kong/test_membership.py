@@ -1,4 +1,4 @@
-"""Consumers in groups: this stack's own, and those of the platform that it knows by name alone."""
+"""Consumers in groups: this stack's own, and those of the platform, which are known by name."""
 
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ MINE = urn("KongMembership", "mine")
 
 @pytest.fixture
 def username(gateway: Gateway) -> str:
-    """A consumer that somebody else made."""
+    """A consumer that another stack created."""
     made: str = gateway.made("POST", "/consumers", {"username": f"{uuid4().hex} & sons"})["username"]
     return made
 
@@ -26,9 +26,7 @@ def groups(gateway: Gateway, username: str) -> list[str]:
     return [row["group"] for row in gateway.call("GET", f"/consumers/{username}/acls").json()["data"]]
 
 
-def test_a_consumer_known_by_name_is_put_into_a_group_and_taken_out(
-    kong: Kong, gateway: Gateway, username: str
-) -> None:
+def test_a_consumer_is_added_to_a_group_by_name_and_removed(kong: Kong, gateway: Gateway, username: str) -> None:
     memberships = MembershipResource(kong, MEMBERSHIP)
     object_id, state = made(memberships, "KongMembership", {"consumer": username, "group": "p:s"})
     assert groups(gateway, username) == ["p:s"]
@@ -39,7 +37,7 @@ def test_a_consumer_known_by_name_is_put_into_a_group_and_taken_out(
     assert gateway.call("GET", f"/consumers/{username}").ok
 
 
-def test_a_consumer_that_kong_does_not_have_stops_the_preview(kong: Kong) -> None:
+def test_an_unknown_consumer_stops_the_preview(kong: Kong) -> None:
     memberships = MembershipResource(kong, MEMBERSHIP)
     inputs = checked(memberships, {"consumer": "nobody", "group": "p:s"})
     for preview in (True, False):
@@ -47,15 +45,13 @@ def test_a_consumer_that_kong_does_not_have_stops_the_preview(kong: Kong) -> Non
             memberships.create(MINE, inputs, preview=preview)
 
 
-def test_a_consumer_that_the_same_run_will_make_does_not(kong: Kong) -> None:
+def test_a_consumer_of_the_same_run_does_not_stop_the_preview(kong: Kong) -> None:
     memberships = MembershipResource(kong, MEMBERSHIP)
     inputs = checked(memberships, {"consumer": str(uuid4()), "group": "p:s"})
     assert memberships.create(MINE, inputs, preview=True)[0]
 
 
-def test_a_membership_that_was_changed_or_removed_by_hand_is_seen(
-    kong: Kong, gateway: Gateway, username: str
-) -> None:
+def test_drift_of_a_membership_is_detected(kong: Kong, gateway: Gateway, username: str) -> None:
     memberships = MembershipResource(kong, MEMBERSHIP)
     inputs = checked(memberships, {"consumer": username, "group": "p:s"})
     object_id, state = memberships.create(MINE, inputs, preview=False)
@@ -72,8 +68,8 @@ def test_a_membership_that_was_changed_or_removed_by_hand_is_seen(
     assert memberships.read(object_id, state) is None
 
 
-def test_another_group_is_another_membership(kong: Kong, username: str) -> None:
-    """So that the new one is there before the old one goes."""
+def test_a_change_of_the_group_replaces_the_membership(kong: Kong, username: str) -> None:
+    """So the new one exists before the old one is deleted."""
     memberships = MembershipResource(kong, MEMBERSHIP)
     inputs = checked(memberships, {"consumer": username, "group": "p:s"})
     object_id, state = memberships.create(MINE, inputs, preview=False)
@@ -83,7 +79,7 @@ def test_another_group_is_another_membership(kong: Kong, username: str) -> None:
     assert memberships.create(MINE, other, preview=False)[0] != object_id
 
 
-def test_a_membership_that_somebody_made_stops_the_preview(kong: Kong, gateway: Gateway, username: str) -> None:
+def test_a_membership_created_by_hand_stops_the_preview(kong: Kong, gateway: Gateway, username: str) -> None:
     theirs = gateway.made("POST", f"/consumers/{username}/acls", {"group": "p:s"})
     memberships = MembershipResource(kong, MEMBERSHIP)
     inputs = checked(memberships, {"consumer": username, "group": "p:s"})
@@ -99,5 +95,5 @@ def test_a_membership_is_imported_by_consumer_and_group(kong: Kong, gateway: Gat
     object_id, _, inputs = found
     assert (object_id, inputs) == (theirs["id"], {"consumer": username, "group": "readers", "tags": None})
     assert live(memberships, object_id, inputs) == inputs
-    with pytest.raises(PluginError, match="give CONSUMER/GROUP"):
+    with pytest.raises(PluginError, match="imported by CONSUMER/GROUP"):
         memberships.read("readers", {})

@@ -1,4 +1,4 @@
-"""No answer is believed before the root has shown that it is a Kong's, and a Kong of a version that will do."""
+"""Responses are trusted only after the root has shown a supported version of Kong."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,8 +23,8 @@ SERVICE_URN = urn("KongService", "one")
 
 
 @pytest.fixture
-def stranger(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdminServer]:
-    """A server of JSON that knows none of the Admin API's paths, as a lost path prefix makes of Kong's own."""
+def other_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdminServer]:
+    """A server of JSON that is not Kong's Admin API, as with a missing path prefix."""
     monkeypatch.setattr(admin_api, "BACKOFF_SECONDS", 0.01)
     with serving(AdminServer()) as server:
         server.root, server.answers = NOT_FOUND, [NOT_FOUND] * 99
@@ -41,8 +41,8 @@ def service(kong: Kong) -> EntityResource:
     return EntityResource(kong, SERVICE)
 
 
-FILLED, _ = SERVICE.complete({"host": "a.example", "name": "a"})
-TARGET_FILLED, _ = TARGET.complete({"upstream": "u", "target": "a.example:80"})
+FILLED, _ = SERVICE.fill_defaults({"host": "a.example", "name": "a"})
+TARGET_FILLED, _ = TARGET.fill_defaults({"upstream": "u", "target": "a.example:80"})
 VERBS: dict[str, Callable[[Kong], object]] = {
     "check": lambda kong: service(kong).check(SERVICE_URN, {"host": "a.example"}, {}),
     "preview": lambda kong: service(kong).create(SERVICE_URN, FILLED, preview=True),
@@ -52,18 +52,18 @@ VERBS: dict[str, Callable[[Kong], object]] = {
     "update": lambda kong: service(kong).update("some-id", FILLED, FILLED | {"port": 81}, preview=False),
     "delete": lambda kong: service(kong).delete("some-id", FILLED),
     "delete below another": lambda kong: TargetResource(kong, TARGET).delete("some-id", TARGET_FILLED),
-    "invoke": lambda kong: kong.require({}),
+    "invoke": lambda kong: kong.require_writable({}),
 }
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_no_verb_believes_a_404_of_what_is_no_kong(stranger: AdminServer, verb: str) -> None:
-    with pytest.raises(PluginError, match=r"no Kong Admin API.*GET / with 404.*kongAdminUrl"):
-        VERBS[verb](configured(stranger.url))
-    assert stranger.asked == []
+def test_no_verb_trusts_a_404_of_another_server(other_server: AdminServer, verb: str) -> None:
+    with pytest.raises(PluginError, match=r"not Kong's Admin API: GET / returned 404.*kongAdminUrl"):
+        VERBS[verb](configured(other_server.url))
+    assert other_server.asked == []
 
 
-def test_the_proxys_port_is_named_as_the_proxys(gateway: Gateway) -> None:
+def test_the_port_of_kongs_proxy_is_recognized(gateway: Gateway) -> None:
     for verb in (VERBS["read"], VERBS["delete"]):
         with pytest.raises(PluginError, match=r"Kong's proxy.*Correct the port in kongAdminUrl"):
             verb(configured(gateway.proxy))
@@ -80,72 +80,72 @@ def test_the_proxys_port_is_named_as_the_proxys(gateway: Gateway) -> None:
         {"version": 3.9, "configuration": {}},
     ],
 )
-def test_json_at_the_root_makes_no_kong(stranger: AdminServer, root: dict[str, object]) -> None:
-    stranger.root = (200, json.dumps(root).encode())
-    with pytest.raises(AdminApiUnusableError, match="no Kong Admin API"):
-        AdminApi(stranger.url).get("services", "x")
+def test_other_json_at_the_root_is_not_kong(other_server: AdminServer, root: dict[str, object]) -> None:
+    other_server.root = (200, json.dumps(root).encode())
+    with pytest.raises(AdminApiUnusableError, match="not Kong's Admin API"):
+        AdminApi(other_server.url).get("services", "x")
 
 
 @pytest.mark.parametrize(
     "version", ["3.4.0", "3.9.3", "3.10.0", "3.4.3.12-enterprise-edition", "3.9.0.1", "4.0.0"]
 )
-def test_a_kong_of_any_edition_will_do_from_3_4_on(stranger: AdminServer, version: str) -> None:
-    stranger.root = (200, json.dumps(NODE | {"version": version}).encode())
-    AdminApi(stranger.url).require_fit()
-    assert AdminApi(stranger.url).get("services", "x") is None
+def test_every_edition_from_3_4_is_supported(other_server: AdminServer, version: str) -> None:
+    other_server.root = (200, json.dumps(NODE | {"version": version}).encode())
+    AdminApi(other_server.url).require_supported()
+    assert AdminApi(other_server.url).get("services", "x") is None
 
 
 @pytest.mark.parametrize(
     ("version", "missing"),
     [
-        ("3.3.1", "is 3.3.1, which is too old: it has no rate-limiting's sync_rate. Use Kong 3.4 or later"),
+        ("3.3.1", "is version 3.3.1, which lacks rate-limiting's sync_rate. Use Kong 3.4 or later"),
         ("2.8.5", "use_srv_name, a plugin's instance_name, rate-limiting's sync_rate"),
     ],
 )
-def test_an_older_kong_stops_a_preview_with_what_it_lacks(
-    stranger: AdminServer, version: str, missing: str
+def test_an_older_kong_stops_the_preview_but_no_deletion(
+    other_server: AdminServer, version: str, missing: str
 ) -> None:
-    stranger.root = (200, json.dumps(NODE | {"version": version}).encode())
+    other_server.root = (200, json.dumps(NODE | {"version": version}).encode())
     for verb in ("check", "preview", "create", "invoke"):
         with pytest.raises(PluginError, match=missing):
-            VERBS[verb](configured(stranger.url))
+            VERBS[verb](configured(other_server.url))
     for removal in ("read", "delete"):
-        VERBS[removal](configured(stranger.url))
+        VERBS[removal](configured(other_server.url))
 
 
-def test_a_kong_without_a_database_stops_a_preview(stranger: AdminServer) -> None:
-    stranger.root = (200, json.dumps(NODE | {"configuration": {"database": "off"}}).encode())
+def test_a_kong_without_a_database_stops_the_preview(other_server: AdminServer) -> None:
+    other_server.root = (200, json.dumps(NODE | {"configuration": {"database": "off"}}).encode())
     with pytest.raises(PluginError, match="without a database"):
-        VERBS["check"](configured(stranger.url))
+        VERBS["check"](configured(other_server.url))
 
 
-def test_the_root_below_a_workspace_is_asked_there(stranger: AdminServer) -> None:
-    stranger.root, stranger.answers = NOT_FOUND, [(200, json.dumps(NODE).encode()), (200, b'{"id": "x"}')]
-    assert AdminApi(f"{stranger.url}/team-a/").get("services", "x") == {"id": "x"}
-    assert [asked["path"] for asked in stranger.asked] == ["/team-a/", "/team-a/services/x"]
+def test_the_root_of_a_workspace_is_below_its_path(other_server: AdminServer) -> None:
+    other_server.root, other_server.answers = NOT_FOUND, [(200, json.dumps(NODE).encode()), (200, b'{"id": "x"}')]
+    assert AdminApi(f"{other_server.url}/team-a/").get("services", "x") == {"id": "x"}
+    assert [asked["path"] for asked in other_server.asked] == ["/team-a/", "/team-a/services/x"]
 
 
-def test_the_root_is_asked_once_for_all_calls_at_once(stranger: AdminServer) -> None:
-    stranger.root, stranger.answers = AdminServer.kongs_root, []
-    api = AdminApi(stranger.url)
+def test_the_root_is_requested_once_for_concurrent_calls(other_server: AdminServer) -> None:
+    other_server.root, other_server.answers = AdminServer.kongs_root, []
+    api = AdminApi(other_server.url)
     with ThreadPoolExecutor(32) as threads:
         found = list(threads.map(lambda number: api.get("services", str(number)), range(64)))
     assert found == [{"id": "x"}] * 64
-    assert stranger.asked_root == 1
+    assert other_server.asked_root == 1
 
 
-def test_after_a_failure_the_root_is_asked_again(stranger: AdminServer) -> None:
-    api = AdminApi(stranger.url)
+def test_the_root_is_requested_again_after_a_failure(other_server: AdminServer) -> None:
+    api = AdminApi(other_server.url)
     with pytest.raises(AdminApiUnusableError):
         api.get("services", "x")
-    stranger.root = AdminServer.kongs_root
+    other_server.root = AdminServer.kongs_root
     assert api.get("services", "x") is None
 
 
-def test_a_role_that_may_not_read_the_root_is_told_so(stranger: AdminServer) -> None:
-    stranger.root = (403, b'{"message": "you do not have permissions to read this resource"}')
+def test_a_role_without_permission_for_the_root_is_an_error(other_server: AdminServer) -> None:
+    other_server.root = (403, b'{"message": "you do not have permissions to read this resource"}')
     kong = Kong()
-    kong.configure({"adminUrl": stranger.url, "token": "canary"})
-    with pytest.raises(PluginError, match=r"kongAdminToken may not GET /\. Allow it in Kong's RBAC"):
+    kong.configure({"adminUrl": other_server.url, "token": "canary"})
+    with pytest.raises(PluginError, match=r"kongAdminToken is not allowed to GET /\. Allow it in Kong's RBAC"):
         VERBS["delete"](kong)
-    assert stranger.asked == []
+    assert other_server.asked == []

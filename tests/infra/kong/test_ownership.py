@@ -1,4 +1,4 @@
-"""Whose an entity is: what a preview says of others', what is taken over, and what converges by itself."""
+"""Ownership: conflicts that stop a preview, adoption, and what converges by itself."""
 
 from uuid import uuid4
 
@@ -21,13 +21,13 @@ MINE = urn("KongService", "mine")
 
 @pytest.fixture
 def adopting(gateway: Gateway) -> Kong:
-    """The provider's Kong, which takes over what it finds in the place of a new entity."""
+    """The provider's Kong, with `kong:adopt`."""
     kong = Kong()
     kong.configure({"adminUrl": gateway.admin, "adopt": "true"})
     return kong
 
 
-def test_what_is_made_carries_the_stack_that_made_it(kong: Kong) -> None:
+def test_an_entity_is_tagged_with_its_stack(kong: Kong) -> None:
     resource = EntityResource(kong, SERVICE)
     filled, _ = resource.check(MINE, {"host": "a.example", "tags": ["t"]}, {})
     assert filled["tags"] == ["t", "project:session-context", "stack:test"]
@@ -35,7 +35,7 @@ def test_what_is_made_carries_the_stack_that_made_it(kong: Kong) -> None:
 
 
 @pytest.mark.parametrize("kind", ["service", "route", "upstream", "consumer", "sni", "plugin", "target"])
-def test_what_is_in_the_way_stops_the_preview_unless_it_is_to_be_taken_over(
+def test_an_existing_entity_stops_the_preview_unless_it_is_adopted(
     kong: Kong, adopting: Kong, gateway: Gateway, kind: str
 ) -> None:
     peers, name = Peers(gateway), uuid4().hex
@@ -50,7 +50,7 @@ def test_what_is_in_the_way_stops_the_preview_unless_it_is_to_be_taken_over(
     }
     entity, inputs, path = places[kind]
     old = {"name": name, "username": name, "host": "old.example", "paths": ["/old"]}
-    references = {field: {"id": inputs[field]} for field in (entity.references or {}) if field in inputs}
+    references = {field: {"id": inputs[field]} for field in entity.references if field in inputs}
     known = {field: old[field] for field in old if field in inputs} | {
         field: inputs[field] for field in ("name", "target") if field in inputs
     }
@@ -61,7 +61,7 @@ def test_what_is_in_the_way_stops_the_preview_unless_it_is_to_be_taken_over(
     )
     of_kind = {"plugin": PluginResource, "target": TargetResource}.get(kind, EntityResource)
     resource = of_kind(kong, entity)
-    with pytest.raises(PluginError, match=rf"{theirs['id']}.*by-hand.*did not make.*kong:adopt"):
+    with pytest.raises(PluginError, match=rf"{theirs['id']}.*by-hand.*did not create.*kong:adopt"):
         resource.create(MINE, checked(resource, inputs), preview=True)
     with pytest.raises(PluginError, match="kong:adopt"):
         resource.create(MINE, checked(resource, inputs), preview=False)
@@ -74,7 +74,7 @@ def test_what_is_in_the_way_stops_the_preview_unless_it_is_to_be_taken_over(
     assert taker.diff(live(taker, object_id, state), wanted) == set()
 
 
-def test_what_another_stack_owns_is_never_taken_over(adopting: Kong, gateway: Gateway) -> None:
+def test_an_entity_of_another_stack_is_never_adopted(adopting: Kong, gateway: Gateway) -> None:
     name = uuid4().hex
     tags = ["project:session-context", "stack:other"]
     theirs = gateway.made("POST", "/services", {"name": name, "host": "other.example", "tags": tags})
@@ -84,7 +84,7 @@ def test_what_another_stack_owns_is_never_taken_over(adopting: Kong, gateway: Ga
     assert gateway.call("GET", f"/services/{theirs['id']}").json()["host"] == "other.example"
 
 
-def test_what_this_stack_made_under_another_name_says_so(kong: Kong) -> None:
+def test_an_entity_of_another_logical_name_is_a_conflict_with_advice(kong: Kong) -> None:
     resource = EntityResource(kong, SERVICE)
     inputs, _ = resource.check(MINE, {"host": "a.example", "name": uuid4().hex}, {})
     resource.create(urn("KongService", uuid4().hex), inputs, preview=False)
@@ -92,7 +92,7 @@ def test_what_this_stack_made_under_another_name_says_so(kong: Kong) -> None:
         resource.create(MINE, inputs, preview=True)
 
 
-def test_a_rename_into_a_name_that_is_taken_stops_the_preview(kong: Kong, gateway: Gateway) -> None:
+def test_a_rename_to_a_taken_name_stops_the_preview(kong: Kong, gateway: Gateway) -> None:
     resource, taken = EntityResource(kong, SERVICE), uuid4().hex
     theirs = gateway.made("POST", "/services", {"name": taken, "host": "other.example"})
     object_id, state = made(resource, "KongService", {"host": "a.example", "name": uuid4().hex})
@@ -100,7 +100,7 @@ def test_a_rename_into_a_name_that_is_taken_stops_the_preview(kong: Kong, gatewa
         resource.update(object_id, state, state | {"name": taken}, preview=True)
 
 
-def test_a_key_that_is_taken_is_seen_in_the_preview_and_not_repeated(kong: Kong, gateway: Gateway) -> None:
+def test_a_taken_key_stops_the_preview_and_is_not_repeated(kong: Kong, gateway: Gateway) -> None:
     peers, secret = Peers(gateway), f"canary-{uuid4().hex}"
     theirs = gateway.made("POST", f"/consumers/{peers.new('consumers')}/key-auth", {"key": secret})
     resource = KeyResource(kong, KEY)
@@ -109,12 +109,12 @@ def test_a_key_that_is_taken_is_seen_in_the_preview_and_not_repeated(kong: Kong,
         resource.create(urn("KongKey", uuid4().hex), inputs, preview=True)
     other = checked(resource, inputs | {"key": uuid4().hex})
     object_id, state = resource.create(urn("KongKey", uuid4().hex), other, preview=False)
-    with pytest.raises(PluginError, match="UNIQUE") as refused:
+    with pytest.raises(PluginError, match="UNIQUE") as rejected:
         resource.update(object_id, state, inputs, preview=False)
-    assert secret not in f"{seen.value} {refused.value}"
+    assert secret not in f"{seen.value} {rejected.value}"
 
 
-def test_kongs_own_rules_are_asked_in_a_preview(kong: Kong) -> None:
+def test_a_preview_applies_kongs_own_validation(kong: Kong) -> None:
     plugin = PluginResource(kong, PLUGIN)
     _, failures = plugin.check(MINE, {"name": "no-such-plugin", "config": {"a": 1}}, {})
     assert [failure.property for failure in failures] == ["name"]
@@ -122,14 +122,14 @@ def test_kongs_own_rules_are_asked_in_a_preview(kong: Kong) -> None:
     assert failures == [Failure("config.bogus", "unknown field")]
     _, failures = plugin.check(MINE, {"name": "rate-limiting", "config": {}}, {})
     assert [failure.property for failure in failures] == ["config"]
-    # Kong's validation takes such a name apart, and a PUT does not.
+    # Kong's validation splits such a name at the dot, and a PUT does not.
     dotted = {"name": "key-auth", "config": {"a.b": 1}}
     assert plugin.check(MINE, dotted, {})[1] == []
     filled, failures = plugin.check(MINE, {"name": "key-auth", "service": UNKNOWN, "config": {"bogus": 1}}, {})
     assert (failures, filled["service"]) == ([], UNKNOWN)
 
 
-def test_a_preview_goes_on_without_the_admin_api_and_warns_once() -> None:
+def test_a_preview_without_the_admin_api_warns_once() -> None:
     warnings: list[str] = []
     kong = Kong(warn=warnings.append)
     kong.configure({"adminUrl": f"http://127.0.0.1:{free_port()}"})
@@ -139,6 +139,6 @@ def test_a_preview_goes_on_without_the_admin_api_and_warns_once() -> None:
     object_id, _ = resource.create(MINE, inputs, preview=True)
     assert object_id
     assert len(warnings) == 1
-    assert "does not answer" in warnings[0]
-    with pytest.raises(PluginError, match="does not answer"):
+    assert "is unreachable" in warnings[0]
+    with pytest.raises(PluginError, match="is unreachable"):
         resource.create(MINE, inputs, preview=False)

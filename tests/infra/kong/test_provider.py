@@ -1,4 +1,4 @@
-"""The Kong provider against an Admin API over HTTP: what each verb does, and what it says when it can't."""
+"""Create, read, update and delete against an Admin API over HTTP, and the errors they raise."""
 
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from tests.infra.kong.entities import checked, live, made, urn
 from tests.offline.peers import Gateway
 
 
-def test_what_kong_fills_in_is_no_drift(kong: Kong) -> None:
+def test_defaults_of_kong_are_no_drift(kong: Kong) -> None:
     upstream = EntityResource(kong, UPSTREAM)
     object_id, state = made(
         upstream, "KongUpstream", {"name": uuid4().hex, "healthchecks": {"active": {"http_path": "/readyz"}}}
@@ -25,7 +25,7 @@ def test_what_kong_fills_in_is_no_drift(kong: Kong) -> None:
     assert upstream.diff(live(upstream, object_id, state), state) == set()
 
 
-def test_a_repeated_create_is_the_same_create(kong: Kong, gateway: Gateway) -> None:
+def test_a_repeated_create_addresses_the_same_entity(kong: Kong, gateway: Gateway) -> None:
     service = EntityResource(kong, SERVICE)
     inputs = checked(service, {"host": "a.example", "name": uuid4().hex})
     first = service.create(urn("KongService", "one"), inputs, preview=False)
@@ -33,7 +33,7 @@ def test_a_repeated_create_is_the_same_create(kong: Kong, gateway: Gateway) -> N
     assert gateway.call("GET", f"/services/{inputs['name']}").json()["id"] == first[0]
 
 
-def test_an_id_is_of_stack_type_and_logical_name() -> None:
+def test_an_id_depends_on_stack_type_and_logical_name() -> None:
     ids = {
         entity_id(urn("KongService", "a")),
         entity_id(urn("KongService", "b")),
@@ -53,36 +53,36 @@ def test_a_preview_knows_the_id_and_writes_nothing(kong: Kong, gateway: Gateway)
     assert service.create(urn("KongService", inputs["name"]), inputs, preview=False)[0] == object_id
 
 
-def test_a_service_that_a_route_holds_names_the_route(kong: Kong, gateway: Gateway) -> None:
+def test_a_delete_names_the_route_that_uses_the_service(kong: Kong, gateway: Gateway) -> None:
     service = EntityResource(kong, SERVICE)
     object_id, state = made(service, "KongService", {"host": "a.example", "name": uuid4().hex})
     foreign = f"route-of-someone-{uuid4().hex}"
     gateway.made("POST", f"/services/{object_id}/routes", {"name": foreign, "paths": ["/x"]})
-    with pytest.raises(PluginError, match=f"by route {foreign}.*Remove it"):
+    with pytest.raises(PluginError, match=f"used by route {foreign}.*Delete it"):
         EntityResource(kong, SERVICE).delete(object_id, state)
 
 
-def test_of_many_routes_that_hold_a_service_a_few_are_named(kong: Kong, gateway: Gateway) -> None:
+def test_a_delete_names_a_few_of_many_routes(kong: Kong, gateway: Gateway) -> None:
     service = EntityResource(kong, SERVICE)
     object_id, state = made(service, "KongService", {"host": "a.example"})
     for _ in range(8):
         gateway.made("POST", f"/services/{object_id}/routes", {"paths": ["/x"]})
-    with pytest.raises(PluginError, match=r"by routes .* and 3 more\. Remove them") as told:
+    with pytest.raises(PluginError, match=r"used by routes .* and 3 more\. Delete them") as error:
         EntityResource(kong, SERVICE).delete(object_id, state)
-    assert str(told.value).count("unnamed") == 5
+    assert str(error.value).count("unnamed") == 5
 
 
-def test_the_delete_of_what_is_gone_is_done(kong: Kong) -> None:
+def test_a_delete_of_a_missing_entity_succeeds(kong: Kong) -> None:
     service = EntityResource(kong, SERVICE)
     object_id, state = made(service, "KongService", {"host": "a.example"})
     service.delete(object_id, state)
-    assert service.read(object_id, state), "a run that made it would remove what took its own place"
+    assert service.read(object_id, state), "the run that created it does not delete its replacement"
     for later_run in (EntityResource(kong, SERVICE), EntityResource(kong, SERVICE)):
         later_run.delete(object_id, state)
     assert service.read(object_id, state) is None
 
 
-def test_a_target_is_made_once_changed_in_place_and_moved_by_another(kong: Kong, gateway: Gateway) -> None:
+def test_a_target_is_created_once_updated_in_place_and_replaced_to_move(kong: Kong, gateway: Gateway) -> None:
     upstream_id, _ = made(EntityResource(kong, UPSTREAM), "KongUpstream", {"name": uuid4().hex})
     target = TargetResource(kong, TARGET)
     inputs = checked(target, {"upstream": upstream_id, "target": "a.example:8080"})
@@ -102,11 +102,11 @@ def test_a_target_is_made_once_changed_in_place_and_moved_by_another(kong: Kong,
     assert [row["target"] for row in rows] == ["b.example:8080"]
 
 
-def test_a_target_whose_answer_was_lost_is_made_once(gateway: Gateway) -> None:
+def test_a_target_whose_response_was_lost_is_created_once(gateway: Gateway) -> None:
     upstream = gateway.made("POST", "/upstreams", {"name": uuid4().hex})["id"]
     lost: list[bytes] = []
 
-    def loses_the_first(exchange: Exchange) -> None:
+    def lose_first(exchange: Exchange) -> None:
         if lost:
             return exchange.pass_on()
         lost.append(exchange.forward())
@@ -114,7 +114,7 @@ def test_a_target_whose_answer_was_lost_is_made_once(gateway: Gateway) -> None:
 
     host, _, port = gateway.admin.removeprefix("http://").partition(":")
     proxy = FaultProxy(("127.0.0.1", 0), (host, int(port)))
-    proxy.arm("POST /upstreams", loses_the_first)
+    proxy.arm("POST /upstreams", lose_first)
     kong = Kong()
     kong.configure({"adminUrl": f"http://127.0.0.1:{proxy.port}"})
     object_id, _ = made(
@@ -126,7 +126,7 @@ def test_a_target_whose_answer_was_lost_is_made_once(gateway: Gateway) -> None:
     assert [row["id"] for row in rows] == [object_id]
 
 
-def test_a_target_that_leads_elsewhere_by_hand_is_led_back_in_place(kong: Kong, gateway: Gateway) -> None:
+def test_a_target_with_a_drifted_address_is_reverted_in_place(kong: Kong, gateway: Gateway) -> None:
     upstream, _ = made(EntityResource(kong, UPSTREAM), "KongUpstream", {"name": uuid4().hex})
     target, mine = TargetResource(kong, TARGET), urn("KongTarget", "one")
     inputs = checked(target, {"upstream": upstream, "target": "a.example:80"})
@@ -136,7 +136,7 @@ def test_a_target_that_leads_elsewhere_by_hand_is_led_back_in_place(kong: Kong, 
 
     drifted = live(target, object_id, state)
     assert target.diff(drifted, inputs) == {"target"}
-    assert target.keeps_id(mine, object_id, inputs), "another one would have the same id, and go with the old one"
+    assert target.keeps_id(mine, object_id, inputs), "a replacement would have the same id"
     target.update(object_id, drifted, inputs, preview=False)
     assert [row["target"] for row in gateway.call("GET", rows).json()["data"]] == ["a.example:80"]
     assert not target.keeps_id(mine, object_id, inputs | {"target": "c.example:80"})
@@ -146,7 +146,7 @@ def test_a_target_that_leads_elsewhere_by_hand_is_led_back_in_place(kong: Kong, 
     ("given", "kept"),
     [("[::1]:80", "[0000:0000:0000:0000:0000:0000:0000:0001]:80"), ("10.0.0.1:080", "10.0.0.1:80")],
 )
-def test_an_address_is_given_to_kong_as_it_keeps_it(kong: Kong, given: str, kept: str) -> None:
+def test_an_address_is_normalized_as_kong_stores_it(kong: Kong, given: str, kept: str) -> None:
     upstream, _ = made(EntityResource(kong, UPSTREAM), "KongUpstream", {"name": uuid4().hex})
     target = TargetResource(kong, TARGET)
     object_id, state = made(target, "KongTarget", {"upstream": upstream, "target": given})
@@ -165,17 +165,17 @@ def test_an_address_is_given_to_kong_as_it_keeps_it(kong: Kong, given: str, kept
         ("grpc", {"hosts": ["a.example"]}),
     ],
 )
-def test_a_route_matches_by_what_its_protocol_has(kong: Kong, protocol: str, matchers: Props) -> None:
+def test_a_route_matches_by_the_fields_of_its_protocol(kong: Kong, protocol: str, matchers: Props) -> None:
     route = EntityResource(kong, ROUTE)
     object_id, state = made(route, "KongRoute", {"protocols": [protocol], **matchers})
     assert live(route, object_id, state) == state
-    _, failures = ROUTE.complete({"protocols": [protocol], "methods": ["GET"]})
+    _, failures = ROUTE.fill_defaults({"protocols": [protocol], "methods": ["GET"]})
     assert [failure.reason for failure in failures if "must set one of" in failure.reason]
 
 
-def test_of_a_set_nothing_is_given_twice() -> None:
-    _, failures = SERVICE.complete({"host": "a.example", "tags": ["t", "u", "t"]})
-    assert [(failure.property, failure.reason) for failure in failures] == [("tags", "'t' is there twice")]
+def test_a_set_has_no_duplicates() -> None:
+    _, failures = SERVICE.fill_defaults({"host": "a.example", "tags": ["t", "u", "t"]})
+    assert [(failure.property, failure.reason) for failure in failures] == [("tags", "duplicate item 't'")]
 
 
 @pytest.mark.parametrize(
@@ -209,17 +209,17 @@ def test_of_a_set_nothing_is_given_twice() -> None:
         (TARGET, {"upstream": "u", "target": "a:1", "weight": -1}, "weight"),
     ],
 )
-def test_wrong_inputs_are_refused_before_kong_is_asked(entity: Entity, inputs: Props, named: str) -> None:
-    _, failures = entity.complete(inputs)
+def test_invalid_inputs_are_rejected_without_kong(entity: Entity, inputs: Props, named: str) -> None:
+    _, failures = entity.fill_defaults(inputs)
     assert [failure.property for failure in failures] == [named]
 
 
-def test_every_wrong_input_is_named_at_once() -> None:
-    _, failures = SERVICE.complete({"port": -1, "path": "x", "retries": "many"})
+def test_all_invalid_inputs_are_reported_at_once() -> None:
+    _, failures = SERVICE.fill_defaults({"port": -1, "path": "x", "retries": "many"})
     assert {failure.property for failure in failures} == {"host", "port", "path", "retries"}
 
 
-def test_what_a_preview_can_not_know_is_not_judged() -> None:
-    filled, failures = TARGET.complete({"upstream": UNKNOWN, "target": UNKNOWN})
+def test_unknown_values_are_not_validated() -> None:
+    filled, failures = TARGET.fill_defaults({"upstream": UNKNOWN, "target": UNKNOWN})
     assert failures == []
     assert filled["target"] == UNKNOWN

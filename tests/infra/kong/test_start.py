@@ -1,4 +1,4 @@
-"""How the engine starts the Kong provider: with the Python that the program itself runs on."""
+"""The engine starts the Kong provider with the program's own Python."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ NOBODY = "127.0.0.1:9"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project in a folder with a space in its name, with no packages installed."""
+    """The project without packages, in a folder with a space in its name."""
     folder = tmp_path / "a clone"
     shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Pulumi.yaml", folder)
@@ -28,7 +28,7 @@ def start(project: Path, **variables: str) -> "subprocess.Popen[str]":
     )
 
 
-def says_its_port(project: Path, **variables: str) -> bool:
+def prints_its_port(project: Path, **variables: str) -> bool:
     with start(project, **variables) as provider:
         assert provider.stdout is not None
         port = provider.stdout.readline().strip()
@@ -38,20 +38,20 @@ def says_its_port(project: Path, **variables: str) -> bool:
 
 
 @pytest.mark.parametrize("virtualenv", [".venv", "venv", "../elsewhere"])
-def test_it_starts_from_the_virtualenv_of_the_program(project: Path, virtualenv: str) -> None:
+def test_it_starts_from_the_programs_virtualenv(project: Path, virtualenv: str) -> None:
     (project / virtualenv).symlink_to(ROOT / ".venv")
     file = project / "Pulumi.yaml"
     file.write_text(file.read_text().replace("virtualenv: .venv", f"virtualenv: {virtualenv}"))
-    assert says_its_port(project)
+    assert prints_its_port(project)
 
 
-def test_without_one_it_starts_from_the_python_on_path(project: Path) -> None:
+def test_without_a_virtualenv_it_starts_from_the_python_on_path(project: Path) -> None:
     file = project / "Pulumi.yaml"
     file.write_text(file.read_text().replace("  options:\n    virtualenv: .venv\n", ""))
-    assert says_its_port(project, PATH=f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    assert prints_its_port(project, PATH=f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
 
-def test_before_the_packages_are_installed_it_says_how_to(project: Path) -> None:
+def test_without_packages_it_prints_how_to_install_them(project: Path) -> None:
     with start(project) as provider:
         _, said = provider.communicate()
     assert provider.returncode == 1

@@ -1,4 +1,4 @@
-"""Two states with a stack of the same name on one Kong: each leaves alone what the other made."""
+"""Two states of stacks with the same name on one Kong: neither changes the other's entities."""
 
 from uuid import uuid4
 
@@ -32,7 +32,7 @@ ALL = [SERVICE, ROUTE, UPSTREAM, TARGET, PLUGIN, CONSUMER, KEY, MEMBERSHIP, CERT
 
 
 class State:
-    """A state with its mark, whose runs each have a provider of their own."""
+    """A state with its mark; each run has its own provider."""
 
     def __init__(self, gateway: Gateway, entity: Entity = SERVICE, *, mark: str | None = None) -> None:
         self._gateway, self._entity = gateway, entity
@@ -44,13 +44,13 @@ class State:
         kong.configure({"adminUrl": self._gateway.admin, "mark": self.mark, "adopt": adopt})
         return OF_KIND.get(self._entity.collection, EntityResource)(kong, self._entity)
 
-    def wanted(self, urn: str, inputs: Props) -> Props:
+    def checked(self, urn: str, inputs: Props) -> Props:
         filled, failures = self.run().check(urn, inputs, {})
         assert failures == []
         return filled
 
-    def makes(self, urn: str, inputs: Props) -> tuple[str, Props]:
-        return self.run().create(urn, self.wanted(urn, inputs), preview=False)
+    def create(self, urn: str, inputs: Props) -> tuple[str, Props]:
+        return self.run().create(urn, self.checked(urn, inputs), preview=False)
 
 
 @pytest.fixture
@@ -65,38 +65,36 @@ def inputs() -> Props:
 
 
 @pytest.mark.parametrize("entity", ALL, ids=[entity.collection for entity in ALL])
-def test_what_another_state_made_stops_the_preview_until_it_is_adopted(
+def test_an_entity_of_another_state_stops_the_preview_until_it_is_adopted(
     gateway: Gateway, entity: Entity, mine: str
 ) -> None:
     first, second = (State(gateway, entity, mark=uuid4().hex) for _ in range(2))
-    inputs = Peers(gateway).least(entity)
-    object_id, state = first.makes(mine, inputs)
+    inputs = Peers(gateway).required_inputs(entity)
+    object_id, state = first.create(mine, inputs)
 
-    wanted = second.wanted(mine, inputs)
+    desired = second.checked(mine, inputs)
     says = rf"id {object_id}, tags .*{first.mark}.*another state.*pulumi login.*kong:adopt"
     for preview in (True, False):
         with pytest.raises(PluginError, match=says):
-            second.run().create(mine, wanted, preview=preview)
+            second.run().create(mine, desired, preview=preview)
     assert live(first.run(), object_id, state) == state
 
     for preview in (True, False):
-        assert second.run(adopt=True).create(mine, wanted, preview=preview)[0] == object_id
-    assert live(second.run(), object_id, wanted) == wanted
+        assert second.run(adopt=True).create(mine, desired, preview=preview)[0] == object_id
+    assert live(second.run(), object_id, desired) == desired
 
 
-def test_a_create_that_was_cut_short_is_the_same_create(gateway: Gateway, mine: str, inputs: Props) -> None:
+def test_an_interrupted_create_is_repeated(gateway: Gateway, mine: str, inputs: Props) -> None:
     state = State(gateway, mark=uuid4().hex)
-    made = state.makes(mine, inputs)
+    made = state.create(mine, inputs)
     assert state.run().create(mine, made[1], preview=True)[0] == made[0]
-    assert state.makes(mine, inputs) == made
+    assert state.create(mine, inputs) == made
 
 
-def test_what_was_taken_over_is_no_longer_changed_refreshed_or_removed(
-    gateway: Gateway, mine: str, inputs: Props
-) -> None:
+def test_an_entity_adopted_by_another_state_is_left_alone(gateway: Gateway, mine: str, inputs: Props) -> None:
     first, second = (State(gateway, mark=uuid4().hex) for _ in range(2))
-    object_id, state = first.makes(mine, inputs)
-    taken = second.wanted(mine, inputs | {"host": "b.example"})
+    object_id, state = first.create(mine, inputs)
+    taken = second.checked(mine, inputs | {"host": "b.example"})
     second.run(adopt=True).create(mine, taken, preview=False)
 
     for preview in (True, False):
@@ -111,36 +109,34 @@ def test_what_was_taken_over_is_no_longer_changed_refreshed_or_removed(
     assert live(first.run(), object_id, state) == state
 
 
-def test_a_state_from_before_there_were_marks_comes_through_in_place(
-    gateway: Gateway, mine: str, inputs: Props
-) -> None:
+def test_a_state_from_before_marks_is_upgraded_in_place(gateway: Gateway, mine: str, inputs: Props) -> None:
     state = State(gateway)
-    object_id, before = state.makes(mine, inputs)
+    object_id, before = state.create(mine, inputs)
     state.mark = uuid4().hex
-    after = state.wanted(mine, inputs)
+    after = state.checked(mine, inputs)
     assert state.run().diff(before, after) == {"tags"}
     assert state.run().replace_on_changes == set()
     assert live(state.run(), object_id, before) == before
     state.run().update(object_id, before, after, preview=True)
     state.run().update(object_id, before, after, preview=False)
     assert live(state.run(), object_id, before)["tags"] == [*before["tags"], f"mark:{state.mark}"]
-    # A run that was killed before it could note that finds its own mark.
+    # A run that was killed before it recorded that finds its own mark.
     assert state.run().read(object_id, before) is not None
     state.run().delete(object_id, before)
     assert state.run().read(object_id, before) is None
     assert state.warnings == []
 
 
-def test_what_an_import_took_in_is_taken_over(gateway: Gateway, mine: str, inputs: Props) -> None:
+def test_an_imported_entity_is_adopted(gateway: Gateway, mine: str, inputs: Props) -> None:
     first, second = (State(gateway, mark=uuid4().hex) for _ in range(2))
-    object_id, _ = first.makes(mine, inputs)
+    object_id, _ = first.create(mine, inputs)
     imported = second.run().read(inputs["name"], {})
     assert imported is not None
     assert imported[0] == object_id
-    wanted = second.wanted(mine, inputs)
-    second.run().update(object_id, imported[1], wanted, preview=False)
-    assert live(second.run(), object_id, wanted) == wanted
+    desired = second.checked(mine, inputs)
+    second.run().update(object_id, imported[1], desired, preview=False)
+    assert live(second.run(), object_id, desired) == desired
 
 
-def test_a_mark_that_is_not_known_yet_is_no_tag_yet(gateway: Gateway, mine: str, inputs: Props) -> None:
-    assert State(gateway, mark=UNKNOWN).wanted(mine, inputs)["tags"][-1] == UNKNOWN
+def test_an_unknown_mark_is_an_unknown_tag(gateway: Gateway, mine: str, inputs: Props) -> None:
+    assert State(gateway, mark=UNKNOWN).checked(mine, inputs)["tags"][-1] == UNKNOWN

@@ -1,4 +1,4 @@
-"""What keeps somebody out is live in every worker of Kong before the route that it guards, and while that is."""
+"""A plugin that restricts access is live in every worker of Kong before its route is, and as long as it is."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ from tests.infra.kong.entities import checked, made, urn
 from tests.offline.peers import Gateway, Site, Upstream, wait_until
 
 MINE = urn("KongPlugin", "mine")
-SETTLED = 1.0  # what a rebuild may take: the gateway of these tests has no timers
+PROPAGATED = 1.0  # the seconds of a rebuild: the gateway of these tests has no timers
 
 
 class Waits:
-    """The provider's Kong for a new run, and each wait with the plugins that Kong had by then."""
+    """The provider's Kong for new runs, and each wait with the plugins that Kong had at that time."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -52,23 +52,21 @@ def waits(gateway: Gateway) -> Waits:
 @pytest.mark.parametrize(
     ("name", "config"), [("key-auth", {}), ("acl", {"allow": ["a"]}), ("ip-restriction", {"deny": ["10.0.0.1"]})]
 )
-def test_what_keeps_somebody_out_is_waited_for_once_it_is_made_or_changed(
-    waits: Waits, name: str, config: Props
-) -> None:
+def test_a_create_or_update_of_a_restricting_plugin_waits(waits: Waits, name: str, config: Props) -> None:
     plugin = waits.plugin()
     inputs = checked(plugin, {"name": name, "service": waits.service, "config": config})
     plugin.create(MINE, inputs, preview=True)
     assert waits.seen == []
     object_id, state = plugin.create(MINE, inputs, preview=False)
-    assert waits.seen == [(SETTLED, [name])]
+    assert waits.seen == [(PROPAGATED, [name])]
     plugin.update(object_id, state, inputs, preview=True)
     assert len(waits.seen) == 1
     plugin.update(object_id, state, inputs | {"enabled": False}, preview=False)
-    assert waits.seen[1:] == [(SETTLED, [name])]
+    assert waits.seen[1:] == [(PROPAGATED, [name])]
 
 
 @pytest.mark.parametrize("name", ["correlation-id", "request-size-limiting"])
-def test_what_keeps_nobody_out_is_not(waits: Waits, name: str) -> None:
+def test_other_plugins_do_not_wait(waits: Waits, name: str) -> None:
     plugin = waits.plugin()
     inputs = checked(plugin, {"name": name, "service": waits.service})
     object_id, state = plugin.create(MINE, inputs, preview=False)
@@ -77,11 +75,9 @@ def test_what_keeps_nobody_out_is_not(waits: Waits, name: str) -> None:
     assert waits.seen == []
 
 
-def test_a_run_that_ends_while_it_waits_has_not_made_the_plugin_and_the_next_one_waits_again(
-    waits: Waits, gateway: Gateway
-) -> None:
+def test_after_an_interrupted_wait_the_next_run_waits_again(waits: Waits, gateway: Gateway) -> None:
     def interrupted(_: float) -> None:
-        raise PluginError("interrupted: run the same again")
+        raise PluginError("interrupted")
 
     kong = Kong(wait=interrupted)
     kong.configure({"adminUrl": gateway.admin})
@@ -89,31 +85,31 @@ def test_a_run_that_ends_while_it_waits_has_not_made_the_plugin_and_the_next_one
     with pytest.raises(PluginError, match="interrupted"):
         PluginResource(kong, PLUGIN).create(MINE, inputs, preview=False)
     waits.plugin().create(MINE, inputs, preview=False)
-    assert waits.seen == [(SETTLED, ["key-auth"])]
+    assert waits.seen == [(PROPAGATED, ["key-auth"])]
 
 
-def test_a_replacement_that_is_forced_waits_for_the_new_one_alone(waits: Waits) -> None:
+def test_a_forced_replacement_waits_once(waits: Waits) -> None:
     plugin = waits.plugin()
     waits.route()
     inputs = checked(plugin, {"name": "key-auth", "service": waits.service})
     object_id, state = plugin.create(MINE, inputs, preview=False)
     plugin.delete(object_id, state)
-    assert waits.seen == [(SETTLED, ["key-auth"])]
+    assert waits.seen == [(PROPAGATED, ["key-auth"])]
 
 
-def test_a_plugin_goes_before_the_keys_that_it_asks_for_where_a_route_stays(waits: Waits) -> None:
+def test_a_deleted_plugin_is_waited_for_if_its_service_has_routes(waits: Waits) -> None:
     inputs = checked(waits.plugin(), {"name": "key-auth", "service": waits.service})
     object_id, state = waits.plugin().create(MINE, inputs, preview=False)
     waits.plugin().delete(object_id, state)
-    assert len(waits.seen) == 1, "no route, no request that could be turned away"
+    assert len(waits.seen) == 1, "without a route, no request can be rejected"
     waits.plugin().create(MINE, inputs, preview=False)
     waits.route()
     waits.plugin().delete(object_id, state)
-    assert waits.seen[2:] == [(SETTLED, [])]
+    assert waits.seen[2:] == [(PROPAGATED, [])]
 
 
-def test_a_route_goes_before_its_guards(waits: Waits, gateway: Gateway) -> None:
-    for name, waited in (("correlation-id", []), ("key-auth", [(SETTLED, ["correlation-id", "key-auth"])])):
+def test_a_deleted_route_is_waited_for_if_access_was_restricted(waits: Waits, gateway: Gateway) -> None:
+    for name, waited in (("correlation-id", []), ("key-auth", [(PROPAGATED, ["correlation-id", "key-auth"])])):
         gateway.made("POST", f"/services/{waits.service}/plugins", {"name": name})
         route = RouteResource(waits.kong(), ROUTE)
         inputs = checked(route, {"service": waits.service, "paths": ["/a"]})
@@ -125,7 +121,7 @@ def test_a_route_goes_before_its_guards(waits: Waits, gateway: Gateway) -> None:
 
 @pytest.fixture
 def slow() -> Iterator[Gateway]:
-    """A gateway that takes routes and plugins in by two timers, as Kong does."""
+    """A gateway that applies routes and plugins by separate timers, as Kong does."""
     gateway = Gateway("--worker-state-update-frequency", "2")
     yield gateway
     gateway.stop()
@@ -138,18 +134,18 @@ def upstream() -> Iterator[Upstream]:
     server.stop()
 
 
-def test_a_new_route_with_keys_answers_nobody_without_one(slow: Gateway, upstream: Upstream) -> None:
+def test_a_new_route_with_key_auth_never_serves_a_request_without_a_key(slow: Gateway, upstream: Upstream) -> None:
     site = Site(slow, upstream.address)
     wait_until(lambda: site.get().ok)
     slow.made("POST", f"/services/{site.name}/plugins", {"name": "key-auth"})
-    wait_until(lambda: site.get().status_code == 401)  # so plugins were taken in just now, and routes are next
+    wait_until(lambda: site.get().status_code == 401)  # plugins were applied just now, and routes are next
     kong = Kong()
     kong.configure({"adminUrl": slow.admin})
     host = f"{uuid4().hex}.example"
     address, _, port = upstream.address.partition(":")
     service, _ = made(EntityResource(kong, SERVICE), "KongService", {"host": address, "port": int(port)})
     seen = [404]
-    stop = constantly(lambda: seen.append(slow.get(host).status_code))
+    stop = repeat(lambda: seen.append(slow.get(host).status_code))
     try:
         made(PluginResource(kong, PLUGIN), "KongPlugin", {"name": "key-auth", "service": service})
         made(RouteResource(kong, ROUTE), "KongRoute", {"service": service, "hosts": [host]})
@@ -159,13 +155,13 @@ def test_a_new_route_with_keys_answers_nobody_without_one(slow: Gateway, upstrea
     assert set(seen) == {404, 401}
 
 
-def constantly(do: Callable[[], object]) -> Callable[[], None]:
-    """Do something again and again until what this returns is called."""
+def repeat(call: Callable[[], object]) -> Callable[[], None]:
+    """Repeat a call in a thread; return a function that stops it."""
     stopped = threading.Event()
 
     def run() -> None:
         while not stopped.wait(0.01):
-            do()
+            call()
 
     thread = threading.Thread(target=run)
     thread.start()

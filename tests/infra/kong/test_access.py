@@ -1,4 +1,4 @@
-"""Keys below their consumers, and certificates: made, changed, gone."""
+"""Keys of consumers, and certificates: created, updated, deleted."""
 
 from uuid import uuid4
 
@@ -17,19 +17,21 @@ from tests.infra.kong.entities import checked, live, urn
 from tests.offline.peers import Gateway
 
 
-def made(resource: EntityResource, inputs: Props) -> tuple[str, Props]:
+def create(resource: EntityResource, inputs: Props) -> tuple[str, Props]:
     return resource.create(urn("Kong", uuid4().hex), checked(resource, inputs), preview=False)
 
 
 @pytest.fixture
 def consumer(kong: Kong) -> str:
-    return made(EntityResource(kong, CONSUMER), {"username": uuid4().hex})[0]
+    return create(EntityResource(kong, CONSUMER), {"username": uuid4().hex})[0]
 
 
-def test_a_key_is_made_changed_and_removed_below_its_consumer(kong: Kong, gateway: Gateway, consumer: str) -> None:
+def test_a_key_is_created_updated_and_deleted_below_its_consumer(
+    kong: Kong, gateway: Gateway, consumer: str
+) -> None:
     keys = KeyResource(kong, KEY)
     inputs = {"consumer": consumer, "key": uuid4().hex}
-    object_id, state = made(keys, inputs)
+    object_id, state = create(keys, inputs)
     assert live(keys, object_id, state) == state
     changed = state | {"key": uuid4().hex}
     keys.update(object_id, state, changed, preview=False)
@@ -39,7 +41,7 @@ def test_a_key_is_made_changed_and_removed_below_its_consumer(kong: Kong, gatewa
     assert keys.read(object_id, state) is None
 
 
-def test_a_repeated_create_of_a_key_is_the_same_create(kong: Kong, consumer: str) -> None:
+def test_a_repeated_create_addresses_the_same_key(kong: Kong, consumer: str) -> None:
     keys = KeyResource(kong, KEY)
     filled, _ = keys.check("", {"consumer": consumer, "key": uuid4().hex}, {})
     first = keys.create(urn("KongKey", "same"), filled, preview=False)
@@ -51,17 +53,17 @@ def test_a_repeated_create_of_a_key_is_the_same_create(kong: Kong, consumer: str
     )
 
 
-def test_a_key_of_a_consumer_that_is_gone_is_told(kong: Kong) -> None:
-    with pytest.raises(PluginError, match=r"there is no consumers/.*refresh"):
-        made(KeyResource(kong, KEY), {"consumer": str(uuid4()), "key": uuid4().hex})
+def test_a_key_of_a_deleted_consumer_is_an_error(kong: Kong) -> None:
+    with pytest.raises(PluginError, match=r"consumers/.* no longer exists in Kong; run pulumi up --refresh"):
+        create(KeyResource(kong, KEY), {"consumer": str(uuid4()), "key": uuid4().hex})
 
 
-def test_a_certificate_is_renewed_in_place_and_keeps_its_host_names(kong: Kong, gateway: Gateway) -> None:
+def test_a_certificate_is_renewed_in_place_and_keeps_its_snis(kong: Kong, gateway: Gateway) -> None:
     name = f"{uuid4().hex}.example"
     certificates, snis = CertificateResource(kong, CERTIFICATE), EntityResource(kong, SNI)
     first, second = (dict(zip(("cert", "key"), certificate(name), strict=True)) for _ in range(2))
-    object_id, state = made(certificates, first)
-    sni_id, sni = made(snis, {"name": name, "certificate": object_id})
+    object_id, state = create(certificates, first)
+    sni_id, sni = create(snis, {"name": name, "certificate": object_id})
     certificates.update(object_id, state, state | second, preview=False)
     assert live(certificates, object_id, state)["cert"].strip() == second["cert"].strip()
     assert live(snis, sni_id, sni) == sni
@@ -69,20 +71,20 @@ def test_a_certificate_is_renewed_in_place_and_keeps_its_host_names(kong: Kong, 
 
 
 @pytest.mark.parametrize(
-    ("entity", "inputs", "says"),
+    ("entity", "inputs", "expected"),
     [
-        (PLUGIN, {"config": {}}, "does not say of which plugin"),
+        (PLUGIN, {"config": {}}, "only a class of plugin_configs.py names its plugin"),
         (PLUGIN, {"name": "key-auth", "config": []}, "must be an object"),
         (CONSUMER, {}, "must have a username or a custom_id"),
         (KEY, {"consumer": "c"}, "is missing"),
         (SNI, {"name": "a.example"}, "is missing"),
     ],
 )
-def test_a_wrong_guard_is_refused_before_kong_is_asked(
-    kong: Kong, entity: Entity, inputs: Props, says: str
+def test_invalid_inputs_are_rejected_without_kong(
+    kong: Kong, entity: Entity, inputs: Props, expected: str
 ) -> None:
     _, failures = EntityResource(kong, entity).check("", inputs, {})
     assert [failure.reason for failure in failures] == [
-        failure.reason for failure in failures if says in failure.reason
+        failure.reason for failure in failures if expected in failure.reason
     ]
     assert failures

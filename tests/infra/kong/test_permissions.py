@@ -1,4 +1,4 @@
-"""What the provider calls of the Admin API is what the documents say that a role must be allowed."""
+"""The documented permissions are exactly the calls that the provider makes."""
 
 import re
 from collections.abc import Iterator
@@ -42,15 +42,15 @@ ROW = re.compile(r"^\| (`/.*`) \| ([A-Z, ]+) \|$", re.MULTILINE)
 
 @pytest.fixture
 def proxy(gateway: Gateway) -> Iterator[FaultProxy]:
-    """The way to the gateway, which notes each call."""
+    """A proxy of the gateway that records each call."""
     host, _, port = gateway.admin.removeprefix("http://").partition(":")
     proxy = FaultProxy(("127.0.0.1", 0), (host, int(port)))
     yield proxy
     proxy.close()
 
 
-def documented() -> set[tuple[str, str]]:
-    """Each method with its path."""
+def documented_calls() -> set[tuple[str, str]]:
+    """Return each documented method with its path."""
     return {
         (method, path)
         for paths, methods in ROW.findall((ROOT / "docs" / "kong-provider.md").read_text())
@@ -59,42 +59,42 @@ def documented() -> set[tuple[str, str]]:
     }
 
 
-def templated(call: str) -> tuple[str, str]:
-    """The same of a call, with `*` for what names one entity."""
+def to_template(call: str) -> tuple[str, str]:
+    """Return a call's method and path, with `*` for the name of an entity."""
     method, path = call.partition("?")[0].split(" ")
     parts = path.removeprefix("/").split("/")
     return method, "/" + "/".join("*" if at % 2 else part for at, part in enumerate(parts))
 
 
-def one_run(kind: type[EntityResource], entity: Entity, proxy: FaultProxy) -> EntityResource:
+def new_run(kind: type[EntityResource], entity: Entity, proxy: FaultProxy) -> EntityResource:
     kong = Kong(wait=lambda _: None)
     kong.configure({"adminUrl": f"http://127.0.0.1:{proxy.port}", "mark": "m"})
     return kind(kong, entity)
 
 
-def live_a_life(kind: type[EntityResource], entity: Entity, proxy: FaultProxy, gateway: Gateway) -> None:
-    """Made, imported, changed and removed, each in a run of its own."""
-    mine, least = urn("Kong", uuid4().hex), Peers(gateway).least(entity)
-    inputs, failures = one_run(kind, entity, proxy).check(mine, least, {})
+def run_lifecycle(kind: type[EntityResource], entity: Entity, proxy: FaultProxy, gateway: Gateway) -> None:
+    """Create, read, update and delete an entity, each in a run of its own."""
+    mine, least = urn("Kong", uuid4().hex), Peers(gateway).required_inputs(entity)
+    inputs, failures = new_run(kind, entity, proxy).check(mine, least, {})
     assert failures == []
-    one_run(kind, entity, proxy).create(mine, inputs, preview=True)
-    object_id, state = one_run(kind, entity, proxy).create(mine, inputs, preview=False)
-    live(one_run(kind, entity, proxy), object_id, state)
-    one_run(kind, entity, proxy).update(object_id, state, inputs, preview=False)
-    one_run(kind, entity, proxy).delete(object_id, state)
+    new_run(kind, entity, proxy).create(mine, inputs, preview=True)
+    object_id, state = new_run(kind, entity, proxy).create(mine, inputs, preview=False)
+    live(new_run(kind, entity, proxy), object_id, state)
+    new_run(kind, entity, proxy).update(object_id, state, inputs, preview=False)
+    new_run(kind, entity, proxy).delete(object_id, state)
 
 
-def test_the_documents_name_all_that_the_provider_calls(proxy: FaultProxy, gateway: Gateway) -> None:
+def test_every_call_of_the_provider_is_documented(proxy: FaultProxy, gateway: Gateway) -> None:
     for kind, entity in KINDS:
-        live_a_life(kind, entity, proxy, gateway)
+        run_lifecycle(kind, entity, proxy, gateway)
     for scope in ({}, {"route": Peers(gateway).new("routes")}, {"consumer": Peers(gateway).new("consumers")}):
-        plugins = one_run(PluginResource, PLUGIN, proxy)
+        plugins = new_run(PluginResource, PLUGIN, proxy)
         inputs, _ = plugins.check("", {"name": "correlation-id"} | scope, {})
         plugins.create(urn("KongPlugin", uuid4().hex), inputs, preview=True)
     held = Peers(gateway).new("services")
     gateway.made("POST", f"/services/{held}/routes", {"paths": ["/held"]})
-    with pytest.raises(PluginError, match="in use"):
-        one_run(EntityResource, SERVICE, proxy).delete(held, {})
-    called = {templated(call) for call in proxy.calls}
-    assert called - documented() == set(), "these are missing in docs/kong-provider.md"
-    assert documented() - called == set(), "nothing calls these any more"
+    with pytest.raises(PluginError, match="is used by"):
+        new_run(EntityResource, SERVICE, proxy).delete(held, {})
+    called = {to_template(call) for call in proxy.calls}
+    assert called - documented_calls() == set(), "missing in docs/kong-provider.md"
+    assert documented_calls() - called == set(), "no longer called"

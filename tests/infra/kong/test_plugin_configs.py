@@ -1,4 +1,4 @@
-"""The configs of plugins: every field of the typed ones, and what is managed of the others."""
+"""The configs of plugins: every field of the typed ones, and the managed part of the others."""
 
 from uuid import uuid4
 
@@ -51,7 +51,7 @@ BESIDE: dict[tuple[str, str], Props] = {
 @pytest.mark.parametrize(
     ("plugin", "field"), [(name, field) for name in CONFIGS for field in fields_of(CONFIGS[name])]
 )
-def test_each_field_of_a_known_config_is_set_cleared_and_its_drift_seen(
+def test_each_field_of_a_typed_config_is_set_cleared_and_its_drift_detected(
     kong: Kong, gateway: Gateway, plugin: str, field: str
 ) -> None:
     resource = PluginResource(kong, PLUGIN)
@@ -72,50 +72,52 @@ def test_each_field_of_a_known_config_is_set_cleared_and_its_drift_seen(
     assert resource.diff(live(resource, object_id, state), plain) == set()
     by_hand = {"config": beside | {field: OTHER_CONFIG[plugin][field]}}
     assert patch(gateway, PLUGIN, resource, object_id, plain, by_hand)
-    if field != "redis":  # of a record only what is given is managed
+    if field != "redis":  # only the given part of a record is managed
         assert resource.diff(live(resource, object_id, state), plain) == {"config"}
 
 
-def test_of_another_plugin_only_what_is_given_is_managed(kong: Kong) -> None:
+def test_only_the_given_part_of_an_untyped_config_is_managed(kong: Kong) -> None:
     def live_config(given: Props, found: Props) -> object:
-        return PluginResource(kong, PLUGIN)._live("config", {"name": "statsd", "config": found}, {"config": given})
+        return PluginResource(kong, PLUGIN)._live_value(
+            "config", {"name": "statsd", "config": found}, {"config": given}
+        )
 
     assert live_config({"b": {"c": 1}}, {"a": 1, "b": {"c": 2, "d": 3}}) == {"b": {"c": 2}}
-    # Kong fills in what the records of a list leave out; one more or less of them is drift.
+    # Kong fills in defaults in the records of a list; another number of records is drift.
     metrics = [{"name": "latency", "stat_type": "timer"}]
     filled = [metrics[0] | {"sample_rate": None}]
     assert live_config({"metrics": metrics}, {"metrics": filled}) == {"metrics": metrics}
     assert live_config({"metrics": metrics}, {"metrics": [*filled, *filled]}) == {"metrics": [*filled, *filled]}
 
 
-def test_of_another_plugin_a_null_is_what_kong_has_and_so_are_protocols(kong: Kong) -> None:
+def test_nulls_and_protocols_of_an_untyped_config_are_left_to_kong(kong: Kong) -> None:
     plugin = PluginResource(kong, PLUGIN)
-    filled, failures = PLUGIN.complete({"name": "statsd", "config": {"a": None, "b": 1}})
+    filled, failures = PLUGIN.fill_defaults({"name": "statsd", "config": {"a": None, "b": 1}})
     assert (filled["config"], filled["protocols"], failures) == ({"b": 1}, None, [])
-    assert "protocols" not in plugin._document(filled)
+    assert "protocols" not in plugin._request_body(filled)
     found = {"name": "statsd", "protocols": ["http"]}
-    assert plugin._live("protocols", found, filled) is None
-    assert plugin._live("protocols", found, filled | {"protocols": ["https"]}) == ["http"]
-    known, _ = PLUGIN.complete({"name": "ip-restriction", "config": {"deny": ["10.0.0.1"]}})
+    assert plugin._live_value("protocols", found, filled) is None
+    assert plugin._live_value("protocols", found, filled | {"protocols": ["https"]}) == ["http"]
+    known, _ = PLUGIN.fill_defaults({"name": "ip-restriction", "config": {"deny": ["10.0.0.1"]}})
     assert "tcp" in known["protocols"]
 
 
 @pytest.mark.parametrize(
-    ("config", "says"),
+    ("config", "expected"),
     [
-        ({"minute": 10, "hour": 5}, "hour 5 can't be below minute 10"),
-        ({"minute": 1, "sync_rate": 2}, "sync_rate goes with the policy redis alone"),
+        ({"minute": 10, "hour": 5}, "the limit 5 of hour must not be below 10 of minute"),
+        ({"minute": 1, "sync_rate": 2}, "sync_rate requires the policy redis"),
         ({}, "must set a limit"),
     ],
 )
-def test_limits_that_do_not_go_together_are_refused_before_kong_is_asked(config: Props, says: str) -> None:
-    _, failures = PLUGIN.complete({"name": "rate-limiting", "config": config})
-    assert [failure.reason[: len(says)] for failure in failures] == [says]
+def test_inconsistent_limits_are_rejected_without_kong(config: Props, expected: str) -> None:
+    _, failures = PLUGIN.fill_defaults({"name": "rate-limiting", "config": config})
+    assert [failure.reason[: len(expected)] for failure in failures] == [expected]
 
 
-def test_acl_either_lets_groups_in_or_keeps_them_out() -> None:
-    wrong: list[Props] = [{}, {"allow": []}, {"allow": ["a"], "deny": ["b"]}]
-    for config in wrong:
-        _, failures = PLUGIN.complete({"name": "acl", "config": config})
+def test_acl_either_allows_or_denies_groups() -> None:
+    invalid: list[Props] = [{}, {"allow": []}, {"allow": ["a"], "deny": ["b"]}]
+    for config in invalid:
+        _, failures = PLUGIN.fill_defaults({"name": "acl", "config": config})
         assert [failure.reason for failure in failures] == ["must set one of allow and deny"]
-    assert PLUGIN.complete({"name": "acl", "config": {"allow": UNKNOWN, "deny": None}})[1] == []
+    assert PLUGIN.fill_defaults({"name": "acl", "config": {"allow": UNKNOWN, "deny": None}})[1] == []
