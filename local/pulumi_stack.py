@@ -5,8 +5,8 @@ import re
 import subprocess
 from typing import Any
 
-from infra.report.markdown import failed, plain, report
-from infra.report.preview import NoPreviewError, read
+from infra.report.markdown import render, render_failure, to_plain_text
+from infra.report.preview import NoPreviewError, parse
 from local.console import run, run_in_foreground, say, step
 from local.stack_config import docker_host, read_config
 from local.workspace import ROOT, STACKS, STATE, LocalError, Workspace, build_environment
@@ -73,12 +73,12 @@ def preview(workspace: Workspace) -> None:
             command, cwd=ROOT, env=build_environment(), capture_output=True, text=True, check=False
         )
     try:
-        told = report(read(done.stdout))
+        text = render(parse(done.stdout))
     except NoPreviewError:
-        told = failed(done.stderr)
+        text = render_failure(done.stderr)
     RAW.write_text(done.stdout)
-    REPORT.write_text(told)
-    print(f"\n{plain(told)}\n")
+    REPORT.write_text(text)
+    print(f"\n{to_plain_text(text)}\n")
     say(f"With the graph, to paste into a pull request: {REPORT.relative_to(ROOT)}")
     if done.returncode:
         raise LocalError("`pulumi preview` failed; the reason is above.")

@@ -1,17 +1,17 @@
-"""`pulumi preview --json | python -m infra.report`: the report, in Markdown, on standard output."""
+"""`pulumi preview --json | python -m infra.report` prints the report in Markdown."""
 
 import sys
 
-from infra.report.markdown import failed, report
-from infra.report.preview import NoPreviewError, read
+from infra.report.markdown import render, render_failure
+from infra.report.preview import NoPreviewError, parse
 
 
 def main() -> int:
-    """Write the report; 1 when the input is no preview, of which the report tells too."""
+    """Print the report. If the input is not a preview, report that and return 1."""
     try:
-        sys.stdout.write(report(read(sys.stdin.read())))
+        sys.stdout.write(render(parse(sys.stdin.read())))
     except NoPreviewError as error:
-        sys.stdout.write(failed(str(error)))
+        sys.stdout.write(render_failure(str(error)))
         return 1
     return 0
 

@@ -1,60 +1,59 @@
-"""Foreign text in Markdown: nothing in a value can act as markup, mention anybody, or look like another value."""
+"""Escapes untrusted text for Markdown: a value can't act as markup, mention anyone, or imitate another value."""
 
 import html
 import json
 import re
 import unicodedata
-from typing import Any
 
-from infra.report.preview import masked
+from infra.report.preview import mask
 
-LONGEST = 240
-SAME_BEGINNING = 24
+MAX_LENGTH = 240
+PREFIX_LENGTH = 24
 
 
 def visible(text: str) -> str:
-    """Text on one line, in which what would not be seen, or would turn the text round, is written out."""
+    """Return text on one line, with invisible and bidirectional control characters escaped."""
     return "".join(
         f"\\u{ord(char):04x}" if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cs") else char
         for char in text.replace("\n", "\\n")
     )
 
 
-def value(item: Any) -> str:  # noqa: ANN401 - JSON
-    """A JSON value on one line, secrets masked; of any length."""
-    plain = masked(item)
+def format_value(item: object) -> str:
+    """Format a JSON value on one line, of any length, with secrets masked."""
+    plain = mask(item)
     return visible(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False))
 
 
-def pair(old: Any, new: Any) -> tuple[str, str]:  # noqa: ANN401 - JSON
-    """Two values, cut where they are long and alike, so that their difference is seen."""
-    first, second = value(old), value(new)
+def format_pair(old: object, new: object) -> tuple[str, str]:
+    """Format two values, with a long common prefix shortened, so that their difference is visible."""
+    first, second = format_value(old), format_value(new)
     same = next((at for at, (one, two) in enumerate(zip(first, second, strict=False)) if one != two), 0)
-    if same > LONGEST - SAME_BEGINNING:
-        first, second = (f"…{text[same - SAME_BEGINNING :]}" for text in (first, second))
-    return cut(first), cut(second)
+    if same > MAX_LENGTH - PREFIX_LENGTH:
+        first, second = (f"…{text[same - PREFIX_LENGTH :]}" for text in (first, second))
+    return shorten(first), shorten(second)
 
 
-def cut(text: str) -> str:
-    """Text of a length that a reviewer reads."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+def shorten(text: str) -> str:
+    """Shorten text to a readable length."""
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}… ({len(text)} characters)"
 
 
-def code(item: Any) -> str:  # noqa: ANN401 - JSON
-    """A value in a line of Markdown."""
-    text = cut(value(item))
+def code(item: object) -> str:
+    """Return a value as a code span of Markdown."""
+    text = shorten(format_value(item))
     fence = "`" * (_longest_run(text) + 1)
     space = " " if "`" in text else ""
     return f"{fence}{space}{text or ' '}{space}{fence}"
 
 
 def html_code(text: str) -> str:
-    """A name in a line of HTML."""
-    return f"<code>{html.escape(cut(visible(text)))}</code>"
+    """Return text as a code element of HTML."""
+    return f"<code>{html.escape(shorten(visible(text)))}</code>"
 
 
 def block(text: str, language: str = "") -> str:
-    """Lines that stand as they are."""
+    """Return lines as a fenced code block."""
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}{language}\n{text}\n{fence}"
 

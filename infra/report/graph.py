@@ -1,4 +1,4 @@
-"""The stack as a Mermaid graph, coloured by what happens."""
+"""The stack as a Mermaid graph, colored by change."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from infra.report.preview import STACK, Change
 
 MAX_NODES = 80
 MAX_EDGES = 300  # GitHub draws up to 500
-COLOURS = {
+COLORS = {
     "create": "#1a7f37",
     "update": "#9a6700",
     "replace": "#bc4c00",
@@ -19,12 +19,12 @@ COLOURS = {
 }
 
 
-def graph(changes: list[Change]) -> str:
-    """A Mermaid flowchart: solid lines lead to children, dotted ones to what depends on a resource."""
+def render_graph(changes: list[Change]) -> str:
+    """Return a Mermaid flowchart: solid arrows to children, dotted ones to dependent resources."""
     kept = sorted(changes, key=lambda change: change.action == "same")[:MAX_NODES]
     ids = {change.urn: f"n{number}" for number, change in enumerate(kept)}
-    above = {urn for change in kept if _shown(urn := str(_state(change).get("parent", "")))}
-    for urn in sorted(above - ids.keys()):
+    parents = {urn for change in kept if _is_shown(urn := str(_state(change).get("parent", "")))}
+    for urn in sorted(parents - ids.keys()):
         ids[urn] = f"n{len(ids)}"
         kept.append(Change(urn=urn, action="same", old={}, new={}))
     lines = ["flowchart LR"]
@@ -38,7 +38,7 @@ def graph(changes: list[Change]) -> str:
             f"  {ids[urn]} -.-> {ids[change.urn]}" for urn in sorted(state.get("dependencies") or []) if urn in ids
         ]
     lines += edges[:MAX_EDGES]
-    lines += [f"  classDef {action} fill:{colour},color:#fff" for action, colour in COLOURS.items()]
+    lines += [f"  classDef {action} fill:{color},color:#fff" for action, color in COLORS.items()]
     if len(changes) > MAX_NODES:
         lines.append(f'  more["and {len(changes) - MAX_NODES} more"]')
     return "\n".join(lines)
@@ -48,18 +48,18 @@ def _state(change: Change) -> Mapping[str, Any]:
     return change.new or change.old
 
 
-def _shown(urn: str) -> bool:
+def _is_shown(urn: str) -> bool:
     return urn.count("::") >= 3 and urn.split("::")[2] != STACK
 
 
 def _class(change: Change) -> str:
-    return f":::{change.action}" if change.action in COLOURS else ""
+    return f":::{change.action}" if change.action in COLORS else ""
 
 
 def _label(change: Change) -> str:
-    return f"{_word(change.kind)}<br>{_word(change.name)}"
+    return f"{_sanitize(change.kind)}<br>{_sanitize(change.name)}"
 
 
-def _word(text: str) -> str:
-    """Text without what Mermaid, Markdown or HTML would read as theirs."""
+def _sanitize(text: str) -> str:
+    """Replace every character that is special in Mermaid, Markdown or HTML."""
     return re.sub(r"[^\w.:-]", "·", text[:60], flags=re.ASCII)

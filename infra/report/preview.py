@@ -1,7 +1,7 @@
-"""What `pulumi preview --json` says, as one change for each resource.
+"""Parses the output of `pulumi preview --json` into one change for each resource.
 
-The shape is the engine's `display.PreviewDigest`. A resource may have several steps: of a refresh, of a
-replacement, and the one that an `up` would take, which comes last.
+Its format is the engine's `display.PreviewDigest`. A resource may have several steps: those of a refresh, those of
+a replacement, and last the one that an `up` would take.
 """
 
 import json
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 STACK = "pulumi:pulumi:Stack"
-SECRET = "[secret]"  # noqa: S105 - what is shown in its place
+SECRET = "[secret]"  # noqa: S105 - shown instead of one
 UNKNOWN = "[known after up]"
 ABSENT = object()
-SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks what is no plain value in the engine's JSON
-SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the engine's mark of one
+SIGNATURE = "4dabf18193072939515e22adb298388d"  # the key of special values in the engine's JSON
+SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - and its value for a secret
 UNKNOWNS = frozenset(
     {
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # of a string, and so on: the engine has one for each type
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # of a string, and so on for each type
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
         "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
         "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
@@ -42,24 +42,24 @@ ACTIONS = {
     "read-replacement": "read",
     "discard": "forget",
 }
-"""The engine's steps by what they mean to a reviewer; any other leaves the resource as it is."""
+"""What the engine's steps mean to a reviewer. Any other leaves the resource unchanged."""
 PATH = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\[?"((?:[^"\\]|\\.)*)"\]?')
 
 
 class NoPreviewError(Exception):
-    """The input is no preview; the message says what it is."""
+    """The input is not a preview; the message is the input."""
 
 
 @dataclass(frozen=True)
 class Property:
-    """One property that changes, and its values; `ABSENT` is none."""
+    """One property that changes, with its values; `ABSENT` is none."""
 
     path: str
     old: Any
     new: Any
     replaces: bool = False
     drift: Any = ABSENT
-    """What it was after the last run, if something else changed it since."""
+    """Its value after the last run, if it has drifted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +69,11 @@ class Change:
     urn: str
     action: str
     old: Mapping[str, Any]
-    """The state before, as the engine has it: `inputs`, `protect`, `parent` and more."""
+    """The old state, as the engine stores it: `inputs`, `protect`, `parent` and so on."""
     new: Mapping[str, Any]
     properties: list[Property] = field(default_factory=list)
-    gone: bool = False
-    """Whether something else removed it since the last run."""
+    deleted_outside: bool = False
+    """Whether it was deleted outside Pulumi since the last run."""
 
     @property
     def type(self) -> str:
@@ -85,13 +85,13 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """Its type without package and module."""
+        """The type without package and module."""
         return "Provider" if self.type.startswith("pulumi:providers:") else self.type.rpartition(":")[2]
 
     @property
-    def real(self) -> bool:
-        """Whether it is more than a name that the program groups others under."""
-        return bool((self.new or self.old).get("custom"))
+    def is_component(self) -> bool:
+        """Whether it only groups other resources."""
+        return not (self.new or self.old).get("custom")
 
     def before(self, name: str) -> Any:  # noqa: ANN401 - JSON
         return (self.old.get("inputs") or {}).get(name)
@@ -100,7 +100,7 @@ class Change:
         return (self.new.get("inputs") or {}).get(name)
 
     def changes(self, name: str) -> bool:
-        """Whether an input, or something in it, changes."""
+        """Return whether an input, or part of it, changes."""
         return any(re.split(r"[.\[]", each.path, maxsplit=1)[0] == name for each in self.properties)
 
 
@@ -115,33 +115,33 @@ class Preview:
     warnings: list[str]
 
 
-def read(text: str) -> Preview:
-    """The preview in the engine's output. Raises `NoPreviewError`."""
+def parse(text: str) -> Preview:
+    """Parse the engine's output. Raises `NoPreviewError`."""
     try:
         digest = json.loads(text)
         steps = digest.get("steps") or []
     except (ValueError, AttributeError) as error:
-        raise NoPreviewError(text.strip() or "pulumi wrote nothing to its standard output") from error
+        raise NoPreviewError(text.strip() or "pulumi printed nothing to standard output") from error
     by_urn: dict[str, list[dict[str, Any]]] = {}
     for step in steps:
         by_urn.setdefault(step["urn"], []).append(step)
-    changes = [_change(urn, taken) for urn, taken in by_urn.items()]
+    changes = [_change(urn, steps) for urn, steps in by_urn.items()]
     stacks = [change for change in changes if change.type == STACK]
     same = (digest.get("changeSummary") or {}).get("same", 0) - sum(each.action == "same" for each in stacks)
-    said = digest.get("diagnostics") or []
+    diagnostics = digest.get("diagnostics") or []
     return Preview(
         stack=steps[0]["urn"].split("::")[0].removeprefix("urn:pulumi:") if steps else "",
         changes=[change for change in changes if change.type != STACK],
         unchanged=max(same, 0),
-        errors=_messages(said, "error"),
-        warnings=[line for line in _messages(said, "warning") if "from $PATH at" not in line],
+        errors=_messages(diagnostics, "error"),
+        warnings=[line for line in _messages(diagnostics, "warning") if "from $PATH at" not in line],
     )
 
 
-def _messages(said: list[dict[str, Any]], severity: str) -> list[str]:
+def _messages(diagnostics: list[dict[str, Any]], severity: str) -> list[str]:
     messages = [
         str(each.get("message", "")).strip().removeprefix(f"{severity}: ")
-        for each in said
+        for each in diagnostics
         if each.get("severity") == severity
     ]
     return list(dict.fromkeys(filter(None, messages)))
@@ -149,7 +149,7 @@ def _messages(said: list[dict[str, Any]], severity: str) -> list[str]:
 
 def _change(urn: str, steps: list[dict[str, Any]]) -> Change:
     taken = [step for step in steps if step["op"] in ACTIONS]
-    # The steps of a replacement come in any order, and `replace` is the one that tells why.
+    # The steps of a replacement come in any order, and `replace` is the one with the reasons.
     last = next((step for step in taken if step["op"] == "replace"), (taken or steps)[-1])
     first = steps[0]
     refreshed = first is not last and first["op"] in ("refresh", "update", "delete")
@@ -164,7 +164,7 @@ def _change(urn: str, steps: list[dict[str, Any]]) -> Change:
         properties=list(_properties(last, old, new, recorded))
         if action in ("update", "replace", "import")
         else [],
-        gone=refreshed and action == "create",
+        deleted_outside=refreshed and action == "create",
     )
 
 
@@ -176,25 +176,25 @@ def _properties(
     paths = sorted(detailed) or sorted(set(reasons))
     for path in paths:
         kind = (detailed.get(path) or {}).get("kind", "")
-        before = ABSENT if kind.startswith("add") else _found(old, path)
-        after = ABSENT if kind.startswith("delete") else _found(new, path)
-        was = ABSENT if recorded is None else _at(recorded, path)
+        before = ABSENT if kind.startswith("add") else _get(old, path)
+        after = ABSENT if kind.startswith("delete") else _get(new, path)
+        was = ABSENT if recorded is None else _get_path(recorded, path)
         yield Property(
             path,
             before,
             after,
             replaces=kind.endswith("replace") or (not kind and path in (step.get("replaceReasons") or [])),
-            drift=was if recorded is not None and was != _at(old.get("inputs") or {}, path) else ABSENT,
+            drift=was if recorded is not None and was != _get_path(old.get("inputs") or {}, path) else ABSENT,
         )
 
 
-def _found(state: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - JSON
-    """A value of a state: as the program gave it, else as the provider answered it."""
-    value = _at(state.get("inputs") or {}, path)
-    return value if value is not ABSENT else _at(state.get("outputs") or {}, path)
+def _get(state: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - JSON
+    """Return a value of a state: from the inputs, or else from the outputs."""
+    value = _get_path(state.get("inputs") or {}, path)
+    return value if value is not ABSENT else _get_path(state.get("outputs") or {}, path)
 
 
-def _at(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
+def _get_path(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
     for name, index, quoted in PATH.findall(path):
         key = name or re.sub(r"\\(.)", r"\1", quoted)
         if index and isinstance(value, list) and int(index) < len(value):
@@ -206,12 +206,12 @@ def _at(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def masked(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A value with what is secret, or not known yet, named as such."""
+def mask(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Replace secret and unknown values by their names."""
     if isinstance(value, Mapping):
         if value.get(SIGNATURE) == SECRET_SIGNATURE:
             return SECRET
-        return {key: masked(item) for key, item in value.items() if not str(key).startswith("__")}
+        return {key: mask(item) for key, item in value.items() if not str(key).startswith("__")}
     if isinstance(value, list):
-        return [masked(item) for item in value]
+        return [mask(item) for item in value]
     return UNKNOWN if isinstance(value, str) and value in UNKNOWNS else value

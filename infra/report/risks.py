@@ -1,4 +1,4 @@
-"""Which changes a reviewer looks at first, and why."""
+"""The changes that a reviewer should look at first, and why."""
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
@@ -7,7 +7,7 @@ from typing import Any
 from infra.report.escape import code
 from infra.report.preview import Change
 
-DENYING = frozenset(
+RESTRICTING = frozenset(
     {
         "acl",
         "basic-auth",
@@ -23,7 +23,7 @@ DENYING = frozenset(
         "request-termination",
     }
 )
-MATCHING = (
+MATCHERS = (
     "hosts", "paths", "methods", "headers", "snis", "protocols", "sources", "destinations",
     "https_redirect_status_code", "strip_path",
 )  # fmt: skip
@@ -41,20 +41,20 @@ class Risk(IntEnum):
     PROTECTION = 5
 
 
-def risks(change: Change) -> Iterator[tuple[Risk, str]]:
-    """Why a change is risky, if it is; each reason completes a sentence that begins with the resource."""
+def find_risks(change: Change) -> Iterator[tuple[Risk, str]]:
+    """Find out why a change is risky; each reason continues a sentence that begins with the resource."""
     if change.old.get("protect") and change.new and not change.new.get("protect"):
         yield Risk.PROTECTION, "is no longer protected"
-    if not change.real or change.action in ("same", "read"):
+    if change.is_component or change.action in ("same", "read"):
         return
     is_record = change.type.startswith("aws:route53/")
     if change.action in ("delete", "replace"):
-        reasons = _listed([each.path for each in change.properties if each.replaces])
+        reasons = _list([each.path for each in change.properties if each.replaces])
         done = f"is {change.action}d{f' because of {reasons}' if reasons else ''}"
         if is_record:
             yield Risk[change.action.upper()], f"{done}, which {_record(change)}"
         elif change.type == "docker:index/volume:Volume":
-            yield Risk.DATA, f"{done}, and its data goes with it"
+            yield Risk.DATA, f"{done}, with all its data"
         else:
             yield Risk[change.action.upper()], done
     elif is_record:
@@ -64,25 +64,25 @@ def risks(change: Change) -> Iterator[tuple[Risk, str]]:
 
 
 def _record(change: Change) -> str:
-    def told(get: Callable[[str], Any]) -> str:
+    def describe(get: Callable[[str], Any]) -> str:
         values = get("records") or get("aliases") or []
         return code(f"{get('name')} {get('type')} {', '.join(map(str, values))}")
 
     if change.action == "delete":
-        return f"takes {told(change.before)} out of public DNS"
+        return f"removes {describe(change.before)} from public DNS"
     if change.action == "create":
-        return f"adds {told(change.after)} to public DNS"
-    before, after = told(change.before), told(change.after)
+        return f"adds {describe(change.after)} to public DNS"
+    before, after = describe(change.before), describe(change.after)
     if before == after:
-        return f"gets another {_changed(change)} in public DNS"
+        return f"changes {_changed(change)} in public DNS"
     return f"changes public DNS: {before} becomes {after}"
 
 
 def _changed(change: Change) -> str:
-    return _listed([each.path for each in change.properties])
+    return _list([each.path for each in change.properties])
 
 
-def _listed(paths: list[str]) -> str:
+def _list(paths: list[str]) -> str:
     more = [f"{len(paths) - MAX_PATHS} more"] if len(paths) > MAX_PATHS else []
     return ", ".join([*map(code, paths[:MAX_PATHS]), *more])
 
@@ -94,53 +94,53 @@ def _becomes(change: Change, name: str) -> str:
 def _route(change: Change) -> Iterator[str]:
     if change.action not in ("update", "replace"):
         return
-    for name in MATCHING:
+    for name in MATCHERS:
         if change.changes(name):
-            yield f"takes other requests: {_becomes(change, name)}"
+            yield f"matches other requests: {_becomes(change, name)}"
     if change.changes("service"):
-        yield "leads to another service"
+        yield "forwards to another service"
 
 
 def _service(change: Change) -> Iterator[str]:
     if change.changes("enabled") and change.after("enabled") is False:
-        yield "is switched off"
+        yield "is disabled"
     for name in ("protocol", "host", "port", "path"):
         if change.changes(name):
-            yield f"sends requests elsewhere: {_becomes(change, name)}"
+            yield f"forwards requests elsewhere: {_becomes(change, name)}"
 
 
 def _plugin(change: Change) -> Iterator[str]:
     name = change.after("name")
-    if name not in DENYING:
+    if name not in RESTRICTING:
         return
     if change.after("enabled") is False:
         if change.changes("enabled"):
-            yield f"lets through what it refused ({code(name)})"
+            yield f"no longer rejects requests ({code(name)})"
         return
     if change.action == "create" or (change.changes("enabled") and change.before("enabled") is False):
-        yield f"begins to refuse requests ({code(name)})"
+        yield f"starts to reject requests ({code(name)})"
     elif change.properties:
-        yield f"may refuse other requests than before ({code(name)}: {_changed(change)})"
+        yield f"may reject different requests ({code(name)}: {_changed(change)})"
 
 
 def _target(change: Change) -> Iterator[str]:
     if change.changes("weight") and change.after("weight") == 0:
-        yield "gets no more requests"
+        yield "receives no more requests"
 
 
 def _key(change: Change) -> Iterator[str]:
     if change.changes("key") or change.changes("consumer"):
-        yield "is another: what clients hold until now stops working"
+        yield "changes, so the clients' current key stops working"
 
 
 def _certificate(change: Change) -> Iterator[str]:
     if any(map(change.changes, ("cert", "key", "name", "certificate"))):
-        yield "shows clients another certificate"
+        yield "presents another certificate to clients"
 
 
 def _kong(change: Change) -> Iterator[str]:
     if change.changes("adminUrl"):
-        yield f"is for another gateway: {_becomes(change, 'adminUrl')}"
+        yield f"manages another gateway: {_becomes(change, 'adminUrl')}"
 
 
 TRAFFIC: dict[str, Callable[[Change], Iterator[str]]] = {
@@ -153,4 +153,4 @@ TRAFFIC: dict[str, Callable[[Change], Iterator[str]]] = {
     "kong:index:KongSni": _certificate,
     "pulumi:providers:kong": _kong,
 }
-"""By type: in what way a change of it could keep requests from being answered."""
+"""By type: how a change could prevent requests from being answered, or admit others."""

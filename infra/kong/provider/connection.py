@@ -46,7 +46,7 @@ class Kong:
             return request(self._api)
         except AdminApiUnusableError as error:
             # Many resources fail at once; one long message is enough.
-            message = str(error) if self._is_first_failure() else "Kong's Admin API failed, see the first error"
+            message = str(error) if self._is_first_failure() else "Kong's Admin API failed, as reported above"
             raise PluginError(message) from error
         except AdminApiError as error:
             raise PluginError(str(error)) from error
