@@ -64,8 +64,10 @@ def docker_host(workspace: Workspace) -> str:
 
 
 def image_repository(workspace: Workspace) -> str:
-    """Return the name of the stack's images, without a tag."""
-    return str(read_config(workspace).get(f"{PROJECT}:imageRepository") or REPOSITORY)
+    """Return the name of the stack's images, without a tag or a digest."""
+    config = read_config(workspace)
+    pinned = str(config.get(f"{PROJECT}:image") or "").partition("@")[0]
+    return pinned or str(config.get(f"{PROJECT}:imageRepository") or REPOSITORY)
 
 
 def keep_images(workspace: Workspace) -> int:

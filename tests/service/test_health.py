@@ -1,4 +1,4 @@
-"""The container's health check, and what it says when the service isn't alive."""
+"""The container's health check, and what it says when the service isn't healthy."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -13,19 +14,22 @@ from service import health
 from tests.ports import free_port
 
 
+class Answers(BaseHTTPRequestHandler):
+    """What the service answers by path; the server has it as `status`."""
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.status[self.path])  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        pass
+
+
 @contextmanager
-def answering(status: int) -> Iterator[int]:
-    """A server that answers `/livez` with this status; its port."""
-
-    class Livez(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status if self.path == "/livez" else 404)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Livez) as server:
+def answering(status: dict[str, int]) -> Iterator[int]:
+    """A server that answers each path with its status; its port."""
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        server.status = status  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever).start()
         try:
             yield server.server_address[1]
@@ -33,20 +37,33 @@ def answering(status: int) -> Iterator[int]:
             server.shutdown()
 
 
-def test_a_service_that_is_alive_is_healthy(capsys: pytest.CaptureFixture[str]) -> None:
-    with answering(200) as port:
-        assert health.main(port) == 0
-    assert capsys.readouterr().out == ""
+@pytest.fixture
+def was_ready(tmp_path: Path) -> str:
+    """Where the check of a container that has just started notes that the service was ready."""
+    return str(tmp_path / "was-ready")
 
 
-def test_a_service_that_is_not_alive_is_unhealthy(capsys: pytest.CaptureFixture[str]) -> None:
-    with answering(503) as port:
-        assert health.main(port) == 1
+def test_a_service_is_healthy_once_it_is_ready_and_while_it_is_alive(was_ready: str) -> None:
+    """A version that never gets ready replaces none that serves; a database that is down makes none unhealthy."""
+    status = {"/livez": 200, "/readyz": 503}
+    with answering(status) as port:
+        assert health.main(port, was_ready) == 1
+        status["/readyz"] = 200
+        assert health.main(port, was_ready) == 0
+        status["/readyz"] = 503
+        assert health.main(port, was_ready) == 0
+        status["/livez"] = 503
+        assert health.main(port, was_ready) == 1
+
+
+def test_a_service_that_is_not_ready_says_so(was_ready: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering({"/readyz": 503}) as port:
+        assert health.main(port, was_ready) == 1
     assert "503 Service Unavailable" in capsys.readouterr().out
 
 
-def test_a_service_that_does_not_answer_is_unhealthy(capsys: pytest.CaptureFixture[str]) -> None:
-    assert health.main(free_port()) == 1
+def test_a_service_that_does_not_answer_is_unhealthy(was_ready: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert health.main(free_port(), was_ready) == 1
     assert "Connection refused" in capsys.readouterr().out
 
 
