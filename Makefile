@@ -1,4 +1,4 @@
-# `make help` prints what there is to run. Ports and the stack can be set: make up PROXY_PORT=18000
+# `make help` lists the targets. Ports and the stack are variables: make up PROXY_PORT=18000
 PYTHON ?= python3
 export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
@@ -7,31 +7,31 @@ EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-ann
 .PHONY: help api-diff clients up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
-help: ## print this
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: setup ## from a fresh clone to a running API behind its gateway; safe to repeat
+up: setup ## deploy the API behind its gateway, from a fresh clone on; safe to repeat
 	@.venv/bin/python -m local up
 
-down: setup ## remove all that `make up` made and stop all that it started
+down: setup ## destroy the stack, and stop and remove what `make up` started
 	@.venv/bin/python -m local down
 
-preview: setup ## show what `make up` would change, and write it for a reviewer; starts the platform if need be
+preview: setup ## show what `make up` would change, and write a report for reviewers
 	@.venv/bin/python -m local preview
 
 smoke: setup ## create, read and remove a session through the gateway
 	@.venv/bin/python -m local smoke
 
-backup: setup ## copy the stack's sessions into a file, while it runs: make backup FILE=sessions.db
+backup: setup ## copy the running stack's sessions into a file: make backup FILE=sessions.db
 	@.venv/bin/python -m local backup
 
-restore: setup ## put such a file back; the API is down meanwhile: make restore FILE=sessions.db
+restore: setup ## replace the sessions by such a file, while the API is down: make restore FILE=sessions.db
 	@.venv/bin/python -m local restore
 
-test: lint ## lint, types and all tests; starts what it needs and stops it again
+test: lint ## run linters and all tests; starts what they need and stops it again
 	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5
 
-lint: setup ## what `make test` checks without running the code: style, types, imports, workflows
+lint: setup ## check style, types, imports and workflows
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -44,16 +44,16 @@ fuzz: setup ## send generated requests against the API's own document: make fuzz
 endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
 	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)
 
-faults: setup ## break every outside call of `up` in five ways, then converge: make faults ONLY=dns JOBS=4
+faults: setup ## break every outside call of `up` in five ways, and check that it recovers: make faults ONLY=dns JOBS=4
 	@JOBS=$(JOBS) SEQUENCES=$(SEQUENCES) .venv/bin/python -m tests.faults.run $(ONLY)
 
 bench: setup ## compare the service with other implementations, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
 
-bench-check: setup ## report what takes more instructions than it did; RECORD=1 sets a new baseline
+bench-check: setup ## report requests that take more instructions than recorded; RECORD=1 records them
 	@.venv/bin/python -m bench.check $(if $(RECORD),record)
 
-docs: setup ## build docs/ as a site, which loads nothing from other hosts, and check its links
+docs: setup ## build docs/ as a site that loads nothing from other hosts, and check its links
 	@.venv/bin/zensical build --strict
 	@echo "Built. To read it: .venv/bin/python -m http.server --bind 127.0.0.1 --directory site"
 
@@ -69,10 +69,10 @@ openapi: setup ## regenerate openapi.json from the service
 plans: setup ## regenerate plans/ from the program and the stacks' files
 	@.venv/bin/python -m infra.plan
 
-setup: ## install or find everything that is needed; starts nothing
+setup: ## find or install everything that is needed; starts nothing
 	@$(PYTHON) -m local.install
 
-lock: setup ## bring uv.lock and both requirements.txt up to date with pyproject.toml; UPGRADE=1 takes new versions
+lock: setup ## update uv.lock and both requirements.txt from pyproject.toml; UPGRADE=1 takes new versions
 	@.venv/bin/uv lock -q $(if $(UPGRADE),--upgrade)
 	@$(EXPORT) --all-extras -o requirements.txt
 	@$(EXPORT) --no-dev -o service/requirements.txt

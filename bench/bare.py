@@ -1,4 +1,4 @@
-"""`python -m bench.bare`: the limit of the server. It gives recorded answers of the service and does no work."""
+"""`python -m bench.bare`: the limit of the server, which sends recorded responses and does no work."""
 
 import json
 import os
@@ -11,22 +11,23 @@ from starlette.types import Receive, Scope, Send
 from service.__main__ import serve
 from service.settings import load_settings
 
-_answers: dict[str, Any] = json.loads(Path(os.environ["ANSWERS"]).read_text())
+_responses: dict[str, Any] = json.loads(Path(os.environ["RESPONSES"]).read_text())
 _heads = {
     kind: {
         "type": "http.response.start",
-        "status": answer["status"],
-        "headers": [(name.lower().encode(), value.encode()) for name, value in answer["headers"]],
+        "status": response["status"],
+        "headers": [(name.lower().encode(), value.encode()) for name, value in response["headers"]],
     }
-    for kind, answer in _answers.items()
+    for kind, response in _responses.items()
 }
 _bodies = {
-    kind: {"type": "http.response.body", "body": answer["body"].encode()} for kind, answer in _answers.items()
+    kind: {"type": "http.response.body", "body": response["body"].encode()}
+    for kind, response in _responses.items()
 }
 
 
 class Bare(FastAPI):
-    """Answers by itself, in the server that the service runs in."""
+    """Sends recorded responses, in the same server as the service."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -1,4 +1,4 @@
-"""`python -m bench.check [record]`: the instructions that each request takes, against bench/baseline.json.
+"""`python -m bench.check [record]`: the instructions of each request, compared with bench/baseline.json.
 
 Callgrind counts them. Unlike seconds they are the same on a busy machine: within a percent from run to run.
 """
@@ -15,14 +15,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from bench.subjects import start_peer
-from bench.tools import need
+from local.debian import find_program
 from local.workspace import ROOT, LocalError
 from tests.ports import free_port
 from tests.service.processes import Process, service_environment
 
 BASELINE = Path(__file__).with_name("baseline.json")
 TOLERANCE = 0.05
-_START_SECONDS = 120  # some 30 times as slow as without Callgrind
+_START_SECONDS = 120  # about 30 times as slow as without Callgrind
 _REQUESTS = 60
 _JSON = {"Content-Type": "application/json"}
 _NEW = json.dumps({"userId": 1, "context": "context " * 12})
@@ -36,34 +36,36 @@ class CountedService:
         port = free_port()
         self._dump, self._dumps = folder / "callgrind", 0
         under = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={self._dump}"]
-        # A hash that is random would order sets, and so the work, in another way each time.
+        # A random hash seed would change the order of sets, and so the work.
         environment = service_environment(folder, port=port, **settings) | {"PYTHONHASHSEED": "0"}
         command = [*under, sys.executable, "-m", "service"]
         self.process = Process(command, environment, ROOT, port, _START_SECONDS)
         self._http = HTTPConnection("127.0.0.1", port, timeout=60)
 
-    def ask(self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None) -> int:
+    def request(
+        self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
+    ) -> int:
         """Return the status of the answer."""
         self._http.request(method, path, body, (_JSON if body else {}) | (headers or {}))
         response = self._http.getresponse()
         response.read()
         return response.status
 
-    def count(self, ask: Callable[[int], int], expected: int, requests: int) -> float:
-        """Count the instructions of one request. Raises LocalError when an answer is not as expected."""
-        self._http.close()  # it may have been idle for too long
-        for number in range(1, requests + 1):  # what is done but once is not counted
-            self._expect(ask(number), expected)
+    def count(self, request: Callable[[int], int], expected: int, requests: int) -> float:
+        """Count the instructions of one request. Raises `LocalError` if a response is unexpected."""
+        self._http.close()  # the server may have closed it
+        for number in range(1, requests + 1):  # leave out what happens only once
+            self._expect(request(number), expected)
         self._control("-i", "on")
         for number in range(1, requests + 1):
-            self._expect(ask(number), expected)
+            self._expect(request(number), expected)
         self._control("-i", "off")
         self._control("-d")
         self._dumps += 1
         dump = Path(f"{self._dump}.{self._dumps}")
         total = re.search(r"^totals: (\d+)$", dump.read_text(), re.MULTILINE)
         if total is None:
-            raise LocalError("callgrind counted nothing")
+            raise LocalError("callgrind wrote no totals")
         return int(total[1]) / requests
 
     def _expect(self, status: int, expected: int) -> None:
@@ -74,7 +76,7 @@ class CountedService:
         command = ["callgrind_control", *arguments, str(self.process.pid)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise LocalError(f"callgrind can't be steered: {done.stderr.strip() or done.stdout.strip()}")
+            raise LocalError(f"callgrind_control failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def count_all() -> dict[str, int]:
@@ -90,23 +92,23 @@ def count_all() -> dict[str, int]:
         stack.callback(with_peer.process.kill)
         known = {"If-None-Match": '"1"'}
         counts = {
-            "create": service.count(lambda _: service.ask("POST", "/sessions", _NEW), 201, _REQUESTS),
+            "create": service.count(lambda _: service.request("POST", "/sessions", _NEW), 201, _REQUESTS),
             "create with peer": with_peer.count(
-                lambda _: with_peer.ask("POST", "/sessions", _NEW), 201, _REQUESTS
+                lambda _: with_peer.request("POST", "/sessions", _NEW), 201, _REQUESTS
             ),
-            "read": service.count(lambda n: service.ask("GET", f"/sessions/{n}/context"), 200, _REQUESTS),
+            "read": service.count(lambda n: service.request("GET", f"/sessions/{n}/context"), 200, _REQUESTS),
             "not modified": service.count(
-                lambda n: service.ask("GET", f"/sessions/{n}/context", None, known), 304, _REQUESTS
+                lambda n: service.request("GET", f"/sessions/{n}/context", None, known), 304, _REQUESTS
             ),
-            "update": service.count(lambda n: service.ask("PUT", f"/sessions/{n}", _CHANGE), 200, _REQUESTS),
-            "page of 100": service.count(lambda _: service.ask("GET", "/sessions?limit=100"), 200, 10),
-            "list of 120": service.count(lambda _: service.ask("GET", "/sessions"), 200, 10),
+            "update": service.count(lambda n: service.request("PUT", f"/sessions/{n}", _CHANGE), 200, _REQUESTS),
+            "page of 100": service.count(lambda _: service.request("GET", "/sessions?limit=100"), 200, 10),
+            "list of 120": service.count(lambda _: service.request("GET", "/sessions"), 200, 10),
         }
     return {name: round(count) for name, count in counts.items()}
 
 
 def slower(counts: dict[str, int], baseline: dict[str, int]) -> list[str]:
-    """Return a line for each workload that takes more than it did."""
+    """Return a line for each workload that takes more instructions than before."""
     return [
         f"{name} takes {count / baseline[name] - 1:.0%} more instructions: {count:,} instead of {baseline[name]:,}"
         for name, count in counts.items()
@@ -115,8 +117,8 @@ def slower(counts: dict[str, int], baseline: dict[str, int]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Return the exit status: 1 when something got slower."""
-    need("valgrind")
+    """Compare with the baseline, or record it; return 1 if something got slower."""
+    find_program("valgrind")
     major, minor, _ = platform.python_version_tuple()
     python = f"{platform.python_implementation()} {major}.{minor}, {platform.machine()}"
     if arguments == ["record"]:
@@ -124,7 +126,9 @@ def main(arguments: list[str]) -> int:
         return 0
     recorded = json.loads(BASELINE.read_text())
     if recorded["python"] != python:
-        raise LocalError(f"the baseline is of {recorded['python']}, and this is {python}: they can't be compared")
+        raise LocalError(
+            f"the baseline is for {recorded['python']}, not {python}. Run `make bench-check RECORD=1`."
+        )
     counts = count_all()
     for name, count in counts.items():
         print(f"{name:17} {count:>11,} instructions, {count / recorded['instructions'][name]:.3f} × the baseline")
@@ -137,4 +141,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except LocalError as error:
-        sys.exit(f"\nStopped: {error}")
+        sys.exit(f"\nError: {error}")

@@ -1,4 +1,4 @@
-"""The stack's own speed: a preview and an `up` that change nothing, the image, and a container's start."""
+"""The speed of the stack: a preview and an `up` without changes, the image, and a container's start."""
 
 import subprocess
 import tempfile
@@ -26,7 +26,7 @@ def stack_targets(rounds: int) -> Iterator[Target]:
     with tempfile.TemporaryDirectory() as folder:
         clone = Clone(Path(folder) / "clone")
         try:
-            clone.make("preview")  # starts the platform, and makes nothing in it
+            clone.make("preview")  # starts the platform, and deploys nothing
             first = [_seconds(clone, clone.folder, f"{_PREVIEW} --stack {clone.stack}") for _ in range(rounds)]
             yield at_most("first preview, on an empty stack", median(first), 3, " s")
             clone.make("up")
@@ -78,7 +78,7 @@ def _seconds(clone: Clone, folder: Path, command: str) -> float:
 
 
 def _start(client: docker.DockerClient, image: Image) -> tuple[float, int]:
-    """Measure the seconds until the service is ready, and its memory then."""
+    """Return the seconds until the service is ready, and its memory then."""
     container = client.containers.create(image)
     try:
         begin = time.perf_counter()

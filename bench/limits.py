@@ -1,4 +1,4 @@
-"""The limit of the database: SQLite alone, with the service's own way to sync."""
+"""The limit of the database: SQLite alone, synced as by the service."""
 
 import sqlite3
 import time
@@ -12,7 +12,7 @@ _INSERT = "INSERT INTO sessions (user_id, context, sequence_number, version) VAL
 
 
 def sqlite_limits(file: Path, seconds: float) -> dict[str, float]:
-    """Measure how many commits and reads SQLite itself does a second, in one thread."""
+    """Return the commits and reads per second of SQLite itself, in one thread."""
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

@@ -1,4 +1,4 @@
-"""The load on a subject, and what came of it: wrk for requests, curl for the list of all."""
+"""The load on a subject: wrk for requests, curl for the list of all sessions."""
 
 import json
 import os
@@ -6,34 +6,34 @@ import resource
 import subprocess
 from pathlib import Path
 
-from bench.results import Row, Sample
-from bench.subjects import SESSIONS, Database, Running, WrongAnswersError, probe
+from bench.results import Case, Sample
+from bench.subjects import SESSIONS, Database, RunningSubject, WrongResponseError, probe
 
 _SCRIPT = Path(__file__).with_name("load.lua")
 _SECONDS_FOR_A_LIST = 300
 
 
-def measure(row: Row, subject: Running, database: Database | None, seconds: int) -> Sample:
-    """One run. Raises WrongAnswersError."""
-    if row.workload == "list":
+def measure(case: Case, subject: RunningSubject, database: Database | None, seconds: int) -> Sample:
+    """Measure one run. Raises `WrongResponseError`."""
+    if case.workload == "list":
         assert database is not None  # noqa: S101 - for the type alone
         return _list(subject, database)
-    probe(row.workload, subject.ports[0])
+    probe(case.workload, subject.ports[0])
     before = database.count() if database else 0
-    sample, answered = _attack(row, subject, seconds)
-    if row.workload == "create" and database:
+    sample, answered = _attack(case, subject, seconds)
+    if case.workload == "create" and database:
         made = database.count() - before
-        if not answered <= made <= answered + row.connections:
-            raise WrongAnswersError(f"{answered} creates were answered, and {made} sessions are there")
+        if not answered <= made <= answered + case.connections:
+            raise WrongResponseError(f"{answered} creates were answered, but the database has {made} sessions")
     return sample
 
 
-def _attack(row: Row, subject: Running, seconds: int) -> tuple[Sample, int]:
+def _attack(case: Case, subject: RunningSubject, seconds: int) -> tuple[Sample, int]:
     replicas = len(subject.ports)
-    command = ["wrk", f"-t{replicas}", f"-c{row.connections}", f"-d{seconds}s", "--timeout", "60s"]
+    command = ["wrk", f"-t{replicas}", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "60s"]
     environment = {
         **os.environ,
-        "WORKLOAD": row.workload,
+        "WORKLOAD": case.workload,
         "PORTS": " ".join(map(str, subject.ports)),
         "SESSIONS": str(SESSIONS),
     }
@@ -46,26 +46,26 @@ def _attack(row: Row, subject: Running, seconds: int) -> tuple[Sample, int]:
         check=False,
     )
     if ran.returncode:
-        raise WrongAnswersError(ran.stderr.strip() or ran.stdout.strip())
+        raise WrongResponseError(ran.stderr.strip() or ran.stdout.strip())
     cpu, client_cpu = subject.cpu_seconds() - cpu, _children_cpu_seconds() - client_cpu
-    told = json.loads(ran.stdout.splitlines()[-1])
-    if told["errors"] or not told["requests"]:
-        raise WrongAnswersError(f"{told['errors']} of {told['requests']} requests failed")
+    result = json.loads(ran.stdout.splitlines()[-1])
+    if result["errors"] or not result["requests"]:
+        raise WrongResponseError(f"{result['errors']} of {result['requests']} requests failed")
     sample = Sample(
-        rate=told["requests"] / told["seconds"],
-        median_ms=told["median_ms"],
-        p99_ms=told["p99_ms"],
-        cpu_us=cpu / told["requests"] * 1e6,
-        client_cpu_us=client_cpu / told["requests"] * 1e6,
+        rate=result["requests"] / result["seconds"],
+        median_ms=result["median_ms"],
+        p99_ms=result["p99_ms"],
+        cpu_us=cpu / result["requests"] * 1e6,
+        client_cpu_us=client_cpu / result["requests"] * 1e6,
     )
-    return sample, told["requests"]
+    return sample, result["requests"]
 
 
-def _list(subject: Running, database: Database) -> Sample:
+def _list(subject: RunningSubject, database: Database) -> Sample:
     url = f"http://127.0.0.1:{subject.ports[0]}/sessions"
     shown = "%{http_code} %{size_download} %{time_total}"
     before = subject.memory("VmRSS")
-    subject.forget_peak()
+    subject.reset_peak()
     cpu = subject.cpu_seconds()
     ran = subprocess.run(
         ["curl", "-s", "-o", "/dev/null", "-m", str(_SECONDS_FOR_A_LIST), "-w", shown, url],
@@ -76,7 +76,7 @@ def _list(subject: Running, database: Database) -> Sample:
     status, size, seconds = ran.stdout.split()
     cpu = subject.cpu_seconds() - cpu
     if status != "200" or int(size) != (expected := database.list_bytes()):
-        raise WrongAnswersError(f"status {status}, {size} bytes instead of {expected}")
+        raise WrongResponseError(f"status {status}, {size} bytes instead of {expected}")
     count = database.count()
     milliseconds = float(seconds) * 1000
     return Sample(

@@ -1,4 +1,4 @@
-"""`python -m bench.original`: the shape that the service began with, to measure against.
+"""`python -m bench.original`: the service's original shape, for comparison.
 
 A thread for each request, an ORM session in each, SQLite with its rollback journal and full sync, and for a
 create two calls of the peer, each on a connection of its own.
@@ -14,22 +14,22 @@ from fastapi import Depends, FastAPI, HTTPException
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from bench.rows import (
+from bench.tables import (
     Base,
     SessionContextResponse,
     SessionRequest,
     SessionResponse,
     SessionRow,
     SessionUpdateRequest,
-    answer,
+    to_response,
 )
 
 _URL = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
 _PEER = os.environ.get("SEQUENCE_SERVICE_URL")
-# SQLite's own choice of five seconds for the lock is not enough for it with many connections.
+# With many connections, SQLite's default lock timeout of five seconds is too short.
 _OPTIONS = {"check_same_thread": False, "timeout": 60} if _URL.startswith("sqlite") else {}
 
-# Any number of connections: with fewer than it has threads, those wait for one another and none goes on.
+# No limit on connections: with fewer than threads, the threads would deadlock.
 engine = create_engine(_URL, connect_args=_OPTIONS, pool_size=0)
 SessionLocal = sessionmaker(engine)
 Base.metadata.create_all(engine)
@@ -66,13 +66,13 @@ def create_session(new: SessionRequest, db: Db) -> SessionResponse:
     db.refresh(row)
     if _PEER:
         _next_number(row.id)
-    return answer(row)
+    return to_response(row)
 
 
 @app.get("/sessions")
 def list_sessions(db: Db) -> list[SessionResponse]:
     """List all sessions."""
-    return [answer(row) for row in db.query(SessionRow).all()]
+    return [to_response(row) for row in db.query(SessionRow).all()]
 
 
 @app.put("/sessions/{session_id}")
@@ -82,7 +82,7 @@ def update_session(session_id: int, change: SessionUpdateRequest, db: Db) -> Ses
     row.context = change.context
     db.commit()
     db.refresh(row)
-    return answer(row)
+    return to_response(row)
 
 
 @app.get("/sessions/{session_id}/context")

@@ -1,4 +1,4 @@
-"""`python -m bench.peer PORT`: a Central Sequence Service that does nothing but count."""
+"""`python -m bench.peer PORT`: a Central Sequence Service that only counts."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ _HEAD = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Leng
 
 
 class Connection(asyncio.Protocol):
-    """Answers each request with the next number, whatever it asks."""
+    """Responds to every request with the next number."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)

@@ -1,4 +1,4 @@
-"""`python -m bench.plain`: a plain good service as people write it today, to measure against.
+"""`python -m bench.plain`: a plain good service as it is usually written today, for comparison.
 
 FastAPI, SQLAlchemy's async ORM on aiosqlite or asyncpg, a write-ahead log with full sync, one pooled HTTP
 client, response models, ETags, keyset pages, and a list that is streamed.
@@ -18,14 +18,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bench.rows import (
+from bench.tables import (
     Base,
     SessionContextResponse,
     SessionRequest,
     SessionResponse,
     SessionRow,
     SessionUpdateRequest,
-    answer,
+    to_response,
 )
 
 _DRIVERS = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
@@ -72,7 +72,7 @@ app = FastAPI(lifespan=_run)
 async def create_session(new: SessionRequest, db: Db, response: Response) -> SessionResponse:
     """Create a session."""
     row = SessionRow(user_id=new.user_id, context=new.context)
-    if _PEER:  # before the transaction begins, so that none waits for the peer
+    if _PEER:  # before the transaction, so that none waits for the peer
         body = {"elementType": "session", "elementId": new.user_id}
         numbered = await app.state.http.post("/sequence", json=body)
         numbered.raise_for_status()
@@ -80,7 +80,7 @@ async def create_session(new: SessionRequest, db: Db, response: Response) -> Ses
     db.add(row)
     await db.commit()
     response.headers["ETag"] = f'"{row.version}"'
-    return answer(row)
+    return to_response(row)
 
 
 @app.get("/sessions", response_model=list[SessionResponse])
@@ -94,7 +94,7 @@ async def list_sessions(
     found = (await db.scalars(rows)).all()
     if found:
         response.headers["Link"] = f'</sessions?limit={limit}&after={found[-1].id}>; rel="next"'
-    return [answer(row) for row in found]
+    return [to_response(row) for row in found]
 
 
 async def _all() -> AsyncIterator[str]:
@@ -104,7 +104,7 @@ async def _all() -> AsyncIterator[str]:
         )
         before = "["
         async for some in rows.partitions():
-            yield before + ",".join(answer(row).model_dump_json(by_alias=True) for row in some)
+            yield before + ",".join(to_response(row).model_dump_json(by_alias=True) for row in some)
             before = ","
         yield "]" if before == "," else "[]"
 
@@ -119,7 +119,7 @@ async def update_session(
     row.version += 1
     await db.commit()
     response.headers["ETag"] = f'"{row.version}"'
-    return answer(row)
+    return to_response(row)
 
 
 @app.get("/sessions/{session_id}/context", response_model=SessionContextResponse)

@@ -1,15 +1,15 @@
-"""What is measured, and what came of it."""
+"""The cases of the benchmark and their results."""
 
 import json
 from dataclasses import asdict, dataclass
 
 LOAD = 32
-"""Connections, where it is not their number that is looked at."""
+"""Connections, in cases that do not vary their number."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """What is done to each of several subjects in turn."""
+class Case:
+    """A load that each subject gets in turn."""
 
     workload: str
     connections: int = LOAD
@@ -25,29 +25,29 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What one run of a row measured: requests, or rows of a list, a second."""
+    """The result of one run: requests, or sessions of a list, per second."""
 
     rate: float
     median_ms: float
     p99_ms: float
     cpu_us: float
-    """CPU time of the subject for each."""
+    """The subject's CPU time for each."""
     client_cpu_us: float = 0
     peak_bytes: int = 0
-    """Of memory, above what the subject had before."""
+    """The subject's additional memory."""
 
 
-Results = dict[tuple[Row, str], list[Sample | str]]
-"""For a row and a subject a sample of each round, or why there is none."""
+Results = dict[tuple[Case, str], list[Sample | str]]
+"""For a case and a subject, a sample of each round or the reason for its lack."""
 
 
-def write_results(results: Results) -> str:
+def format_results(results: Results) -> str:
     kept = [
         {
-            "row": asdict(row),
+            "row": asdict(case),
             "subject": subject,
             "samples": [sample if isinstance(sample, str) else asdict(sample) for sample in samples],
         }
-        for (row, subject), samples in results.items()
+        for (case, subject), samples in results.items()
     ]
     return json.dumps(kept, indent=1)

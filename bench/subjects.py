@@ -1,4 +1,4 @@
-"""What is measured: each subject as processes on a database of its own, filled with sessions."""
+"""What is measured: each subject as processes on its own database, filled with sessions."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _SEED = """
     INSERT INTO sessions (id, user_id, context, sequence_number, version)
     SELECT n, n % 10000 + 1, :context, n, 1 FROM numbers
 """
-_NEXT_ID = {  # of whoever does not take the highest that is there
+_NEXT_ID = {  # of those that do not derive it from the highest id
     SERVICE: "UPDATE allotted SET last_session_id = :count, last_sequence_number = :count",
     "postgresql": "SELECT setval(pg_get_serial_sequence('sessions', 'id'), :count)",
 }
@@ -29,18 +29,18 @@ _TEXT = "sum(length(cast(id AS TEXT)) + length(cast(user_id AS TEXT)) + length(c
 _AROUND = len('{"sessionId":,"userId":,"context":""},')
 
 
-class WrongAnswersError(Exception):
-    """A subject gave other answers than it should, so it has no figure."""
+class WrongResponseError(Exception):
+    """A subject sent unexpected responses, so it has no figure."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """One that a subject has made its tables in."""
+    """A database in which a subject has created its tables."""
 
     url: str
 
     def seed(self, module: str) -> None:
-        """Fill it with sessions; nothing else may use it meanwhile."""
+        """Fill it with sessions, while nothing else uses it."""
         engine = create_engine(self._url)
         with engine.begin() as db:
             values = {"count": SESSIONS, "context": "context " * 12}
@@ -55,14 +55,14 @@ class Database:
         engine.dispose()
 
     def count(self) -> int:
-        """Count the sessions in it."""
-        return self._ask("SELECT count(*) FROM sessions")
+        """Return the number of sessions."""
+        return self._query("SELECT count(*) FROM sessions")
 
     def list_bytes(self) -> int:
-        """Measure the length of the list of all sessions as JSON."""
-        return 1 + self._ask(f"SELECT {_TEXT} + count(*) * {_AROUND} FROM sessions")  # noqa: S608 - our own words
+        """Return the length of the list of all sessions as JSON."""
+        return 1 + self._query(f"SELECT {_TEXT} + count(*) * {_AROUND} FROM sessions")  # noqa: S608 - our own words
 
-    def _ask(self, question: str) -> int:
+    def _query(self, question: str) -> int:
         engine = create_engine(self._url)
         with engine.connect() as db:
             number: int = db.execute(text(question)).scalar_one()
@@ -74,23 +74,23 @@ class Database:
         return self.url.replace("postgresql://", "postgresql+psycopg://")
 
 
-class Running:
-    """A subject that answers on its ports until it is killed: a replica on each."""
+class RunningSubject:
+    """A subject that runs until it is killed, with a replica on each port."""
 
     def __init__(self, module: str, replicas: int = 1, /, **environment: str) -> None:
         self._processes = [_start(["-m", module], environment) for _ in range(replicas)]
         self.ports = [int(process.url.rpartition(":")[2]) for process in self._processes]
 
     def cpu_seconds(self) -> float:
-        """Return what its processes have used so far."""
+        """Return the CPU time that its processes have used so far."""
         return sum(_cpu_seconds(process.pid) for process in self._processes)
 
     def memory(self, field: str) -> int:
-        """Bytes of its processes: VmRSS now, VmHWM at most since it was forgotten."""
+        """Return the bytes of its processes: VmRSS now, VmHWM the peak since its reset."""
         return sum(memory(process.pid, field) for process in self._processes)
 
-    def forget_peak(self) -> None:
-        """Let VmHWM begin anew."""
+    def reset_peak(self) -> None:
+        """Reset VmHWM."""
         for process in self._processes:
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")
 
@@ -107,7 +107,7 @@ def start_peer() -> Process:
 
 def _start(arguments: list[str], environment: Mapping[str, str]) -> Process:
     port = free_port()
-    # The environment of this machine must not choose for them.
+    # This machine's environment must not affect them.
     variables = {"PATH": os.environ["PATH"], "PORT": str(port), **environment}
     return Process([sys.executable, *arguments], variables, _ROOT, port)
 
@@ -118,7 +118,7 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def memory(pid: int, field: str) -> int:
-    """Bytes of a process: VmRSS now, VmHWM at most."""
+    """Return the bytes of a process: VmRSS now, VmHWM the peak."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
@@ -137,7 +137,7 @@ PROBES: dict[str, tuple[str, str, int]] = {
 
 
 def probe(kind: str, port: int) -> requests.Response:
-    """One answer of a workload. Raises WrongAnswersError."""
+    """Send one request of a workload. Raises `WrongResponseError`."""
     method, path, status = PROBES[kind]
     try:
         response = requests.request(
@@ -148,18 +148,18 @@ def probe(kind: str, port: int) -> requests.Response:
             timeout=60,
         )
     except requests.RequestException as error:
-        raise WrongAnswersError(f"{kind}: {error}") from error
+        raise WrongResponseError(f"{kind}: {error}") from error
     if response.status_code != status:
-        raise WrongAnswersError(f"{kind}: {response.status_code} instead of {status}")
+        raise WrongResponseError(f"{kind}: {response.status_code} instead of {status}")
     return response
 
 
-def record(port: int, file: Path) -> None:
-    """Write an answer of each workload, for bench.bare to repeat."""
+def record_responses(port: int, file: Path) -> None:
+    """Write a response of each workload, for bench.bare."""
     hop = {"date", "connection", "transfer-encoding"}  # the server's own
-    answers = {}
+    responses = {}
     for kind in PROBES:
         response = probe(kind, port)
         headers = [(name, value) for name, value in response.headers.items() if name.lower() not in hop]
-        answers[kind] = {"status": response.status_code, "headers": headers, "body": response.text}
-    file.write_text(json.dumps(answers))
+        responses[kind] = {"status": response.status_code, "headers": headers, "body": response.text}
+    file.write_text(json.dumps(responses))

@@ -1,10 +1,9 @@
-"""The base image of the dev stack, with this machine's way to the outside: its authorities and its proxies."""
+"""The base image of the dev stack, adapted to this machine's network: its CA certificates and its proxies."""
 
 import hashlib
 import io
 import os
 import re
-import shutil
 import ssl
 import tarfile
 import urllib.request
@@ -18,7 +17,7 @@ from docker.utils.config import load_general_config
 
 from local import images
 from local.console import run, say, step
-from local.debian import apt_install, is_debian_root
+from local.debian import can_install, find_program
 from local.images import build_failure, has_image, pull_image
 from local.lock import hold_lock
 from local.workspace import LOOPBACK, STATE, LocalError
@@ -26,81 +25,74 @@ from local.workspace import LOOPBACK, STATE, LocalError
 OFFICIAL_IMAGE = "python:3.11-slim-bookworm"
 DEBIAN_IMAGE = "session-context-debian:bookworm"
 DEBIAN_PACKAGES = "python3,python3-venv,ca-certificates"
-MADE_OF = "session-context.made-of"
-AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
-"""Where Debian's images have them, and what the Dockerfiles here point pip to."""
-BUNDLES = (AUTHORITIES, "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+STAND_IN_LABEL = "session-context.stand-in"
+DIGEST_LABEL = "session-context.made-of"
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+"""Where Debian's images have it, and where the Dockerfiles here point pip."""
+CA_BUNDLES = (CA_BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 
 
 def prepare(client: docker.DockerClient, *, prefer_official: bool) -> None:
-    """Have the base image, of the official one or of one made from Debian's packages.
+    """Build the base image on the official Python image, or on Debian's packages where that can't be pulled.
 
-    `prefer_official` lets the latter give way once the official one can be pulled.
+    With `prefer_official`, the official image replaces the other once it can be pulled.
     """
     if has_image(client, images.BASE_IMAGE) and not prefer_official:
         return
-    with hold_lock("base image"):
-        source = OFFICIAL_IMAGE if pull_image(client, OFFICIAL_IMAGE) else _debian_image(client)
-        _adapt(client, source)
+    with hold_lock("build of the base image"):
+        source = OFFICIAL_IMAGE if pull_image(client, OFFICIAL_IMAGE) else _build_debian_image(client)
+        _build(client, source)
 
 
 def is_stand_in(client: docker.DockerClient) -> bool:
-    """Whether the base image stands in for the official one."""
-    return (
-        has_image(client, images.BASE_IMAGE)
-        and "session-context.stand-in" in client.images.get(images.BASE_IMAGE).labels
-    )
+    """Return whether the base image is built of Debian's packages instead of the official image."""
+    return has_image(client, images.BASE_IMAGE) and STAND_IN_LABEL in client.images.get(images.BASE_IMAGE).labels
 
 
-def _debian_image(client: docker.DockerClient) -> str:
-    """A stand-in for the official base image, made from Debian's packages; its name."""
+def _build_debian_image(client: docker.DockerClient) -> str:
+    """Build a stand-in for the official image from Debian's packages; return its name."""
     if has_image(client, DEBIAN_IMAGE):
         return DEBIAN_IMAGE
-    if not is_debian_root():
-        raise LocalError(f"{OFFICIAL_IMAGE} can't be pulled, and only on Debian, as root, can another be made")
-    with step("Making a stand-in for the base image from Debian's packages"):
-        if shutil.which("mmdebstrap") is None:
-            apt_install("mmdebstrap")
-        archive = STATE / "base.tar"
-        unneeded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
-        run(
-            [
-                "mmdebstrap",
-                "--variant=minbase",
-                f"--include={DEBIAN_PACKAGES}",
-                *unneeded,
-                "bookworm",
-                str(archive),
-            ],
-            log="base-image",
+    if not can_install():
+        raise LocalError(
+            f"{OFFICIAL_IMAGE} can't be pulled, and a stand-in can be built only on Debian, as root. Pull or load "
+            "that image, then try again."
         )
+    with step("Building a stand-in for the base image from Debian's packages"):
+        archive = STATE / "base.tar"
+        excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
+        command = [find_program("mmdebstrap"), "--variant=minbase", f"--include={DEBIAN_PACKAGES}", *excluded]
+        run([*command, "bookworm", str(archive)], log="base-image")
         repository, tag = DEBIAN_IMAGE.split(":")
         client.api.import_image_from_file(
-            str(archive), repository=repository, tag=tag, changes=['LABEL session-context.stand-in="true"']
+            str(archive), repository=repository, tag=tag, changes=[f'LABEL {STAND_IN_LABEL}="true"']
         )
         archive.unlink()
     return DEBIAN_IMAGE
 
 
-def _adapt(client: docker.DockerClient, source: str) -> None:
-    """Make the base image of a source, unless it is made of just this already.
+def _build(client: docker.DockerClient, source: str) -> None:
+    """Build the base image, unless it is up to date.
 
-    A company's proxy may inspect TLS, so its authority is added to those of the source. And a build may have to go
-    through a proxy: ONBUILD leaves that to the builds, and none of it in the environment of what they make.
+    A company's proxy may inspect TLS, so its CA is added to those of the source. And builds may need a proxy: with
+    ONBUILD they get it as build arguments, which are not in the environment of the resulting image.
     """
     files = {
-        "authorities.pem": _own_authorities(),
+        "authorities.pem": _find_own_cas(),
         "Dockerfile": "\n".join([
             f"FROM {source}",
             "COPY authorities.pem /tmp/",
-            f"RUN cat /tmp/authorities.pem >> {AUTHORITIES} && rm /tmp/authorities.pem",
-            *(f"ONBUILD ARG {name}={value}" for name, value in sorted(_build_proxies().items())),
+            f"RUN cat /tmp/authorities.pem >> {CA_BUNDLE} && rm /tmp/authorities.pem",
+            *(f"ONBUILD ARG {name}={value}" for name, value in sorted(_find_build_proxies().items())),
         ]),
     }  # fmt: skip
     digest = hashlib.sha256(f"{client.images.get(source).id}{files}".encode()).hexdigest()
-    if has_image(client, images.BASE_IMAGE) and client.images.get(images.BASE_IMAGE).labels.get(MADE_OF) == digest:
+    if (
+        has_image(client, images.BASE_IMAGE)
+        and client.images.get(images.BASE_IMAGE).labels.get(DIGEST_LABEL) == digest
+    ):
         return
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
@@ -109,13 +101,13 @@ def _adapt(client: docker.DockerClient, source: str) -> None:
             entry.size = len(content.encode())
             tar.addfile(entry, io.BytesIO(content.encode()))
     context.seek(0)
-    with step(f"Making {images.BASE_IMAGE} of {source}"):
+    with step(f"Building {images.BASE_IMAGE} from {source}"):
         try:
             client.images.build(
                 fileobj=context,
                 custom_context=True,
                 tag=images.BASE_IMAGE,
-                labels={MADE_OF: digest},
+                labels={DIGEST_LABEL: digest},
                 rm=True,
                 forcerm=True,
             )
@@ -123,21 +115,21 @@ def _adapt(client: docker.DockerClient, source: str) -> None:
             raise build_failure(images.BASE_IMAGE, error) from error
 
 
-def _own_authorities() -> str:
-    """The authorities, in PEM, that this machine trusts beside Mozilla's."""
-    named = (os.environ.get(name) for name in BUNDLE_VARIABLES)
-    bundles = {Path(name).resolve() for name in (*named, *BUNDLES) if name and Path(name).is_file()}
-    own = set[bytes]().union(*(_authorities(bundle) for bundle in bundles)) - _authorities(Path(certifi.where()))
-    return "".join(f"\n{ssl.DER_cert_to_PEM_cert(authority)}" for authority in sorted(own))
+def _find_own_cas() -> str:
+    """Return the CA certificates, in PEM, that this machine trusts and Mozilla does not."""
+    named = (os.environ.get(name) for name in CA_VARIABLES)
+    bundles = {Path(name).resolve() for name in (*named, *CA_BUNDLES) if name and Path(name).is_file()}
+    own = set[bytes]().union(*(_read_bundle(bundle) for bundle in bundles)) - _read_bundle(Path(certifi.where()))
+    return "".join(f"\n{ssl.DER_cert_to_PEM_cert(certificate)}" for certificate in sorted(own))
 
 
-def _authorities(bundle: Path) -> set[bytes]:
+def _read_bundle(bundle: Path) -> set[bytes]:
     found = PEM.findall(bundle.read_text(encoding="utf-8", errors="replace"))
     return {ssl.PEM_cert_to_DER_cert(certificate) for certificate in found}
 
 
-def _build_proxies() -> dict[str, str]:
-    """The proxies for builds, as environment variables: those of Docker's own config, or of this machine."""
+def _find_build_proxies() -> dict[str, str]:
+    """Return proxy variables for builds, from Docker's config or else from this machine's environment."""
     docker_config = (load_general_config().get("proxies") or {}).get("default") or {}
     found = {kind: docker_config.get(f"{kind}Proxy") for kind in ("http", "https", "no")}
     if not docker_config:
@@ -147,9 +139,9 @@ def _build_proxies() -> dict[str, str]:
         proxy = found.get(kind) or ""
         parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
         if parts.password:
-            say(f"The {kind} proxy's password would show in an image's history, so builds go without that proxy")
+            say(f"Builds will not use the {kind} proxy: its password would show in the image's history")
         elif parts.hostname in LOOPBACK:
-            say(f"No build can reach the {kind} proxy on this machine's loopback, so builds go without it")
+            say(f"Builds will not use the {kind} proxy: it is on this machine's loopback, which they can't reach")
         elif proxy:
             usable[f"{kind}_proxy"] = proxy
     if usable and (direct := found.get("no")):

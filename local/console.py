@@ -1,4 +1,4 @@
-"""Progress: each step says what it does, that it still does it, and how long it took."""
+"""What a command prints: progress with the time, and commands that run quietly or in the foreground."""
 
 import signal
 import subprocess
@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from local.environment import build_environment
 from local.pulumi_output import filter_output
-from local.workspace import LOGS, ROOT, LocalError, build_environment
+from local.workspace import LOGS, ROOT, LocalError
 
 HEARTBEAT_SECONDS = 8.0
 TAIL_LINES = 25
@@ -19,21 +20,21 @@ _started = time.monotonic()
 
 
 def say(text: str) -> None:
-    """Print one line, with the time since the start."""
+    """Print a line with the time since the start."""
     elapsed = int(time.monotonic() - _started)
     print(f"[{elapsed // 60:2d}:{elapsed % 60:02d}] {text}", flush=True)
 
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Say what is done, and every few seconds that it still is."""
+    """Print what is being done, and every few seconds that it still is."""
     say(title)
     done = threading.Event()
-    begun = time.monotonic()
+    started = time.monotonic()
 
     def beat() -> None:
         while not done.wait(HEARTBEAT_SECONDS):
-            say(f"  … still: {title} ({time.monotonic() - begun:.0f} s)")
+            say(f"  … {title} ({time.monotonic() - started:.0f} s)")
 
     threading.Thread(target=beat, daemon=True).start()
     try:
@@ -45,7 +46,7 @@ def step(title: str) -> Iterator[None]:
 def run(
     command: Sequence[str], *, log: str, cwd: Path = ROOT, timeout: float | None = None, hint: str = ""
 ) -> str:
-    """Run a command quietly; its output goes to a log file. Raises `LocalError` with the log's end and a hint."""
+    """Run a command quietly, log its output and return it. Raises `LocalError` with the end of the output."""
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / f"{log}.log"
     try:
@@ -62,54 +63,55 @@ def run(
         )
         output, code = done.stdout, done.returncode
     except subprocess.TimeoutExpired:
-        output, code = f"no end after {timeout:.0f} s", 124
+        output, code = f"timed out after {timeout:.0f} s", 124
     except OSError as error:
         output, code = str(error), 127
     path.write_text(output)
     if code:
         tail = "\n".join(f"    {line}" for line in output.splitlines()[-TAIL_LINES:])
+        command_line = " ".join(command)
         raise LocalError(
-            f"`{' '.join(command)}` failed ({code}):\n{tail}\n  (all of it: {path}){hint and ' ' + hint}"
+            f"`{command_line}` exited with {code}:\n{tail}\n  Full output: {path}{hint and ' ' + hint}"
         )
     return output
 
 
 def run_in_foreground(command: Sequence[str], title: str, *, log: str) -> int:
-    """Run a command of Pulumi's in front of the user; its exit code.
+    """Run a Pulumi command in front of the user and return its exit code.
 
-    What is worth reading is printed, and all of it goes to a log file.
+    What is worth reading is printed; the log file has all of it.
     """
     sys.stdout.flush()
-    with _interrupts_left_to_it():
-        LOGS.mkdir(parents=True, exist_ok=True)
-        with (
-            step(title),
-            (LOGS / f"{log}.log").open("w") as file,
-            subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=build_environment(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-            ) as process,
-        ):
-            for line in filter_output(_kept(process.stdout or (), file)):
-                print(line, flush=True)
-        say(f"Its whole output: {file.name}")
-        return process.returncode
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (
+        _leave_interrupts_to_command(),
+        step(title),
+        (LOGS / f"{log}.log").open("w") as file,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=build_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
+        for line in filter_output(_copy_lines(process.stdout or (), file)):
+            print(line, flush=True)
+    say(f"Full output: {file.name}")
+    return process.returncode
 
 
-def _kept(lines: Iterable[str], file: TextIO) -> Iterator[str]:
+def _copy_lines(lines: Iterable[str], file: TextIO) -> Iterator[str]:
     for line in lines:
         file.write(line)
         yield line
 
 
 @contextmanager
-def _interrupts_left_to_it() -> Iterator[None]:
-    """Ctrl-C reaches what runs in front of the user as well: it ends in order, and only then do we."""
+def _leave_interrupts_to_command() -> Iterator[None]:
+    """Let a command that Ctrl-C reaches as well exit in order, and be interrupted only then."""
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:

@@ -1,40 +1,61 @@
-"""Why a container of the stack doesn't get healthy: Docker's plugin says only that."""
+"""Health of containers: waiting for it, and why it fails, of which Docker's Pulumi plugin says nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import docker
 from docker.errors import DockerException
 from docker.models.containers import Container
 
 from local import docker_engine, stack_config
-from local.workspace import Workspace
+from local.console import step
+from local.waiting import attempts
+from local.workspace import LocalError, Workspace
 
 LINES = 20
 
 
+def wait_until_healthy(find: Callable[[], Container], title: str, seconds: float = 90) -> None:
+    """Wait until a container is healthy. Raises `LocalError` with its last log lines."""
+    with step(title):
+        for _ in attempts(seconds):
+            container = find()
+            if container.attrs["State"].get("Health", {}).get("Status") == "healthy":
+                return
+            if container.status in ("exited", "dead"):
+                break
+    raise LocalError(
+        f"container {container.name} did not become healthy. Its last log lines:\n{read_log(container)}"
+    )
+
+
+def read_log(container: Container) -> str:
+    """Return a container's last log lines."""
+    return container.logs(tail=LINES).decode(errors="replace").rstrip()
+
+
 def explain_unhealthy(workspace: Workspace) -> str:
-    """The last lines of each container of the stack that isn't healthy, and of its health check; empty if none."""
+    """Return the state, last health check and last log lines of each unhealthy container; empty without any."""
     host = stack_config.docker_host(workspace)
-    if host.startswith("ssh://"):  # docker-py would need another package
-        return f"If a container is not healthy, this says why: docker -H {host} logs NAME"
+    if host.startswith("ssh://"):  # Docker's SDK would need another package
+        return f"To see why a container is not healthy: docker -H {host} logs NAME"
     ours: dict[str, str | list[str] | bool] = {"label": stack_config.labels(workspace)}
     try:
         client = docker.DockerClient(base_url=host) if host else docker_engine.find()
         found = client.containers.list(all=True, filters=ours, ignore_removed=True) if client else []
-        return "\n".join(line for container in found for line in _reasons(container))
+        return "\n".join(line for container in found for line in _explain(container))
     except DockerException as error:
-        return f"The containers can't be looked at: {error}"
+        return f"The containers can't be inspected: {error}"
 
 
-def _reasons(container: Container) -> Iterator[str]:
+def _explain(container: Container) -> Iterator[str]:
     state = container.attrs["State"]
     health = state.get("Health") or {}
     if state["Status"] == "created" or health.get("Status") in (None, "healthy"):
-        return  # one that was never started holds the secrets
-    how = f"exit code {state['ExitCode']}" if state["Status"] == "exited" else health["Status"]
-    yield f"Container {container.name} is {state['Status']} ({how})."
+        return  # the secrets' container is created and never started
+    detail = f"exit code {state['ExitCode']}" if state["Status"] == "exited" else health["Status"]
+    yield f"Container {container.name} is {state['Status']} ({detail})."
     if probes := health.get("Log"):
-        yield f"  Its health check last said: {probes[-1]['Output'].strip() or 'nothing'}"
-    yield "  It last said:"
-    for line in container.logs(tail=LINES).decode(errors="replace").splitlines() or ["nothing"]:
+        yield f"  Output of the last health check: {probes[-1]['Output'].strip() or 'none'}"
+    yield "  Last log lines:"
+    for line in read_log(container).splitlines() or ["none"]:
         yield f"    {line}"

@@ -1,25 +1,23 @@
-"""The Docker engine: the one that is there, or one that `make setup` installed and we start."""
+"""The Docker engine: a running one, or the one that `make setup` installed, started here."""
 
 import os
 import shutil
-import subprocess
-import time
-from collections.abc import Callable
 
 import docker
 from docker.errors import DockerException
-from docker.models.containers import Container
 
-from local import processes
 from local.console import say, step
-from local.workspace import DEFAULT_HOST, LOGS, STATE, LocalError, build_environment, context_host
+from local.environment import DEFAULT_HOST, build_environment, context_host
+from local.processes import Daemon
+from local.waiting import attempts
+from local.workspace import LocalError
 
-PID_FILE = STATE / "dockerd.pid"
+DAEMON = Daemon("dockerd")
 START_SECONDS = 60
 
 
 def find() -> docker.DockerClient | None:
-    """The engine that answers where the environment or Docker's current context points; None without one."""
+    """Return a client of the engine at DOCKER_HOST or in Docker's current context; None if it does not answer."""
     try:
         client = docker.from_env(timeout=600, environment=build_environment())
         client.ping()
@@ -29,60 +27,41 @@ def find() -> docker.DockerClient | None:
 
 
 def start() -> docker.DockerClient:
-    """The engine that answers; where none does, the one installed here is started."""
+    """Return a client of the running engine; start the installed one if none runs. Raises `LocalError`."""
     client = find()
     if client is not None:
         return client
-    if (os.environ.get("DOCKER_HOST") or DEFAULT_HOST) != DEFAULT_HOST:
+    host = os.environ.get("DOCKER_HOST", "")
+    if host not in ("", DEFAULT_HOST):
+        raise LocalError(f"no Docker engine answers at {host}. Start it, or unset DOCKER_HOST.")
+    if not host and (context := context_host()):
         raise LocalError(
-            f"no Docker engine answers at {os.environ['DOCKER_HOST']}: start it, or unset DOCKER_HOST"
-        )
-    if not os.environ.get("DOCKER_HOST") and (host := context_host()):
-        raise LocalError(
-            f"no Docker engine answers at {host}, where Docker's current context leads: start it (Docker Desktop, "
-            "Colima, …), or choose another context with `docker context use`"
+            f"no Docker engine answers at {context}, the host of Docker's current context. Start it (Docker "
+            "Desktop, Colima, …), or switch to another context with `docker context use`."
         )
     if shutil.which("dockerd") is None or os.geteuid() != 0:
         raise LocalError(
-            "no Docker engine answers. Install and start one (https://docs.docker.com/engine/install/), then run "
-            "this again. Only on Debian, as root, is it done for you."
+            "no Docker engine is running. Install and start one (https://docs.docker.com/engine/install/), then "
+            "try again. On Debian, as root, this is done for you."
         )
     with step("Starting the Docker engine"):
-        LOGS.mkdir(parents=True, exist_ok=True)
-        with (LOGS / "dockerd.log").open("ab") as log:
-            daemon = subprocess.Popen(["dockerd"], stdout=log, stderr=log, start_new_session=True, cwd="/")
-        PID_FILE.write_text(str(daemon.pid))
-        for _ in range(START_SECONDS * 5):
+        daemon = DAEMON.start(["dockerd"], dict(os.environ))
+        for _ in attempts(START_SECONDS):
             client = find()
             if client is not None:
                 return client
             if daemon.poll() is not None:
                 break
-            time.sleep(0.2)
-    raise LocalError(f"the Docker engine does not start: see {LOGS / 'dockerd.log'}")
+    raise LocalError(f"dockerd did not start. See {DAEMON.log_file}.")
 
 
 def stop() -> None:
-    """Stop the engine if we started it and nothing else uses it by now."""
-    if not PID_FILE.exists():
+    """Stop the engine, if it was started here and runs no containers."""
+    if not DAEMON.pid_file.exists():
         return
     client = find()
     if client is not None and client.containers.list(ignore_removed=True):
-        say("The Docker engine runs other containers, so it is left running")
+        say("The Docker engine keeps running: it has other containers")
         return
-    pid = processes.read_pid(PID_FILE)
-    PID_FILE.unlink()
-    if processes.is_running(pid, "dockerd"):
-        with step("Stopping the Docker engine"):
-            processes.terminate(pid)
-
-
-def wait_healthy(container: Callable[[], Container], title: str, seconds: float = 90) -> None:
-    """Wait until a container's health check says so. Raises `LocalError` with what it last said."""
-    with step(title):
-        deadline = time.monotonic() + seconds
-        while (live := container()).attrs["State"].get("Health", {}).get("Status") != "healthy":
-            if time.monotonic() > deadline or live.status in ("exited", "dead"):
-                said = live.logs(tail=20).decode(errors="replace")
-                raise LocalError(f"{live.name} does not get healthy. It last said:\n{said}")
-            time.sleep(0.2)
+    with step("Stopping the Docker engine"):
+        DAEMON.stop("dockerd")

@@ -1,8 +1,7 @@
-"""The platform's gateway on this machine: a Kong with its PostgreSQL, or the stand-in."""
+"""The platform's gateway: Kong with its PostgreSQL, or the stand-in where Kong's images can't be pulled."""
 
 import hashlib
 import socket
-import time
 from pathlib import Path
 
 import docker
@@ -10,80 +9,77 @@ import requests
 
 from local import images, kong
 from local.console import say, step
+from local.container_health import read_log
 from local.platform import CLONE_LABEL, Platform, image_name, on_loopback, published_ports
+from local.waiting import attempts
 from local.workspace import ROOT, LocalError, Workspace
 
 STAND_IN = ROOT / "offline" / "gateway"
 PROXY, ADMIN = "8000/tcp", "8001/tcp"
 READY_SECONDS = 60
+OTHER_PORTS = "PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053"
 HOLDS_PORTS = ("running", "restarting", "paused")
-"""A container in one of these states keeps its ports, if not at each moment."""
+"""States in which a container keeps its ports, if not at every moment."""
 
 
 def check(client: docker.DockerClient, workspace: Workspace) -> None:
-    """Raises `LocalError` when the platform is another clone's, or a port that it needs is somebody else's.
+    """Raise `LocalError` if the platform belongs to another clone, or one of its ports is taken.
 
-    Nothing has been changed by then: what runs goes on.
+    It changes nothing, so whatever is running keeps running.
     """
     platform = Platform(client, workspace)
-    running = platform.container(platform.gateway)
-    owner = running.labels.get(CLONE_LABEL, "") if running else ""
+    existing = platform.find_container(platform.gateway)
+    owner = existing.labels.get(CLONE_LABEL, "") if existing else ""
     if owner and owner != str(ROOT) and Path(owner).exists():
         raise LocalError(
-            f"stack {workspace.stack} of this machine belongs to the clone in {owner}. Run `make down` there, or "
-            "give this clone a stack of its own: cp Pulumi.dev.yaml Pulumi.two.yaml, then "
-            "make up STACK=two PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053"
+            f"stack {workspace.stack} on this machine belongs to the clone in {owner}. Run `make down` there, or "
+            f"use another stack here: cp Pulumi.dev.yaml Pulumi.two.yaml && make up STACK=two {OTHER_PORTS}"
         )
-    held = published_ports(running).values() if running is not None and running.status in HOLDS_PORTS else ()
+    held = published_ports(existing).values() if existing is not None and existing.status in HOLDS_PORTS else ()
     for port in (workspace.proxy_port, workspace.admin_port):
         if port not in held:
             require_free_port(port)
 
 
 def start(client: docker.DockerClient, workspace: Workspace, *, prefer_official: bool) -> None:
-    """Have the gateway answer on its two ports. Safe to repeat; what runs as wanted is left alone.
+    """Start the gateway and wait until it answers; leave a running one of the right kind alone.
 
-    `prefer_official` lets a stand-in give way to a Kong that can be pulled by now.
+    With `prefer_official`, Kong replaces a running stand-in once its images can be pulled.
     """
     platform = Platform(client, workspace)
     platform.create_network()
     ports = {PROXY: workspace.proxy_port, ADMIN: workspace.admin_port}
-    running = platform.container(platform.gateway)
-    if running is not None and (kong.is_kong(running) or not prefer_official):
-        use_kong = kong.is_kong(running)
+    existing = platform.find_container(platform.gateway)
+    if existing is not None and (kong.is_kong(existing) or not prefer_official):
+        use_kong = kong.is_kong(existing)
     else:
         use_kong = all(images.pull_image(client, name) for name in (kong.KONG_IMAGE, kong.POSTGRES_IMAGE))
     if not use_kong:
         _start_stand_in(platform, ports)
-    elif running is None or not kong.is_as_wanted(platform, running, ports) or _fault(workspace):
-        if running is not None and not kong.is_kong(running):
-            say("Kong can be had by now, so it takes the place of the stand-in")
+    elif existing is None or not kong.is_up_to_date(platform, existing, ports) or _find_problem(workspace):
+        if existing is not None and not kong.is_kong(existing):
+            say("Kong can be pulled now and replaces the stand-in")
         kong.start(platform, ports)
-    _wait_for_answers(platform)
-
-
-def stop(client: docker.DockerClient, workspace: Workspace) -> None:
-    """Remove every container, volume and network of this clone's platform."""
-    Platform(client, workspace).remove()
+    _wait_until_ready(platform)
 
 
 def is_stand_in(client: docker.DockerClient, workspace: Workspace) -> bool:
-    """Whether the gateway stands in for a Kong."""
+    """Return whether the running gateway is the stand-in."""
     platform = Platform(client, workspace)
-    running = platform.container(platform.gateway)
-    return running is not None and not kong.is_kong(running)
+    existing = platform.find_container(platform.gateway)
+    return existing is not None and not kong.is_kong(existing)
 
 
 def require_free_port(port: int) -> None:
-    """Raises `LocalError` when somebody listens on a loopback port."""
+    """Raise `LocalError` if something listens on a loopback port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise LocalError(
-                f"port {port} is taken ({error.strerror}). Stop what uses it, or choose other ports, such as: "
-                "make up PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053"
+                f"port {port} is taken ({error.strerror}). Stop what uses it, or choose other ports: "
+                f"make up {OTHER_PORTS}"
             ) from error
 
 
@@ -94,34 +90,33 @@ def _start_stand_in(platform: Platform, ports: dict[str, int]) -> None:
             digest.update(f"{file.relative_to(STAND_IN)}\n".encode() + file.read_bytes())
     image = f"session-context-gateway:{digest.hexdigest()[:16]}"
     images.build_image(platform.client, STAND_IN, image)
-    running = platform.container(platform.gateway)
+    existing = platform.find_container(platform.gateway)
     if (
-        running is None
-        or not platform.is_in_use(running)
-        or image_name(running) != image
-        or published_ports(running) != ports
+        existing is None
+        or not platform.is_usable(existing)
+        or image_name(existing) != image
+        or published_ports(existing) != ports
     ):
         with step("Starting the gateway (a stand-in for Kong)"):
-            platform.replace(platform.gateway, image, data="/state", ports=on_loopback(ports))
+            platform.replace_container(platform.gateway, image, data="/state", ports=on_loopback(ports))
 
 
-def _fault(workspace: Workspace) -> str:
-    """What keeps the gateway from serving; empty when nothing does."""
+def _find_problem(workspace: Workspace) -> str:
+    """Return why the gateway does not serve; empty if it does."""
     try:
-        status = requests.get(f"http://127.0.0.1:{workspace.admin_port}/status", timeout=5)
+        status = requests.get(f"{workspace.admin_url}/status", timeout=5)
         status.raise_for_status()
-        requests.get(f"http://127.0.0.1:{workspace.proxy_port}/", timeout=5)
+        requests.get(workspace.proxy_url, timeout=5)
     except requests.RequestException as error:
         return str(error)
-    return "" if status.json()["database"]["reachable"] else "Kong does not reach its database"
+    return "" if status.json()["database"]["reachable"] else "Kong can't reach its database"
 
 
-def _wait_for_answers(platform: Platform) -> None:
+def _wait_until_ready(platform: Platform) -> None:
     workspace = platform.workspace
-    deadline = time.monotonic() + READY_SECONDS
     with step(f"Waiting for the gateway on ports {workspace.proxy_port} and {workspace.admin_port}"):
-        while fault := _fault(workspace):
-            if time.monotonic() > deadline:
-                said = platform.client.containers.get(platform.gateway).logs(tail=20).decode(errors="replace")
-                raise LocalError(f"the gateway does not answer: {fault}. It last said:\n{said}")
-            time.sleep(0.2)
+        for _ in attempts(READY_SECONDS):
+            if not (problem := _find_problem(workspace)):
+                return
+    log = read_log(platform.client.containers.get(platform.gateway))
+    raise LocalError(f"the gateway did not become ready: {problem}. Its last log lines:\n{log}")

@@ -1,4 +1,4 @@
-"""Docker images: pulled, or built from a folder of ours."""
+"""Docker images: pulled, or built from a folder of this project."""
 
 from contextlib import closing, suppress
 from pathlib import Path
@@ -8,14 +8,16 @@ import requests
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 
 from local.console import say, step
-from local.workspace import ROOT, LocalError, build_environment
+from local.environment import build_environment
+from local.workspace import ROOT, LocalError
 
 BASE_IMAGE = "session-context-base:bookworm"
 REGISTRY_SECONDS = 5
+_printed: set[str] = set()
 
 
 def has_image(client: docker.DockerClient, name: str) -> bool:
-    """Whether the engine has an image already."""
+    """Return whether the engine has the image."""
     try:
         client.images.get(name)
     except ImageNotFound:
@@ -24,11 +26,11 @@ def has_image(client: docker.DockerClient, name: str) -> bool:
 
 
 def pull_image(client: docker.DockerClient, name: str) -> bool:
-    """Have an image, pulled if need be; where it can't be pulled, say why and return False."""
+    """Pull an image unless the engine has it; print why if that fails, and return whether it is there."""
     if has_image(client, name):
         return True
     try:
-        # Without this look, a network that drops packets would hold each run for minutes.
+        # On a network that drops packets, the pull itself would hang for minutes.
         with (
             closing(docker.from_env(timeout=REGISTRY_SECONDS, environment=build_environment())) as quick,
             suppress(APIError),
@@ -36,19 +38,26 @@ def pull_image(client: docker.DockerClient, name: str) -> bool:
             quick.api.inspect_distribution(name)  # type: ignore[no-untyped-call] # the stubs lack it
         events = client.api.pull(name, stream=True, decode=True)
         with step(f"Pulling {name}"):
-            # A full disk, for one, is an event of the stream; the SDK's own pull would skip that.
-            failures = [event["error"] for event in events if "error" in event]
+            # A full disk, for one, is an event of the stream, which the SDK's own pull ignores.
+            errors = [event["error"] for event in events if "error" in event]
     except requests.Timeout:
-        failures = [f"no answer within {REGISTRY_SECONDS} s"]
+        errors = [f"no answer within {REGISTRY_SECONDS} s"]
     except (DockerException, requests.RequestException) as error:
-        failures = [str(getattr(error, "explanation", None) or error)]
-    if failures:
-        say(f"{name} can't be pulled: {failures[0]}")
-    return not failures
+        errors = [str(getattr(error, "explanation", None) or error)]
+    if errors:
+        _print_reason(name, errors[0])
+    return not errors
+
+
+def _print_reason(name: str, error: str) -> None:
+    """Print the last part of the engine's error, which says what happened; the same one only once."""
+    reason = error.rpartition(": ")[2].strip()
+    say(f"Could not pull {name}: {'see above' if reason in _printed else reason}")
+    _printed.add(reason)
 
 
 def build_image(client: docker.DockerClient, folder: Path, tag: str) -> None:
-    """Build an image of ours from a folder, on the base image, unless the engine has it."""
+    """Build an image from a folder on top of the base image, unless the engine has it."""
     if has_image(client, tag):
         return
     with step(f"Building {tag}"):
@@ -61,7 +70,7 @@ def build_image(client: docker.DockerClient, folder: Path, tag: str) -> None:
 
 
 def build_failure(what: str, error: DockerException) -> LocalError:
-    """The error of a build, with the end of what it said."""
+    """Return the error of a failed build, with the end of its log."""
     log = error.build_log if isinstance(error, BuildError) else []
     lines = "".join(str(entry.get("stream", "")) for entry in log)
-    return LocalError(f"{what} does not build: {error}\n{lines[-2000:]}")
+    return LocalError(f"the build of {what} failed: {error}\n{lines[-2000:]}")

@@ -1,11 +1,11 @@
-"""A Kong on this machine with its PostgreSQL, as the official images run them."""
+"""Kong on this machine with its PostgreSQL, both from the official images."""
 
 import time
 
 from docker.models.containers import Container
 
-from local import docker_engine
 from local.console import say, step
+from local.container_health import wait_until_healthy
 from local.platform import Platform, image_name, on_loopback, published_ports
 from local.workspace import LocalError
 
@@ -13,56 +13,54 @@ KONG_IMAGE = "kong:3.9"
 POSTGRES_IMAGE = "postgres:16-alpine"
 VERBS = ("bootstrap", "up", "finish", "list")
 MIGRATE = f"kong migrations list || {{ {' '.join(f'kong migrations {verb};' for verb in VERBS)} }}"
-"""`list` alone says by its exit code whether all is done: what a lock stops exits with 0, too."""
+"""Only the exit code of `list` says whether all migrations are done: the others exit with 0 behind a lock, too."""
 
 MIGRATE_SECONDS = 180
-"""The lock of a run that was cut off lives 60 s, for which one round waits."""
+"""The lock of an interrupted run expires after 60 s, and one round waits for that."""
 
 
 def is_kong(container: Container) -> bool:
-    """Whether a gateway is a Kong, and no stand-in."""
+    """Return whether a gateway is a Kong, not the stand-in."""
     return image_name(container) == KONG_IMAGE
 
 
-def is_as_wanted(platform: Platform, container: Container, ports: dict[str, int]) -> bool:
-    """Whether a running Kong has these ports and today's settings."""
-    wanted = {f"{name}={value}" for name, value in _settings(platform).items()}
+def is_up_to_date(platform: Platform, container: Container, ports: dict[str, int]) -> bool:
+    """Return whether Kong runs with these ports and today's settings."""
+    settings = {f"{name}={value}" for name, value in _settings(platform).items()}
     return (
-        platform.is_in_use(container)
+        platform.is_usable(container)
         and published_ports(container) == ports
-        and wanted <= set(container.attrs["Config"]["Env"])
+        and settings <= set(container.attrs["Config"]["Env"])
     )
 
 
 def start(platform: Platform, ports: dict[str, int]) -> None:
-    """Start Kong on a database that runs and is migrated, whatever is left of either."""
+    """Start PostgreSQL, migrate its database and start Kong, whatever state they are in."""
     _start_database(platform)
     _migrate(platform)
-    # One that runs is replaced, too: for ten minutes it would look for the database at the address it knew.
+    # A running Kong is replaced, too: for ten minutes it would look for the database at its old address.
     with step("Starting Kong"):
-        platform.replace(
-            platform.gateway, KONG_IMAGE, data="", ports=on_loopback(ports), environment=_settings(platform)
+        platform.replace_container(
+            platform.gateway, KONG_IMAGE, ports=on_loopback(ports), environment=_settings(platform)
         )
 
 
 def _start_database(platform: Platform) -> None:
-    database = platform.container(platform.database)
-    if database is None or not platform.is_in_use(database):
+    database = platform.find_container(platform.database)
+    if database is None or not platform.is_usable(database):
         with step("Starting Kong's PostgreSQL"):
-            platform.replace(
+            platform.replace_container(
                 platform.database,
                 POSTGRES_IMAGE,
                 data="/var/lib/postgresql/data",
-                # Nothing but this network reaches it, and it publishes no port.
+                # It publishes no port, so only this network reaches it.
                 environment={"POSTGRES_USER": "kong", "POSTGRES_DB": "kong", "POSTGRES_HOST_AUTH_METHOD": "trust"},
                 healthcheck={
                     "test": ["CMD", "pg_isready", "-U", "kong", "-h", "127.0.0.1"],
                     "interval": 1_000_000_000,
                 },
             )
-    docker_engine.wait_healthy(
-        lambda: platform.client.containers.get(platform.database), "Waiting for Kong's PostgreSQL"
-    )
+    wait_until_healthy(lambda: platform.client.containers.get(platform.database), "Waiting for Kong's PostgreSQL")
 
 
 def _settings(platform: Platform) -> dict[str, str]:
@@ -72,15 +70,15 @@ def _settings(platform: Platform) -> dict[str, str]:
         "KONG_PG_USER": "kong",
         "KONG_PROXY_LISTEN": "0.0.0.0:8000",
         "KONG_ADMIN_LISTEN": "0.0.0.0:8001",
-        "KONG_NGINX_WORKER_PROCESSES": "2",  # a laptop has many cores, and each worker takes 80 MB
+        "KONG_NGINX_WORKER_PROCESSES": "2",  # by default one for each core, of 80 MB each
         "KONG_ANONYMOUS_REPORTS": "off",
     }
 
 
 def _migrate(platform: Platform) -> None:
-    """Bring the database up to date. Raises `LocalError` when it does not get there."""
+    """Migrate the database. Raises `LocalError` if the migrations are not done in time."""
     deadline = time.monotonic() + MIGRATE_SECONDS
-    with step("Preparing Kong's database"):
+    with step("Migrating Kong's database"):
         while True:
             container = platform.client.containers.run(
                 KONG_IMAGE,
@@ -92,15 +90,13 @@ def _migrate(platform: Platform) -> None:
             )
             try:
                 code = container.wait()["StatusCode"]
-                said = container.logs().decode(errors="replace").strip()
+                output = container.logs().decode(errors="replace").strip()
             finally:
                 container.remove(force=True)
             if code == 0:
                 return
             if time.monotonic() > deadline:
-                raise LocalError(
-                    f"Kong's database can't be prepared. `kong migrations` last said:\n{said[-2000:]}"
-                )
-            waiting = "a run that was cut off has left its lock, which ends within a minute"
-            say(f"  … not yet: {waiting if 'another node' in said else said.rpartition(chr(10))[2]}")
+                raise LocalError(f"`kong migrations` failed. Its last output:\n{output[-2000:]}")
+            locked = "an interrupted run left its lock, which expires within a minute"
+            say(f"  … retrying: {locked if 'another node' in output else output.rpartition(chr(10))[2]}")
             time.sleep(1)

@@ -1,4 +1,4 @@
-"""The Docker objects of a stack's platform: one network, and containers in it whose data is in volumes."""
+"""The Docker objects of a stack's platform: a network, and containers in it with their data in volumes."""
 
 import re
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from local.workspace import ROOT, Workspace
 
 STACK_LABEL = "session-context.platform"
 CLONE_LABEL = "session-context.clone"
-FULL_NAME = re.compile(r"^(docker\.io/(library/)?|localhost/)")
+REGISTRY_PREFIX = re.compile(r"^(docker\.io/(library/)?|localhost/)")
 """What Podman adds to an image's name."""
 
 
 @dataclass(frozen=True)
 class Platform:
-    """All of it is labelled as this clone's, so that it can be found and removed."""
+    """A stack's platform; its objects carry labels of this clone, by which they are found and removed."""
 
     client: docker.DockerClient
     workspace: Workspace
@@ -39,8 +39,8 @@ class Platform:
     def labels(self) -> dict[str, str]:
         return {STACK_LABEL: self.workspace.stack, CLONE_LABEL: str(ROOT)}
 
-    def container(self, name: str) -> Container | None:
-        """The container of this name, whatever state it is in."""
+    def find_container(self, name: str) -> Container | None:
+        """Return the container of this name in whatever state."""
         try:
             return self.client.containers.get(name)
         except NotFound:
@@ -51,9 +51,9 @@ class Platform:
         if not self.client.networks.list(names=[f"^{self.network}$"]):
             self.client.networks.create(self.network, labels=self.labels)
 
-    def replace(self, name: str, image: str, *, data: str, **options: Any) -> None:  # noqa: ANN401 - the SDK's options
-        """Start a container of this name, in place of one that exists; `data` is where its volume is mounted."""
-        existing = self.container(name)
+    def replace_container(self, name: str, image: str, *, data: str = "", **options: Any) -> None:  # noqa: ANN401 - the SDK's
+        """Start a container, in place of one of its name; `data` is the mount point of its volume."""
+        existing = self.find_container(name)
         if existing is not None:
             existing.remove(force=True, v=True)
         if data:
@@ -64,34 +64,34 @@ class Platform:
             image, name=name, detach=True, network=self.network, labels=self.labels, **options
         )
 
-    def is_in_use(self, container: Container) -> bool:
-        """Whether a container runs, neither paused nor restarting, and is in the network."""
+    def is_usable(self, container: Container) -> bool:
+        """Return whether a container runs, neither paused nor restarting, and is in the network."""
         return container.status == "running" and self.network in container.attrs["NetworkSettings"]["Networks"]
 
     def remove(self) -> None:
         """Remove every container, volume and network."""
-        wanted: dict[str, str | list[str] | bool] = {
+        ours: dict[str, str | list[str] | bool] = {
             "label": [f"{name}={value}" for name, value in self.labels.items()]
         }
-        for container in self.client.containers.list(all=True, filters=wanted, ignore_removed=True):
+        for container in self.client.containers.list(all=True, filters=ours, ignore_removed=True):
             container.remove(force=True, v=True)
-        for volume in self.client.volumes.list(filters=wanted):
+        for volume in self.client.volumes.list(filters=ours):
             volume.remove(force=True)
-        for network in self.client.networks.list(filters=wanted):
+        for network in self.client.networks.list(filters=ours):
             network.remove()
 
 
 def image_name(container: Container) -> str:
-    """The name of a container's image as it was given."""
-    return FULL_NAME.sub("", str(container.attrs["Config"]["Image"]))
+    """Return the name of a container's image, without what Podman adds."""
+    return REGISTRY_PREFIX.sub("", str(container.attrs["Config"]["Image"]))
 
 
 def published_ports(container: Container) -> dict[str, int]:
-    """The loopback port that each published port of a container has."""
+    """Return the host's port of each published port of a container."""
     bindings = container.attrs["HostConfig"]["PortBindings"] or {}
     return {inside: int(outside[0]["HostPort"]) for inside, outside in bindings.items()}
 
 
 def on_loopback(ports: dict[str, int]) -> dict[str, tuple[str, int]]:
-    """Ports as the SDK publishes them, on the loopback alone."""
+    """Return ports as the SDK publishes them, on the loopback alone."""
     return {inside: ("127.0.0.1", outside) for inside, outside in ports.items()}

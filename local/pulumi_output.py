@@ -1,9 +1,9 @@
-"""Which of Pulumi's lines are worth an engineer's time."""
+"""Which lines of Pulumi's output are worth reading."""
 
 import re
 from collections.abc import Iterable, Iterator
 
-GREETING = re.compile(
+NOISE = re.compile(
     r"(; )?((warning: )?using pulumi-\S+ from \$PATH at .*"
     r"|a stand-in serves for .*"
     r"|Building your image for \S+ architecture\."
@@ -11,29 +11,29 @@ GREETING = re.compile(
     r"|^@ (previewing update|updating|destroying)\.*"
     r"|^The resources in the stack have been deleted, but .*|^If you want to remove the stack completely, .*)"
 )
-"""Printed in every run, though it needs no answer."""
+"""Printed in every run, and needs no action."""
 
 ROW = re.compile(r" [ +~<>=-]{1,3} ?\S+:\S+ \S+ ")
-"""How a line with a resource's progress begins."""
+"""The beginning of a row with a resource's progress."""
 
 BUILD_LOG = re.compile(r"( docker:index:Image \S+ (creat|updat)(ing|ed) \(\S+\)) (?!error:|warning:).*")
 COUNTS = re.compile(r"([; ] ?\d+ (warning|message)s?)+$")
-"""At the end of a row; what they count comes under Diagnostics."""
+"""At the end of a row; what they count follows under Diagnostics."""
 
 SECONDS = re.compile(r" \(\S+s\)$")
-NAMED_ALONE = re.compile(r" {4}\S+:\S+ \S+")
+NAME_ONLY = re.compile(r" {4}\S+:\S+ \S+")
 HEADING = re.compile(r"  \S+ \(.*\):")
 DIAGNOSTICS, DETAIL = "Diagnostics:", "    "
 
 
 def filter_output(lines: Iterable[str]) -> Iterator[str]:
-    """Leave out greetings, the image's build log and headings that these leave empty; keep errors as they are."""
+    """Leave out noise, the image's build log, and the headings that this leaves empty; keep errors unchanged."""
     seen: set[str] = set()
-    held: list[str] = []  # headings and empty lines, until something follows
-    for whole in (line.rstrip() for line in lines):
-        line = _without_noise(whole)
+    held: list[str] = []  # headings and empty lines, until a line follows them
+    for original in (line.rstrip() for line in lines):
+        line = _remove_noise(original)
         row = SECONDS.sub("", line)
-        if line != whole and (not line or NAMED_ALONE.fullmatch(line) or row in seen):
+        if line != original and (not line or NAME_ONLY.fullmatch(line) or row in seen):
             continue
         seen.add(row)
         if line == DIAGNOSTICS:
@@ -50,6 +50,6 @@ def filter_output(lines: Iterable[str]) -> Iterator[str]:
             yield line
 
 
-def _without_noise(line: str) -> str:
-    line = BUILD_LOG.sub(r"\1", GREETING.sub("", line))
+def _remove_noise(line: str) -> str:
+    line = BUILD_LOG.sub(r"\1", NOISE.sub("", line))
     return (COUNTS.sub("", line) if ROW.match(line) else line).rstrip()

@@ -1,4 +1,4 @@
-"""What a run left that failed, was killed or was cut off: its lock, and what it made without noting it."""
+"""Recovery from runs that failed or were killed: locks, plugins, and resources missing from the state."""
 
 import json
 import re
@@ -12,67 +12,67 @@ from docker.models.containers import Container
 from local import processes, pulumi_stack, stack_config
 from local.console import say, step
 from local.images import has_image
-from local.route53 import remove_record
+from local.route53 import delete_record
 from local.workspace import PROJECT, STATE, LocalError, Workspace
 
 PLUGIN = re.compile(r"(pulumi-(analyzer|language|resource)-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P<engine>\d+)$")
-"""The command line of a plugin or a language host: its last argument is where its engine listens."""
+"""The command line of a plugin or language host: its last argument is its engine's address."""
 
 IMAGE = "docker:index/image:Image"
 BUILT_FROM = "__inputs"
-"""Where Docker's plugin keeps what an image was built from. It compares nothing else."""
+"""Where Docker's plugin keeps the inputs of an image's last build, which are all that it compares."""
 
 
 def repair_backend(folder: Path) -> None:
-    """Remove descriptions of the backend's files that were half written when the engine was killed.
+    """Remove file attributes in the backend that a killed engine left half-written.
 
-    The backend needs none, but reads nothing past a broken one: "failed to load checkpoint: EOF".
+    The backend does not need them, but fails at a broken one: "failed to load checkpoint: EOF".
     """
-    for description in folder.rglob("*.attrs"):
+    for attributes in folder.rglob("*.attrs"):
         try:
-            json.loads(description.read_text())
-        except FileNotFoundError:  # of a lock that was just let go
+            json.loads(attributes.read_text())
+        except FileNotFoundError:  # of a lock that was just released
             continue
         except ValueError:
-            say(f"Removing {description.name}, which a killed run had half written")
-            description.unlink(missing_ok=True)
+            say(f"Removing {attributes.name}, left half-written by a killed run")
+            attributes.unlink(missing_ok=True)
 
 
 def recover(client: docker.DockerClient, workspace: Workspace, *, zone: str) -> None:
-    """Mend what a broken run left, so that the next begins from what the state says.
+    """Remove or repair what an interrupted run left, so that the next run can rely on the state.
 
-    What the state doesn't have was never noted as done, so nothing relies on it: it goes, and the next `up` makes
-    it anew. The engine notes a create before it begins and forgets it when it fails, though it may have had its
-    effect. So containers and volumes are found by our labels. Kong's entities need no such care: a repeated create
-    of theirs is the same create. Nor does a record that is as declared: the program takes it for its own.
+    A container or volume that the state lacks is not in use yet: it is removed, and the next `up` creates it
+    again. They are found by their labels, since the engine forgets a create that failed, even if it took effect.
+    Kong's entities need no repair, because repeating a create is harmless, nor does a record with the declared
+    values, because the program adopts it.
     """
     if not pulumi_stack.exists(workspace):
         return
     if stack_config.docker_host(workspace):
-        return  # the containers are not in this machine's engine
+        return  # the containers are on another machine
     state = pulumi_stack.export_state(workspace)
     deployment = state["deployment"]
     resources = deployment.get("resources") or []
-    # A refresh forgets that one did not get healthy, and the run would go on with it as if it had.
-    good = {
+    # A refresh would forget that a container never became healthy, and the run would continue with it.
+    healthy = {
         resource["id"]: resource for resource in resources if "id" in resource and not resource.get("initErrors")
     }
-    _remove_unfinished(client, workspace, good)
-    lost = _note_lost_images(client, resources)
-    begun = deployment.get("pending_operations") or []
-    if not (begun or lost):
+    _remove_unfinished(client, workspace, healthy)
+    rebuilds = _force_rebuild_of_lost_images(client, resources)
+    pending = deployment.get("pending_operations") or []
+    if not (pending or rebuilds):
         return
     with step("Repairing state left by an interrupted run or manual changes"):
-        for operation in begun:
+        for operation in pending:
             resource = operation["resource"]
             if operation["type"] == "creating" and resource["type"] == "aws:route53/record:Record":
-                remove_record(workspace, zone, resource.get("inputs", {}))
+                delete_record(workspace, zone, resource.get("inputs", {}))
         deployment["pending_operations"] = []
         pulumi_stack.import_state(workspace, state)
 
 
 def require_idle(workspace: Workspace) -> None:
-    """Raises `LocalError` while a run of pulumi works on the stack: what the state lacks may be under way."""
+    """Raise `LocalError` while another run updates the stack: it may be creating what the state lacks."""
     if is_locked(STATE / "state" / ".pulumi" / "locks" / "organization" / PROJECT / workspace.stack):
         raise LocalError(
             f"another Pulumi run is updating stack {workspace.stack}. Wait for it to finish, then try again. If "
@@ -80,12 +80,29 @@ def require_idle(workspace: Workspace) -> None:
         )
 
 
-def end_plugins() -> None:
-    """End plugins and language hosts whose engine was killed: they would go on with their work for minutes."""
+def is_locked(folder: Path) -> bool:
+    """Return whether a run holds a lock in this folder; remove the locks of processes that have ended here."""
+    locked = False
+    for file in folder.glob("*.json"):
+        try:
+            lock = json.loads(file.read_text())
+        except ValueError:  # killed while writing it
+            lock = {"hostname": socket.gethostname()}
+        if lock["hostname"] == socket.gethostname() and not processes.is_running(lock.get("pid", 0), "pulumi"):
+            say(f"Removing the lock of a killed run (process {lock.get('pid')})")
+            file.unlink(missing_ok=True)
+            file.with_name(f"{file.name}.attrs").unlink(missing_ok=True)
+        else:
+            locked = True
+    return locked
+
+
+def terminate_plugins() -> None:
+    """Terminate plugins and language hosts whose engine was killed: they would keep working for minutes."""
     for pid, command in processes.list_processes():
         plugin = PLUGIN.search(command)
         if plugin and not _listens(int(plugin["engine"])):
-            say(f"Ending a plugin of a run that was killed (process {pid})")
+            say(f"Terminating a plugin of a killed run (process {pid})")
             processes.terminate(pid)
 
 
@@ -97,27 +114,10 @@ def _listens(port: int) -> bool:
     return True
 
 
-def is_locked(locks: Path) -> bool:
-    """Whether a run works on the stack of these locks. One whose process on this machine has ended is removed."""
-    held = False
-    for lock in locks.glob("*.json"):
-        try:
-            holder = json.loads(lock.read_text())
-        except ValueError:  # the run was killed while it wrote this
-            holder = {"hostname": socket.gethostname()}
-        if holder["hostname"] == socket.gethostname() and not processes.is_running(holder.get("pid", 0), "pulumi"):
-            say(f"Removing the lock of a run that was killed (process {holder.get('pid')})")
-            lock.unlink(missing_ok=True)
-            lock.with_name(f"{lock.name}.attrs").unlink(missing_ok=True)
-        else:
-            held = True
-    return held
+def _force_rebuild_of_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
+    """Drop from the state what a removed image was built from; return whether there is one.
 
-
-def _note_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
-    """Let the state forget what a removed image was built from; return whether there is one.
-
-    Docker's plugin does not look for the image; a taint, which would have it built again, is lost in a refresh.
+    Docker's plugin does not check whether the image exists, and a taint would be lost in a refresh.
     """
     images = [
         found
@@ -127,45 +127,43 @@ def _note_lost_images(client: docker.DockerClient, resources: list[dict[str, Any
     ]
     lost = [image for image in images if not has_image(client, image["inputs"]["imageName"])]
     for image in lost:
-        say(f"Image {image['inputs']['imageName']} was removed, so it is built again")
+        say(f"Image {image['inputs']['imageName']} was removed and will be rebuilt")
         del image["outputs"][BUILT_FROM]
     return bool(lost)
 
 
-def _is_cut_off(container: Container, declared: dict[str, Any]) -> bool:
-    """Whether nobody can reach it: it is paused or out of its network, for which Docker's plugin does not look."""
-    networks = {network["name"] for network in declared.get("inputs", {}).get("networksAdvanced") or []}
-    live: dict[str, Any] = container.attrs
-    return live["State"]["Paused"] or not networks <= live["NetworkSettings"]["Networks"].keys()
-
-
-def _remove_unfinished(client: docker.DockerClient, workspace: Workspace, good: dict[str, dict[str, Any]]) -> None:
-    """Remove the stack's containers and volumes but the good ones of its state; never a volume that holds data."""
+def _remove_unfinished(
+    client: docker.DockerClient, workspace: Workspace, healthy: dict[str, dict[str, Any]]
+) -> None:
+    """Remove the stack's containers and volumes except the healthy ones in its state; keep volumes with data."""
     ours: dict[str, str | list[str] | bool] = {"label": stack_config.labels(workspace)}
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
     volumes = client.volumes.list(filters=ours)
     for container in containers:
-        key = str(container.id)
-        if key not in good:
-            say(f"Removing container {container.name}, which a broken run left unfinished")
-        elif _is_cut_off(container, good[key]):
-            say(
-                f"Removing container {container.name}, which nobody can reach: it is paused, or out of its network"
-            )
+        resource = healthy.get(str(container.id))
+        if resource is None:
+            say(f"Removing container {container.name}, left unfinished by an interrupted run")
+        elif _is_unreachable(container, resource):
+            say(f"Removing container {container.name}, which is paused or disconnected from its network")
         else:
             continue
         container.remove(force=True, v=True)
     for volume in volumes:
         name = str(volume.name)
-        if name in good:
+        if name in healthy:
             continue
         if _is_empty(client, name):
-            say(f"Removing volume {name}, which a broken run left unfinished")
+            say(f"Removing volume {name}, left unfinished by an interrupted run")
             volume.remove()
         else:
-            say(
-                f"Volume {name} is not in the stack's state but holds data: look at it, then `docker volume rm` it"
-            )
+            say(f"Volume {name} is not in the stack's state but has data. Check it, then `docker volume rm` it.")
+
+
+def _is_unreachable(container: Container, resource: dict[str, Any]) -> bool:
+    """Return whether a container is paused or out of its network, which Docker's plugin does not check."""
+    networks = {network["name"] for network in resource.get("inputs", {}).get("networksAdvanced") or []}
+    live: dict[str, Any] = container.attrs
+    return live["State"]["Paused"] or not networks <= live["NetworkSettings"]["Networks"].keys()
 
 
 def _is_empty(client: docker.DockerClient, volume: str) -> bool:

@@ -1,4 +1,4 @@
-"""`make smoke`: one session created, read and removed again through the gateway, as a client would."""
+"""`make smoke`: create, read and remove one session through the gateway, as a client would."""
 
 import time
 from uuid import uuid4
@@ -7,46 +7,51 @@ import requests
 
 from local import pulumi_stack, stack_config
 from local.console import say, step
+from local.waiting import PAUSE_SECONDS
 from local.workspace import LocalError, Workspace
 
 LIVE_SECONDS = 30
-NOT_SERVED = {"redirect": requests.codes.permanent_redirect, "refuse": requests.codes.upgrade_required}
-"""What a request over plain HTTP gets, by the stack's `plainHttp`."""
+PLAIN_HTTP_STATUS = {"redirect": requests.codes.permanent_redirect, "refuse": requests.codes.upgrade_required}
+"""The status of a plain HTTP request, by the stack's `plainHttp`."""
 
-WITHOUT_KEY = requests.codes.unauthorized
 NO_ROUTE = "no Route matched with those values"
-ENOUGH_A_MINUTE = 6
-"""A session takes three requests, and `make up` may be run twice in a minute."""
+MINIMUM_RATE = 6
+"""Requests per minute that the test needs: a session takes three, and `make up` may run twice in a minute."""
 
 
 def smoke(workspace: Workspace) -> None:
-    """Use the API by Host name; another host must get Kong's own 404. Raises `LocalError`.
+    """Use the API by its host name, and check that another host gets Kong's own 404. Raises `LocalError`.
 
-    Where the stack has the route for HTTPS alone, plain HTTP must be turned away; the gateway of this machine
-    publishes no other port. Where it lets in consumers of the platform alone, so must be who has no key.
+    A stack that serves HTTPS alone must reject plain HTTP, since this machine's gateway publishes no HTTPS port. A
+    stack without a consumer of its own must reject a request without a key.
     """
     if not pulumi_stack.exists(workspace):
-        raise LocalError(f"there is no stack {workspace.stack}: make up first")
+        raise LocalError(f"stack {workspace.stack} does not exist. Run `make up` first.")
     hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
-    key, turned_away = stack_config.api_key_header(workspace), NOT_SERVED.get(stack_config.plain_http(workspace))
-    a_minute = stack_config.requests_per_minute(workspace)
-    api = Api(f"http://127.0.0.1:{workspace.proxy_port}", hostname, key or {})
-    with step(f"A request through the gateway, for {hostname}"):
-        if turned_away:
-            api.ask("GET", "/sessions", turned_away)
-            said = f"Plain HTTP gets {turned_away}, as plainHttp says; HTTPS has no port on this machine"
+    key, rejected = (
+        stack_config.api_key_header(workspace),
+        PLAIN_HTTP_STATUS.get(stack_config.plain_http(workspace)),
+    )
+    rate = stack_config.requests_per_minute(workspace)
+    api = Api(workspace.proxy_url, hostname, key or {})
+    with step(f"Testing the API at {api.url} for host {hostname}"):
+        if rejected:
+            api.call("GET", "/sessions", rejected)
+            result = f"Plain HTTP gets {rejected}, as plainHttp says; this machine has no HTTPS port to test"
         elif key is None:
-            api.ask("GET", "/sessions", WITHOUT_KEY)
-            said = f"Without a key a request gets {WITHOUT_KEY}; the stack has no consumer of its own to try with"
-        elif a_minute and a_minute < ENOUGH_A_MINUTE:
-            api.ask("GET", "/openapi.json", requests.codes.ok, requests.codes.too_many_requests)
-            said = f"The API answers; {a_minute} requests a minute are too few to try it with a session"
+            api.call("GET", "/sessions", requests.codes.unauthorized)
+            result = "A request without a key gets 401; the stack has no consumer whose key could be tested"
+        elif rate and rate < MINIMUM_RATE:
+            api.call("GET", "/openapi.json", requests.codes.ok, requests.codes.too_many_requests)
+            result = f"The API answers; {rate} requests per minute are too few to test it with a session"
         else:
-            said = f"Session {use_session(api)} was created, read and removed"
+            result = f"Session {use_session(api)} was created, read and removed"
         other = Api(api.url, "other.example", {})
-        if NO_ROUTE not in other.ask("GET", "/sessions", requests.codes.not_found).text:
-            raise LocalError("another host's 404 is not Kong's own")
-    say(f"{said}; another host gets Kong's 404")
+        if NO_ROUTE not in other.call("GET", "/sessions", requests.codes.not_found).text:
+            raise LocalError(
+                "the 404 for another host is not Kong's. Check which process listens on the proxy port."
+            )
+    say(f"{result}; another host gets Kong's 404")
 
 
 class Api:
@@ -56,19 +61,18 @@ class Api:
         self.url = url
         self._headers = {"Host": hostname, **key}
 
-    def ask(
+    def call(
         self, method: str, path: str, *expected: int, headers: dict[str, str] | None = None, json: object = None
     ) -> requests.Response:
-        """The answer, once its status is an expected one. Raises `LocalError` when it does not come to that.
+        """Return the response once its status is an expected one. Raises `LocalError` if it takes too long.
 
-        Each of Kong's processes takes in a change within a few seconds, and not at once. Past a limit on requests
-        it says itself when to come back.
+        Kong's workers apply a change within seconds. Beyond a rate limit, Kong says when to try again.
         """
-        deadline = time.monotonic() + LIVE_SECONDS
+        deadline, is_first = time.monotonic() + LIVE_SECONDS, True
         while True:
-            pause = 0.2
+            pause = PAUSE_SECONDS
             try:
-                answer = requests.request(
+                response = requests.request(
                     method,
                     self.url + path,
                     headers=self._headers | (headers or {}),
@@ -77,38 +81,44 @@ class Api:
                     timeout=LIVE_SECONDS,
                 )
             except requests.RequestException as error:
-                got = str(error)
+                problem = "no answer in time" if isinstance(error, requests.Timeout) else "connection failed"
             else:
-                if answer.status_code in expected:
-                    return answer
-                got = f"{answer.status_code} {answer.text}"
-                if answer.status_code == requests.codes.too_many_requests:
-                    pause = float(answer.headers.get("Retry-After", 1))
-                    say(f"  … past requestsPerMinute, which lets the next request in after {pause:.0f} s")
+                if response.status_code in expected:
+                    return response
+                problem = f"status {response.status_code} {response.text.strip()}"
+                if response.status_code == requests.codes.too_many_requests:
+                    pause = float(response.headers.get("Retry-After", 1))
+                    problem = f"rate limit reached, retrying after {pause:.0f} s"
                     deadline += pause
             if time.monotonic() > deadline:
-                raise LocalError(f"after {LIVE_SECONDS} s {method} {self.url}{path} still got {got}")
+                raise LocalError(
+                    f"{method} {self.url}{path} still fails after {LIVE_SECONDS} s: {problem}. `make up` restarts "
+                    "the gateway and repairs the stack."
+                )
+            if is_first:
+                say(f"  … waiting up to {LIVE_SECONDS} s for {method} {self.url}{path}: {problem}")
+                is_first = False
             time.sleep(pause)
 
 
 def use_session(api: Api) -> int:
-    """Create a session, read it, and remove it again whatever happens; its id. It reads no other.
+    """Create a session, read it and always remove it; return its id. Read no other session.
 
-    The key makes repeated creates one create, so that a lost answer leaves no session. Only a kill can leave one.
+    The idempotency key makes repeated creates one create, so a lost answer leaves no session.
     """
-    made = api.ask(
+    created = api.call(
         "POST",
         "/sessions",
         requests.codes.created,
         headers={"Idempotency-Key": f"smoke-test-{uuid4()}"},
-        json={"userId": 1, "context": "made by the smoke test"},
+        json={"userId": 1, "context": "created by the smoke test"},
     ).json()
-    session_id: int = made["sessionId"]
+    session_id: int = created["sessionId"]
     try:
-        read = api.ask("GET", f"/sessions/{session_id}", requests.codes.ok).json()
-        if read != made:
-            raise LocalError(f"session {made} was created, and {read} was read")
+        read = api.call("GET", f"/sessions/{session_id}", requests.codes.ok).json()
+        if read != created:
+            raise LocalError(f"session {created} was created, but read as {read}")
     finally:
-        # What an earlier try with a lost answer has removed is not found.
-        api.ask("DELETE", f"/sessions/{session_id}", requests.codes.no_content, requests.codes.not_found)
+        # An earlier attempt may have removed it before its answer was lost.
+        api.call("DELETE", f"/sessions/{session_id}", requests.codes.no_content, requests.codes.not_found)
     return session_id

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,17 +9,13 @@ import yaml
 
 from infra.paths import REPOSITORY
 from local.console import run, say
-from local.workspace import LOOPBACK, PROJECT, ROOT, LocalError, Workspace, build_environment
-
-
-def config_file(workspace: Workspace) -> Path:
-    """Return the path of the stack's config file."""
-    return ROOT / f"Pulumi.{workspace.stack}.yaml"
+from local.environment import build_environment
+from local.workspace import LOOPBACK, PROJECT, ROOT, LocalError, Workspace
 
 
 def read_config(workspace: Workspace) -> dict[str, Any]:
     """Return what the stack's file sets, with secrets encrypted. Raises `LocalError`."""
-    file = config_file(workspace)
+    file = workspace.config_file
     if not file.is_file():
         raise LocalError(f"{file.name} does not exist. Create it: cp Pulumi.dev.yaml {file.name}")
     try:
@@ -33,12 +28,12 @@ def read_config(workspace: Workspace) -> dict[str, Any]:
 def point_at_platform(workspace: Workspace, *, zone: str) -> None:
     """Set the keys that say where the platform of this machine is, where they differ."""
     wanted: dict[str, Any] = {
-        f"{PROJECT}:kongAdminUrl": f"http://127.0.0.1:{workspace.admin_port}",
+        f"{PROJECT}:kongAdminUrl": workspace.admin_url,
         f"{PROJECT}:hostedZoneId": zone,
         f"{PROJECT}:network": workspace.platform,
-        "aws:endpoints": [{"route53": f"http://127.0.0.1:{workspace.dns_port}"}],
+        "aws:endpoints": [{"route53": workspace.route53_url}],
     }
-    file, config = config_file(workspace), read_config(workspace)
+    file, config = workspace.config_file, read_config(workspace)
     kong = config.get(f"{PROJECT}:kongAdminUrl") or ""
     if kong.startswith(("http://", "https://")) and urlsplit(kong).hostname not in LOOPBACK:
         raise LocalError(
@@ -71,7 +66,7 @@ def image_repository(workspace: Workspace) -> str:
 
 
 def keep_images(workspace: Workspace) -> int:
-    """Return how many images of the service are kept on the engine."""
+    """Return how many images of the service to keep on the engine."""
     return int(read_config(workspace).get(f"{PROJECT}:keepImages") or 5)
 
 

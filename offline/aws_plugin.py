@@ -1,7 +1,7 @@
-"""Stand-in for Pulumi's AWS plugin, for machines where the official one can't be downloaded.
+"""Stand-in for Pulumi's AWS plugin, for machines that can't download it.
 
-It answers `aws.route53.Record` (plain records with values and a TTL), `get_zone` by id and `get_records` the way
-plugin 7.51 does, over boto3, and nothing else of AWS.
+Of AWS it serves `aws.route53.Record` (plain records with values and a TTL), `get_zone` by id and `get_records`, as
+plugin 7.51 does.
 """
 
 import json
@@ -29,13 +29,13 @@ INSYNC_POLL_SECONDS = 0.5
 
 
 class Route53:
-    """Route 53's API as the provider is configured for it."""
+    """A client of the Route 53 API that the provider is configured for."""
 
     def __init__(self) -> None:
         self._client: Route53Client | None = None
 
     def configure(self, config: Props) -> None:
-        # The engine hands a provider its lists as JSON text.
+        # The engine passes lists as JSON text.
         endpoints = {
             name: url for entry in json.loads(config.get("endpoints") or "[]") for name, url in entry.items()
         }
@@ -51,11 +51,11 @@ class Route53:
     @property
     def client(self) -> "Route53Client":
         if self._client is None:
-            raise PluginError("the AWS plugin was used before it was configured")
+            raise PluginError("the AWS plugin is not configured yet")
         return self._client
 
     def change(self, action: "ChangeActionType", inputs: Props) -> None:
-        """Make one change to a record set and wait until every name server has it."""
+        """Change a record set, and wait until every name server has the change."""
         record_set: ResourceRecordSetTypeDef = {
             "Name": inputs["name"],
             "Type": inputs["type"],
@@ -70,14 +70,16 @@ class Route53:
             deadline = time.monotonic() + INSYNC_SECONDS
             while self.client.get_change(Id=answer["ChangeInfo"]["Id"])["ChangeInfo"]["Status"] != "INSYNC":
                 if time.monotonic() > deadline:
-                    raise PluginError(f"{inputs['name']}: the change is not in sync after {INSYNC_SECONDS:.0f} s")
+                    raise PluginError(
+                        f"{inputs['name']}: the change is still pending after {INSYNC_SECONDS:.0f} s"
+                    )
                 time.sleep(INSYNC_POLL_SECONDS)
         except (BotoCoreError, ClientError) as error:
             raise PluginError(f"{action} {inputs['type']} record {inputs['name']}: {error}") from error
 
 
 class Record(Resource):
-    """`aws.route53.Record`, identified as the plugin does: ZONE_NAME_TYPE."""
+    """`aws.route53.Record`, with ids of the form ZONE_NAME_TYPE, as the plugin has them."""
 
     inputs = frozenset({"allowOverwrite", "name", "records", "ttl", "type", "zoneId"})
     replace_on_changes = frozenset({"name", "type", "zoneId"})
@@ -106,16 +108,9 @@ class Record(Resource):
             if record_set["Name"].rstrip(".") == name and record_set["Type"] == kind:
                 values = [record["Value"] for record in record_set.get("ResourceRecords", [])]
                 if sorted(values) == sorted(state.get("records", [])):
-                    values = state["records"]  # a set: another order is no drift
-                inputs = {
-                    "name": name,
-                    "records": values,
-                    "ttl": record_set["TTL"],
-                    "type": kind,
-                    "zoneId": zone,
-                }
-                if "allowOverwrite" in state:
-                    inputs["allowOverwrite"] = state["allowOverwrite"]
+                    values = state["records"]  # their order does not matter
+                inputs = {"name": name, "records": values, "ttl": record_set["TTL"], "type": kind, "zoneId": zone}
+                inputs |= {key: state[key] for key in ("allowOverwrite",) if key in state}
                 return object_id, inputs | {"fqdn": name}, inputs
         return None
 
@@ -126,12 +121,12 @@ class Record(Resource):
 
     def delete(self, object_id: str, state: Props) -> None:
         live = self.read(object_id, state)
-        if live is not None:  # Route 53 deletes only what is named exactly as it stands
+        if live is not None:  # Route 53 deletes a record only by its exact values
             self._route53.change("DELETE", live[2])
 
 
 def get_zone(route53: Route53, arguments: Props) -> Props:
-    """`aws.route53.get_zone`, by id."""
+    """Serve `aws.route53.get_zone`, by id."""
     zone_id = arguments["zoneId"]
     try:
         answer = route53.client.get_hosted_zone(Id=zone_id)
@@ -153,7 +148,7 @@ def get_zone(route53: Route53, arguments: Props) -> Props:
 
 
 def get_records(route53: Route53, arguments: Props) -> Props:
-    """`aws.route53.get_records`: those of a zone whose name the expression finds. Of none there is no list."""
+    """Serve `aws.route53.get_records`: records whose name matches; without any, the list is missing."""
     zone_id, wanted = arguments["zoneId"], re.compile(arguments.get("nameRegex") or "")
     try:
         pages = route53.client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
@@ -177,8 +172,8 @@ def get_records(route53: Route53, arguments: Props) -> Props:
         for record in records
         if wanted.search(record["Name"])
     ]
-    told = {"nameRegex": arguments.get("nameRegex"), "resourceRecordSets": found or None, "zoneId": zone_id}
-    return {name: value for name, value in told.items() if value is not None}
+    answer = {"nameRegex": arguments.get("nameRegex"), "resourceRecordSets": found or None, "zoneId": zone_id}
+    return {name: value for name, value in answer.items() if value is not None}
 
 
 def main() -> None:
@@ -195,7 +190,7 @@ def main() -> None:
             },
         ),
         version("pulumi-aws"),
-        poll_seconds=300,  # Pulumi's own plugins ask every five minutes whether the engine is there
+        poll_seconds=300,  # as Pulumi's own plugins, which check every five minutes whether the engine lives
     )
 
 

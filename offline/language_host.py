@@ -1,6 +1,6 @@
-"""Stand-in for `pulumi-language-python`, for machines where Pulumi's own can't be downloaded.
+"""Stand-in for `pulumi-language-python`, for machines that can't download it.
 
-It runs a Python program through the SDK's own language server, and a policy pack as a process. It can't install
+It runs a Python program by the SDK's language server, and a policy pack as a process. It can't install
 dependencies or generate code.
 """
 
@@ -20,9 +20,9 @@ from infra.plugin import exit_with_engine
 
 
 class LanguageHost(LanguageServer):
-    """The SDK's language server, made to run a program's folder instead of a function."""
+    """The SDK's language server, adapted to run a program's folder instead of a function."""
 
-    def __init__(self, engine_address: str) -> None:  # the program is known when it is to run
+    def __init__(self, engine_address: str) -> None:  # the program comes with each run
         self._engine_address = engine_address
 
     def Handshake(  # noqa: N802 - gRPC's name
@@ -46,13 +46,13 @@ class LanguageHost(LanguageServer):
         del request.args[:]
         request.args.append(self._engine_address)
         answer: language_pb2.RunResponse = super().Run(request, context)  # type: ignore[no-untyped-call]
-        # What went wrong has been said by now; `bail` keeps the engine from saying it again.
+        # The error has been printed; `bail` keeps the engine from printing it again.
         return language_pb2.RunResponse(bail=True) if answer.error else answer
 
     def RunPlugin(  # noqa: N802 - gRPC's name
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.RunPluginResponse]:
-        """Start the folder of a policy pack, and pass on what it writes until it ends or the engine is done."""
+        """Run the folder of a policy pack, and forward its output until it ends or the engine is done."""
         process = subprocess.Popen(
             [sys.executable, request.info.program_directory, *request.args],
             cwd=request.pwd,
@@ -66,9 +66,9 @@ class LanguageHost(LanguageServer):
 
 
 def main() -> None:
-    """Serve until the engine ends, as it expects of a language host: the port is the first line."""
+    """Serve until the engine ends; as it expects, the first line of output is the port."""
     print("a stand-in serves for pulumi-language-python (offline/language_host.py)", file=sys.stderr)
-    exit_with_engine(poll_seconds=300)  # Pulumi's own looks as seldom, and lives on after a killed engine
+    exit_with_engine(poll_seconds=300)  # as Pulumi's own, which outlives a killed engine as well
     server = grpc.server(ThreadPoolExecutor(4))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
     port = server.add_insecure_port("127.0.0.1:0")

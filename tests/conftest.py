@@ -1,8 +1,5 @@
-"""No test depends on what the shell has for other work."""
+"""No test depends on what the shell has set for other work."""
 
-import os
+from local.environment import remove_foreign_variables
 
-from local.workspace import is_foreign
-
-for variable in filter(is_foreign, list(os.environ)):
-    del os.environ[variable]
+remove_foreign_variables()

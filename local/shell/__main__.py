@@ -1,6 +1,6 @@
-"""`pulumi` in a shell with ./activate: the CLI, given the backend and the passphrase of the stacks of `make up`.
+"""`pulumi` in a shell with ./activate: the CLI, with the backend and the passphrase of the stacks of `make up`.
 
-Their state is not in git and everyone can read their passphrase, so no other stack may have either
+Their state is not in git and their passphrase is public, so other stacks must use neither
 (docs/decisions/0006-stacks-of-this-machine.md).
 """
 
@@ -14,43 +14,36 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local.workspace import (
-    BACKEND,
-    PROJECT,
-    ROOT,
-    STACKS,
-    Workspace,
-    build_environment,
-    bypass_proxies,
-)
+from local.environment import build_environment, bypass_proxies
+from local.workspace import BACKEND, PROJECT, ROOT, STACKS, Workspace
 
-CREATING = {"create", "init", "migrate", "new", "rename", "setup"}
-"""What would make a stack, after the word `stack`."""
+CREATE_VERBS = {"create", "init", "migrate", "new", "rename", "setup"}
+"""Words after `stack` that create a stack."""
 
-DESTROYING = {"destroy", "dn", "down"}
-"""The CLI's names for what removes all that a stack has."""
+DESTROY_VERBS = {"destroy", "dn", "down"}
+"""The CLI's names for destroying a stack's resources."""
 
-NAMING = {"delete", "remove", "rm", "select"}
-"""What takes a stack's name as its next word, after the word `stack`."""
+NAMING_VERBS = {"delete", "remove", "rm", "select"}
+"""Words after `stack` that a stack's name follows."""
 
 REFUSED = """\
-stack {name} is not one that `make up` made. In this shell pulumi works on those alone, because their state is in
-.local, which is not in git, and everyone can read their passphrase.
-Another stack on this machine:
+stack {name} was not created by `make up`. In this shell pulumi works only on stacks that were, because their state
+is in .local, which is not in git, and their passphrase is public.
+To create another stack on this machine:
     cp Pulumi.dev.yaml Pulumi.{name}.yaml
     make up STACK={name} PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053
-A stack of your own: say where its state is to be kept, then run this again:
+To work on a stack of your own, name the backend for its state, then try again:
     export PULUMI_BACKEND_URL=https://api.pulumi.com   # or s3://BUCKET, …"""
 
-NO_SECRET = "everyone can read the passphrase of stack {name}: give it no real secret"  # noqa: S105 - a warning
+PUBLIC_PASSPHRASE = "the passphrase of stack {name} is public: store no real secret in it"  # noqa: S105 - a warning
 
 
 class RefusedError(Exception):
-    """The command would let a stack have what it may not."""
+    """The command would use the local backend for a stack that must not be there."""
 
 
-def options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """The stack and the folder that a command names, and its words."""
+def parse_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return a command's options for the stack and the folder, and its words."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-s", "--stack", nargs="?")
     parser.add_argument("-C", "--cwd", nargs="?")
@@ -58,37 +51,37 @@ def options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     return known, [word for word in others if not word.startswith("-")]
 
 
-def for_this_machine(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The CLI's arguments and environment for a command on a stack of this machine. Raises `RefusedError`."""
-    given, words = options(arguments)
-    verb, name = _verb(words)
+def prepare_command(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the CLI's arguments and environment for a stack of this machine. Raises `RefusedError`."""
+    options, words = parse_options(arguments)
+    verb, name = _parse_stack_verb(words)
     stacks = sorted(file.stem for file in STACKS.glob("*.json"))
     current = "" if verb == "select" else os.environ.get("PULUMI_STACK", "")
-    stack = str(given.stack or name or current).rpartition("/")[2]
-    if verb in CREATING or words[:1] == ["new"] or (stack and stack not in stacks):
+    stack = str(options.stack or name or current).rpartition("/")[2]
+    if verb in CREATE_VERBS or words[:1] == ["new"] or (stack and stack not in stacks):
         raise RefusedError(REFUSED.format(name=stack or "NAME"))
     if not stack and verb != "select":
-        stack = _selected(stacks)
+        stack = _find_selected_stack(stacks)
     if not stacks:
-        print("pulumi: no stack was made here yet; `make up` makes one", file=sys.stderr)
+        print("pulumi: there is no stack yet; `make up` creates one", file=sys.stderr)
     if not stack:
-        return ["--non-interactive", *arguments], build_environment()  # else it would offer to make one
+        return ["--non-interactive", *arguments], build_environment()  # else it would offer to create a stack
     if "config" in words and "--secret" in arguments:
-        print(f"pulumi: {NO_SECRET.format(name=stack)}", file=sys.stderr)
+        print(f"pulumi: {PUBLIC_PASSPHRASE.format(name=stack)}", file=sys.stderr)
     return list(arguments), build_environment() | {"PULUMI_STACK": stack}
 
 
-def _verb(words: Sequence[str]) -> tuple[str, str]:
-    """What is done with a stack as such, and its name as far as it follows."""
+def _parse_stack_verb(words: Sequence[str]) -> tuple[str, str]:
+    """Return the verb of a `pulumi stack` command, and the stack's name if it follows."""
     for index, word in enumerate(words):
         verb, name, *_ = *words[index + 1 : index + 3], "", ""
-        if word == "stack" and verb in CREATING | NAMING:
+        if word == "stack" and verb in CREATE_VERBS | NAMING_VERBS:
             return verb, name
     return "", ""
 
 
-def _selected(stacks: Sequence[str]) -> str:
-    """The stack that a command without a name means, as far as it is one of these."""
+def _find_selected_stack(stacks: Sequence[str]) -> str:
+    """Return the stack that a command without a name works on, if it is one of these."""
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     project = hashlib.sha1(str(ROOT / "Pulumi.yaml").encode(), usedforsecurity=False).hexdigest()
     try:
@@ -101,48 +94,43 @@ def _selected(stacks: Sequence[str]) -> str:
     return stacks[0] if len(stacks) == 1 else ""
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether a command in this folder works on this project."""
+def _is_in_project(folder: Path) -> bool:
+    """Return whether a command in this folder works on this project."""
     projects = (above for above in (folder, *folder.parents) if (above / "Pulumi.yaml").is_file())
     return next(projects, None) == ROOT
 
 
 def warn_of_removal(cli: str, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
-    """Say which sessions a destroy takes along, before the CLI asks whether to go ahead."""
-    given, words = options(arguments)
-    if not DESTROYING & set(words):
+    """Print which sessions a destroy would remove, before the CLI asks for confirmation."""
+    options, words = parse_options(arguments)
+    if not DESTROY_VERBS & set(words):
         return
-    from local.backup import removal_warning  # other commands start faster without
+    from local.backup import removal_warning  # not at the top, so that other commands start faster
 
-    stack = given.stack or variables.get("PULUMI_STACK") or _shown(cli, given.cwd, variables)
-    if stack:
-        workspace = Workspace(
-            stack=stack.rpartition("/")[2], proxy_port=0, admin_port=0, dns_port=0
-        )  # asks no port
-        if warning := removal_warning(workspace):
-            print(f"pulumi: {warning}", file=sys.stderr)
+    stack = options.stack or variables.get("PULUMI_STACK") or _ask_selected_stack(cli, options.cwd, variables)
+    if stack and (warning := removal_warning(Workspace(stack=stack.rpartition("/")[2]))):
+        print(f"pulumi: {warning}", file=sys.stderr)
 
 
-def _shown(cli: str, folder: str | None, variables: Mapping[str, str]) -> str:
-    """The stack that the CLI has selected, in a backend of any kind."""
+def _ask_selected_stack(cli: str, folder: str | None, variables: Mapping[str, str]) -> str:
+    """Return the stack that the CLI has selected, in any backend."""
     command = [cli, "stack", "--show-name", "--non-interactive"]
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
 def main() -> None:
-    """Become the CLI."""
+    """Replace this process by the CLI."""
     cli = shutil.which("pulumi", path=build_environment()["PATH"])
     if cli is None:
-        sys.exit("pulumi: no CLI is installed here: run `make setup`")
-    # Pulumi's SDK would ask a proxy for its own engine, on stacks of anywhere.
+        sys.exit("pulumi: the CLI is not installed. Run `make setup`.")
+    # Pulumi's SDK would use a proxy to reach its own engine, whatever the stack.
     arguments, variables = sys.argv[1:], os.environ | bypass_proxies()
-    folder = Path(options(arguments)[0].cwd or "").resolve()
-    # Who names a backend works there, on stacks of their own.
-    if _is_ours(folder):
-        if not variables.get("PULUMI_BACKEND_URL"):
+    folder = Path(parse_options(arguments)[0].cwd or "").resolve()
+    if _is_in_project(folder):
+        if not variables.get("PULUMI_BACKEND_URL"):  # a backend that the user names is used as it is
             try:
-                arguments, variables = for_this_machine(arguments)
+                arguments, variables = prepare_command(arguments)
             except RefusedError as error:
                 sys.exit(f"pulumi: {error}")
         warn_of_removal(cli, arguments, variables)

@@ -1,8 +1,8 @@
-"""Stand-in for Pulumi's Docker plugin, for machines where the official one can't be downloaded.
+"""Stand-in for Pulumi's Docker plugin, for machines that can't download it.
 
-It answers `docker.Image`, `docker.Volume`, `docker.Container` and `getRegistryImage` the way plugin 5.2 does, for
-the inputs this project uses, over the Docker engine's own API. It can't build with BuildKit. Of a container's
-drift it sees that it is gone, stopped, renamed, or has other limits on memory or another restart policy.
+It serves `docker.Image`, `docker.Volume`, `docker.Container` and `getRegistryImage` as plugin 5.2 does, for the
+inputs that this project uses. It can't build with BuildKit. Of a container's drift it sees removal, a stop,
+another name, and other limits on memory or another restart policy.
 """
 
 import sys
@@ -10,12 +10,12 @@ from importlib.metadata import version
 
 from infra.plugin import Provider, serve
 from offline.docker_plugin.container import Container
-from offline.docker_plugin.engine import Engine
+from offline.docker_plugin.engine_client import EngineClient
 from offline.docker_plugin.image import Image
 from offline.docker_plugin.volume import Volume
 
 print("a stand-in serves for Pulumi's Docker plugin (offline/docker_plugin)", file=sys.stderr)
-engine = Engine()
+engine = EngineClient()
 serve(
     Provider(
         {
@@ -27,5 +27,5 @@ serve(
         {"docker:index/getRegistryImage:getRegistryImage": engine.registries.get_image},
     ),
     version("pulumi-docker"),
-    poll_seconds=300,  # Pulumi's own plugins ask every five minutes whether the engine is there
+    poll_seconds=300,  # as Pulumi's own plugins, which check every five minutes whether the engine lives
 )

@@ -1,4 +1,4 @@
-"""`docker.Container`: made, started, waited for, stopped and removed."""
+"""`docker.Container`."""
 
 import io
 import tarfile
@@ -12,64 +12,63 @@ from docker.types import LogConfig, Ulimit
 
 from infra.plugin import PluginError
 from infra.props import Failure, Props
-from offline.docker_plugin.engine import DockerResource, InitFailedError, labels_of, until
+from offline.docker_plugin.engine_client import DockerResource, InitFailedError, attempts, convert_labels
 
-IN_PLACE = frozenset({
+UPDATED = frozenset({
     "destroyGraceSeconds", "healthcheck", "init", "memory", "memorySwap", "mustRun", "restart", "start", "tmpfs",
     "wait", "waitTimeout",
 })  # fmt: skip
 REPLACED = frozenset({
-    "capabilities", "command", "envs", "image", "labels", "logDriver", "logOpts", "name", "networkMode",
-    "networksAdvanced", "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads", "user",
-    "volumes",
+    "capabilities", "envs", "image", "labels", "logDriver", "logOpts", "name", "networkMode", "networksAdvanced",
+    "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads", "user", "volumes",
 })  # fmt: skip
 MB = 1024 * 1024
 SECOND = 1_000_000_000  # the engine's API counts nanoseconds
 
 
 class Container(DockerResource):
-    """`docker.Container`, which with `wait` is there when its health check says so."""
+    """`docker.Container`; with `wait`, a create succeeds once its health check does."""
 
-    inputs = IN_PLACE | REPLACED
+    inputs = UPDATED | REPLACED
     replace_on_changes = REPLACED
 
     def check(self, urn: str, inputs: Props, old: Props) -> tuple[Props, list[Failure]]:
-        strange = sorted(inputs.keys() - self.inputs)
-        failures = [Failure(name, "this stand-in for the Docker plugin doesn't know it") for name in strange]
-        return self.named(urn, {"mustRun": True} | inputs, old), failures
+        unknown = sorted(inputs.keys() - self.inputs)
+        failures = [Failure(name, "the stand-in for Docker's plugin does not support it") for name in unknown]
+        return self.add_name(urn, {"mustRun": True} | inputs, old), failures
 
     def create(self, _urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
         if preview:
             return "", inputs
         api = self.engine.client.api
-        self._have_image(inputs["image"])
+        self._pull_image(inputs["image"])
         try:
-            made = api.create_container(**_create_arguments(api, inputs))
-            container = self.engine.client.containers.get(made["Id"])
+            created = api.create_container(**_build_arguments(api, inputs))
+            container = self.engine.client.containers.get(created["Id"])
             for upload in inputs.get("uploads", []):
-                # From the root on, as the plugin does it: where the root is read-only Docker refuses that.
-                container.put_archive("/", _archive(upload["file"], upload["content"]))
+                # To the root, as the plugin does; Docker refuses that if the root is read-only.
+                container.put_archive("/", _pack(upload["file"], upload["content"]))
             if inputs.get("start", True):
                 container.start()
             if inputs.get("wait"):
-                self._wait_healthy(container, inputs)
+                self._wait_until_healthy(container, inputs)
         except APIError as error:
             raise PluginError(f"container {inputs['name']}: {error.explanation}") from error
         return str(container.id), inputs
 
-    def _have_image(self, name: str) -> None:
+    def _pull_image(self, name: str) -> None:
         """Pull an image that the engine lacks, with the provider's credentials alone, as the plugin does."""
         images = self.engine.client.images
         try:
             images.get(name)
         except ImageNotFound:
             try:
-                images.pull(name, auth_config=self.engine.registries.auth_config(name))
+                images.pull(name, auth_config=self.engine.registries.get_credentials(name))
             except APIError as error:
                 raise PluginError(f"unable to pull image {name}: {error.explanation}") from error
 
-    def _wait_healthy(self, container: LiveContainer, inputs: Props) -> None:
-        for _ in until(float(inputs.get("waitTimeout", 60))):
+    def _wait_until_healthy(self, container: LiveContainer, inputs: Props) -> None:
+        for _ in attempts(float(inputs.get("waitTimeout", 60))):
             container.reload()
             if container.attrs["State"].get("Health", {}).get("Status") == "healthy":
                 return
@@ -85,8 +84,8 @@ class Container(DockerResource):
         managed |= {"name": live.name, "mustRun": live.attrs["State"]["Running"]}
         managed |= {"restart": host["RestartPolicy"]["Name"]} if "restart" in state else {}
         managed |= {
-            name: host[theirs] // MB if host[theirs] > 0 else host[theirs]
-            for name, theirs in (("memory", "Memory"), ("memorySwap", "MemorySwap"))
+            name: host[key] // MB if host[key] > 0 else host[key]
+            for name, key in (("memory", "Memory"), ("memorySwap", "MemorySwap"))
             if name in state
         }
         return object_id, managed, managed
@@ -101,7 +100,7 @@ class Container(DockerResource):
                 restart_policy={"Name": inputs.get("restart", "no")},
             )
             if inputs["mustRun"]:
-                container.start()  # and, other than a create, waits for nothing
+                container.start()  # unlike a create, without waiting
         return inputs
 
     def delete(self, object_id: str, state: Props) -> None:
@@ -114,7 +113,7 @@ class Container(DockerResource):
             raise PluginError(f"container {state.get('name', object_id)}: {error.explanation}") from error
 
 
-def _archive(path: str, content: str) -> bytes:
+def _pack(path: str, content: str) -> bytes:
     archive, data = io.BytesIO(), content.encode()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo(path)
@@ -124,28 +123,17 @@ def _archive(path: str, content: str) -> bytes:
     return archive.getvalue()
 
 
-def _nanoseconds(duration: str) -> int:
-    """`5s`, `250ms` or `1m` as the engine's API wants it."""
-    for unit, size in (("ms", SECOND // 1000), ("s", SECOND), ("m", 60 * SECOND)):
-        number = duration.removesuffix(unit)
-        if number != duration:
-            return int(float(number) * size)
-    raise PluginError(f"{duration!r} is no duration such as 5s, 250ms or 1m")
-
-
-def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
-    capabilities = inputs.get("capabilities", {})
-    health = inputs.get("healthcheck")
+def _build_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
+    """Return the arguments of the SDK's `create_container`."""
+    capabilities, volumes = inputs.get("capabilities", {}), inputs.get("volumes", [])
     networks = inputs.get("networksAdvanced", [])
     host = api.create_host_config(
         binds=[
             f"{volume['volumeName']}:{volume['containerPath']}:{'ro' if volume.get('readOnly') else 'rw'}"
-            for volume in inputs.get("volumes", [])
+            for volume in volumes
             if "volumeName" in volume
         ],
-        volumes_from=[
-            volume["fromContainer"] for volume in inputs.get("volumes", []) if "fromContainer" in volume
-        ],
+        volumes_from=[volume["fromContainer"] for volume in volumes if "fromContainer" in volume],
         cap_add=capabilities.get("adds"),
         cap_drop=capabilities.get("drops"),
         init=inputs.get("init"),
@@ -165,30 +153,31 @@ def _create_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
     return {
         "image": inputs["image"],
         "name": inputs["name"],
-        "command": inputs.get("command"),
         "environment": inputs.get("envs", []),
-        "healthcheck": health
-        and {
-            "test": health["tests"],
-            "interval": _nanoseconds(health.get("interval", "0s")),
-            "timeout": _nanoseconds(health.get("timeout", "0s")),
-            "start_period": _nanoseconds(health.get("startPeriod", "0s")),
-            "retries": health.get("retries", 0),
-        },
+        "healthcheck": _build_healthcheck(inputs["healthcheck"]) if "healthcheck" in inputs else None,
         "host_config": host,
-        "labels": labels_of(inputs),
-        "networking_config": {
-            "EndpointsConfig": {
-                network["name"]: api.create_endpoint_config(aliases=network.get("aliases"))
-                for network in networks[:1]
-            }
-        },
+        "labels": convert_labels(inputs),
         "volumes": [
-            volume["containerPath"]
-            for volume in inputs.get("volumes", [])
-            if not volume.keys() & {"fromContainer", "volumeName"}
+            volume["containerPath"] for volume in volumes if not volume.keys() & {"fromContainer", "volumeName"}
         ],
         "stop_signal": inputs.get("stopSignal"),
         "stop_timeout": inputs.get("stopTimeout"),
         "user": inputs.get("user"),
-    }  # fmt: skip
+    }
+
+
+def _build_healthcheck(health: Props) -> dict[str, Any]:
+    def nanoseconds(name: str) -> int:
+        duration = health.get(name, "0s")
+        try:
+            return int(float(duration.removesuffix("s")) * SECOND)
+        except ValueError:
+            raise PluginError(f"{name} must be in seconds, such as 5s, not {duration!r}") from None
+
+    return {
+        "test": health["tests"],
+        "interval": nanoseconds("interval"),
+        "timeout": nanoseconds("timeout"),
+        "start_period": nanoseconds("startPeriod"),
+        "retries": health.get("retries", 0),
+    }

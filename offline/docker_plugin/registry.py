@@ -1,4 +1,4 @@
-"""What a registry has, and who logs in there: the plugin's `registryAuth` and `getRegistryImage`."""
+"""Registries, with the plugin's `registryAuth` and `getRegistryImage`."""
 
 import json
 import os
@@ -22,34 +22,34 @@ MANIFESTS = ", ".join((
 
 
 class Registries:
-    """The registries that the provider is configured for. Of others the plugin knows no credentials."""
+    """The registries that the provider is configured for, which are all that it has credentials for."""
 
     def __init__(self) -> None:
         self._entries: dict[str, dict[str, Any]] = {}
 
     def configure(self, config: Props) -> None:
-        """Read `registryAuth`. Raises PluginError where the credentials' file is missing, as the plugin does."""
+        """Read `registryAuth`. Raises `PluginError` if the file of credentials is missing, as the plugin does."""
         for entry in json.loads(config.get("registryAuth") or "[]"):
             address = entry["address"] if "://" in entry["address"] else f"https://{entry['address']}"
             host = address.partition("://")[2].partition("/")[0]
             if entry.get("authDisabled"):
                 entry |= {"username": "username", "password": "password"}  # the plugin sends just these
             if not entry.get("username"):
-                entry |= _logged_in(host)
+                entry |= _read_login(host)
             self._entries[host] = entry | {"address": address}
 
-    def auth_config(self, image: str) -> dict[str, str]:
-        """Return the credentials for the registry of an image; empty where the provider has none."""
+    def get_credentials(self, image: str) -> dict[str, str]:
+        """Return the credentials for the registry of an image; empty if there are none."""
         entry = self._entries.get(image.partition("/")[0], {})
         return {name: entry[name] for name in ("username", "password") if entry.get(name)}
 
     def get_image(self, inputs: Props) -> Props:
-        """Return the digest of a tag. Raises PluginError with the registry's status."""
+        """Serve `getRegistryImage`: the digest of a tag. Raises `PluginError` with the registry's status."""
         host, _, path = inputs["name"].partition("/")
         repository, _, tag = path.rpartition(":")
         entry = self._entries.get(host, {"address": f"https://{host}"})
         failed = f"Got error when attempting to fetch image version {repository}:{tag} from registry"
-        credentials = self.auth_config(inputs["name"])
+        credentials = self.get_credentials(inputs["name"])
         try:
             answer = requests.head(
                 f"{entry['address']}/v2/{repository}/manifests/{tag}",
@@ -62,21 +62,17 @@ class Registries:
         status = f"{answer.status_code} {answer.reason}"
         if answer.status_code == requests.codes.unauthorized:
             if answer.headers.get("WWW-Authenticate", "").startswith("Bearer"):
-                raise PluginError(f"{failed}: this stand-in for the Docker plugin asks no token service")
+                raise PluginError(f"{failed}: the stand-in for Docker's plugin does not support token services")
             raise PluginError(f"{failed}: bad credentials: {status}")
         if not answer.ok:
             raise PluginError(f"{failed}: got bad response from registry: {status}")
-        return (
-            inputs
-            | {"id": answer.headers["Docker-Content-Digest"]}
-            | {"sha256Digest": answer.headers["Docker-Content-Digest"]}
-        )
+        return inputs | dict.fromkeys(("id", "sha256Digest"), answer.headers["Docker-Content-Digest"])
 
 
-def _logged_in(host: str) -> dict[str, str]:
-    """Return the credentials that Docker's own tools keep for a registry."""
-    place = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    file = place / "config.json" if place.is_dir() else place
+def _read_login(host: str) -> dict[str, str]:
+    """Return the credentials that `docker login` has stored for a registry."""
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    file = folder / "config.json" if folder.is_dir() else folder
     if not file.is_file():
         raise PluginError(f"could not open config file from filePath: {file}")
     try:

@@ -1,7 +1,7 @@
-"""Starts the gateway: a stand-in for Kong 3.9.3 with its Admin API and its HTTP proxy in one process.
+"""Run the gateway: a stand-in for Kong 3.9.3 with its Admin API and its HTTP proxy in one process.
 
-Not here, and in Kong: a TLS listener, websockets and gRPC, plugins other than those in configs.py, hashing
-balancers, clustering, DB-less mode, and the throughput of nginx.
+Unlike Kong it has no TLS listener, no websockets and gRPC, no plugins but those in entities/plugin_configs.py, no
+hashing balancers, no clustering and no DB-less mode; nor is it as fast as nginx.
 """
 
 import argparse
@@ -16,12 +16,13 @@ from aiohttp import web
 
 from .admin import LARGEST_BODY, Admin
 from .balancer import Balancer
+from .forwarding import open_session, remove_added_headers
 from .node import VERSION
-from .proxy import Proxy, bare, session
+from .proxy import Proxy
 from .store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_GRACE = 1  # seconds that requests under way have to end, and as long again once they are cancelled
+_GRACE_SECONDS = 1  # for requests under way to finish, and as long again once they are canceled
 
 _log = logging.getLogger("offline.gateway")
 
@@ -33,32 +34,29 @@ async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None,
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     store = Store(state)
     balancer = Balancer(store)
-    async with session() as http:
+    async with open_session() as http:
         proxy = Proxy(http, store, balancer, refresh=refresh)
         runners = [
             await _listen(host, proxy_port, proxy.handle),
             await _listen(host, admin_port, Admin(store, balancer, refresh).handle),
         ]
-        watch = asyncio.gather(balancer.watch(), proxy.take_in())
+        background = asyncio.gather(balancer.probe(), proxy.apply_changes())
         _log.info(
-            "this is a stand-in for Kong %s: admin on port %d, proxy on port %d; it has no TLS listener",
-            VERSION,
-            admin_port,
-            proxy_port,
+            "stand-in for Kong %s: admin on port %d, proxy on port %d, no TLS", VERSION, admin_port, proxy_port
         )
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait((stopped, watch), return_when=asyncio.FIRST_COMPLETED)
-        watch.cancel()
+        await asyncio.wait((stopped, background), return_when=asyncio.FIRST_COMPLETED)
+        background.cancel()
         await asyncio.gather(*(runner.cleanup() for runner in runners))
         with contextlib.suppress(asyncio.CancelledError):
-            await watch  # what broke in there ends the process with its error
+            await background  # an error in it ends the process with that error
 
 
 async def _listen(host: str, port: int, handle: Handler) -> web.AppRunner:
     app = web.Application(client_max_size=LARGEST_BODY)
-    app.on_response_prepare.append(bare)
+    app.on_response_prepare.append(remove_added_headers)
     app.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE_SECONDS)
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1024).start()
     return runner
@@ -66,24 +64,22 @@ async def _listen(host: str, port: int, handle: Handler) -> web.AppRunner:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="offline.gateway", description=__doc__)
-    parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 (it serves a network of containers)
+    parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 - it serves a network of containers
     parser.add_argument("--admin-port", type=int, default=8001)
     parser.add_argument("--proxy-port", type=int, default=8000)
-    parser.add_argument(
-        "--state", type=Path, help="the file that keeps the entities; without it they are forgotten"
-    )
+    parser.add_argument("--state", type=Path, help="file that stores the entities; without it they are lost")
     parser.add_argument(
         "--worker-state-update-frequency",
         dest="refresh",
         metavar="SECONDS",
         type=float,
         default=0.2,
-        help="how often routes, and how often plugins, are taken in (5 in Kong); 0 is Kong's "
-        "worker_consistency=strict: before each request",
+        help="how often changes of routes and of plugins are applied (5 in Kong); 0 applies them before each "
+        "request, as Kong's worker_consistency=strict",
     )
-    given = parser.parse_args()
+    options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    asyncio.run(serve(given.host, given.admin_port, given.proxy_port, given.state, given.refresh))
+    asyncio.run(serve(options.host, options.admin_port, options.proxy_port, options.state, options.refresh))
 
 
 main()

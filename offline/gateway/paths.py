@@ -1,10 +1,15 @@
-"""Paths: what a service or a route may have as one, and how a request's is read."""
+"""Paths: which ones a service or route may have, and how the path of a request is read."""
 
 import re
 from urllib.parse import unquote
 
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_RESERVED = frozenset(b"!*'();:@&=+$,/?%#[]")
+_NEEDS_ESCAPE = re.compile(rb"[^!#$&'()*+,/:;=?@\[\]A-Za-z0-9_.~%-]")
+
 
 def path(value: str) -> str | None:
+    """Check the path of a service."""
     if not value.startswith("/"):
         return "should start with: /"
     if "//" in value:
@@ -16,18 +21,28 @@ def path(value: str) -> str | None:
     return None
 
 
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_RESERVED = frozenset(b"!*'();:@&=+$,/?%#[]")
+def route_path(value: str) -> str | None:
+    """Check a path of a route: a prefix, or after `~` a regular expression, of which the stand-in makes no use."""
+    if not value.startswith(("/", "~/")):
+        return "should start with: / (fixed path) or ~/ (regex path)"
+    if "//" in value:
+        return "must not have empty segments"
+    if value.startswith("~"):
+        return None
+    if (error := path(value)) and error.startswith("invalid url-encoded"):
+        return error
+    normalized = normalize_path(value)
+    return None if normalized == value else f"non-normalized path, consider use '{normalized}' instead"
 
 
-def normalized(path: str) -> str:
-    """A path as routes are looked up by: kong/tools/uri.lua, `normalize`."""
+def normalize_path(path: str) -> str:
+    """Return a path in the form in which routes are looked up (kong/tools/uri.lua, `normalize`)."""
 
-    def decoded(code: re.Match[bytes]) -> bytes:
+    def decode(code: re.Match[bytes]) -> bytes:
         number = int(code[1], 16)
         return code[0].upper() if number in _RESERVED else bytes([number])
 
-    *folders, last = _ESCAPE.sub(decoded, path.encode(errors="surrogateescape")).split(b"/")
+    *folders, last = _ESCAPE.sub(decode, path.encode(errors="surrogateescape")).split(b"/")
     kept: list[bytes] = []
     for part in [*folders, last]:
         if part == b"..":
@@ -38,53 +53,14 @@ def normalized(path: str) -> str:
     return (b"/" + b"/".join(kept) + end).decode(errors="surrogateescape")
 
 
-def route_path(value: str) -> str | None:
-    if not value.startswith(("/", "~/")):
-        return "should start with: / (fixed path) or ~/ (regex path)"
-    if "//" in value:
-        return "must not have empty segments"
-    if value.startswith("/"):
-        if (fault := path(value)) and fault.startswith("invalid url-encoded"):
-            return fault
-        plain = normalized(value)
-        return None if plain == value else f"non-normalized path, consider use '{plain}' instead"
-    try:
-        _ = unknown_to_router(value[1:]) or regex(value[1:])
-    except re.error as error:
-        return f"invalid regex: '{value[1:]}' ({error})"
-    return None
+def escape_path(path: str) -> str:
+    """Return a path as the upstream gets it (kong/tools/uri.lua, `escape`)."""
+    encoded = path.encode(errors="surrogateescape")
+    return _NEEDS_ESCAPE.sub(lambda found: b"%%%02X" % found[0][0], encoded).decode()
 
 
-def regex(text: str) -> re.Pattern[str]:
-    """A regular expression of a route (kong/router/transform.lua, path_val_transform), as Python writes it."""
-    python = {"(?<": "(?P<", "\\z": "\\Z"}
-    return re.compile(
-        re.sub(r"\\.|\(\?<(?![=!])", lambda part: python.get(part[0], part[0]), text, flags=re.DOTALL)
-    )
-
-
-_NOT_IN_RUST = {"\\Z", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?#", "(?|", "(?(", "(?P="} | {
-    rf"\{n}" for n in range(1, 10)
-}
-
-
-def unknown_to_router(text: str) -> str | None:
-    """What of a regular expression PCRE takes, and Kong's router, whose expressions are Rust's, does not."""
-    parts = re.findall(r"\\.|\(\?(?:<[=!]|P=|.)", text, re.DOTALL)
-    return next((f"{part} is not supported" for part in parts if part in _NOT_IN_RUST), None)
-
-
-_TO_ESCAPE = re.compile(rb"[^!#$&'()*+,/:;=?@\[\]A-Za-z0-9_.~%-]")
-
-
-def escaped(path: str) -> str:
-    """A path as it goes on to the upstream (kong/tools/uri.lua, `escape`)."""
-    whole = path.encode(errors="surrogateescape")
-    return _TO_ESCAPE.sub(lambda found: b"%%%02X" % found[0][0], whole).decode()
-
-
-def is_bad(path: str) -> bool:
-    """Whether nginx refuses a path: for a broken escape, or a way out of the root."""
+def is_bad_path(path: str) -> bool:
+    """Return whether nginx refuses a path, because of a broken escape or a way out of the root."""
     depth = 0
     for part in unquote(path, errors="surrogateescape").split("/"):
         depth += {"..": -1, ".": 0, "": 0}.get(part, 1)

@@ -1,4 +1,4 @@
-"""A run with wrong answers has no figure."""
+"""A run with wrong responses has no figure."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from bench.load import measure
-from bench.results import Row
-from bench.subjects import BARE, SERVICE, Database, Running, WrongAnswersError, probe
-from tests.packages import program
+from bench.results import Case
+from bench.subjects import BARE, SERVICE, Database, RunningSubject, WrongResponseError, probe
+from local.debian import find_program
 
-CREATE = Row(workload="create", connections=8)
-Start = Callable[..., Running]
+CREATE = Case(workload="create", connections=8)
+Start = Callable[..., RunningSubject]
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def database(tmp_path: Path) -> Database:
 
 @pytest.fixture
 def start(database: Database) -> Iterator[Start]:
-    program("wrk")
+    find_program("wrk")
     started = []
 
-    def start(module: str, **environment: str) -> Running:
-        started.append(Running(module, DATABASE_URL=database.url, **environment))
+    def start(module: str, **environment: str) -> RunningSubject:
+        started.append(RunningSubject(module, DATABASE_URL=database.url, **environment))
         return started[-1]
 
     yield start
@@ -42,24 +42,24 @@ def test_answered_creates_are_found_in_the_database(start: Start, database: Data
 
 def test_creates_that_leave_no_session_have_no_figure(start: Start, database: Database, tmp_path: Path) -> None:
     probe("create", start(SERVICE).ports[0])  # makes the tables
-    (tmp_path / "answers.json").write_text('{"create": {"status": 201, "headers": [], "body": "{}"}}')
-    with pytest.raises(WrongAnswersError, match="and 0 sessions are there"):
-        measure(CREATE, start(BARE, ANSWERS=str(tmp_path / "answers.json")), database, 1)
+    (tmp_path / "responses.json").write_text('{"create": {"status": 201, "headers": [], "body": "{}"}}')
+    with pytest.raises(WrongResponseError, match="the database has 0 sessions"):
+        measure(CREATE, start(BARE, RESPONSES=str(tmp_path / "responses.json")), database, 1)
 
 
 def test_refused_requests_have_no_figure(start: Start, database: Database) -> None:
-    with pytest.raises(WrongAnswersError, match="requests failed"):
+    with pytest.raises(WrongResponseError, match="requests failed"):
         measure(CREATE, start(SERVICE, MAX_REQUESTS="1"), database, 1)
 
 
-def test_an_answer_of_another_status_is_no_figure(start: Start, database: Database) -> None:
+def test_another_status_has_no_figure(start: Start, database: Database) -> None:
     service = start(SERVICE)
-    with pytest.raises(WrongAnswersError, match="404 instead of 304"):
-        measure(Row(workload="not modified"), service, database, 1)
+    with pytest.raises(WrongResponseError, match="404 instead of 304"):
+        measure(Case(workload="not modified"), service, database, 1)
 
 
 def test_the_whole_list_is_received(start: Start, database: Database) -> None:
     service = start(SERVICE)
     probe("create", service.ports[0])
-    listed = Row(workload="list", connections=1)
+    listed = Case(workload="list", connections=1)
     assert measure(listed, service, database, 1).rate > 0

@@ -1,12 +1,12 @@
-"""The figures that come of the runs: medians, ratios, and whether each target is met."""
+"""The figures of the runs: medians, ratios, and whether each target is met."""
 
 import pytest
 
 from bench.report import BEGIN, END, Figures, at_most, insert, tables, targets
-from bench.results import Results, Row, Sample
+from bench.results import Case, Results, Sample
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE
 
-READ = Row(workload="read")
+READ = Case(workload="read")
 
 
 def sample(rate: float, *, p99_ms: float = 2, peak_bytes: int = 0) -> Sample:
@@ -32,7 +32,7 @@ def test_a_figure_is_the_median_with_the_lowest_and_the_highest() -> None:
     assert figures.ratio(READ, SERVICE, PLAIN) == 3
 
 
-def test_a_row_with_one_failed_run_has_no_figure() -> None:
+def test_a_case_with_one_failed_run_has_no_figure() -> None:
     failed = results()
     failed[READ, SERVICE].append("3 of 900 requests failed")
     figures = Figures(failed)
@@ -42,56 +42,56 @@ def test_a_row_with_one_failed_run_has_no_figure() -> None:
 
 
 @pytest.mark.parametrize(("plain", "is_met"), [(300, True), (301, False)])
-def test_a_target_is_met_from_its_aim_on(plain: float, is_met: bool) -> None:
+def test_a_target_is_met_from_its_aim(plain: float, is_met: bool) -> None:
     figures = Figures(results() | {(READ, PLAIN): [sample(plain)]})
-    assert met(figures, "against the plain good service, worst row (read)") is is_met
+    assert met(figures, "against the plain good service, worst case (read)") is is_met
 
 
-def test_the_worst_row_under_load_counts() -> None:
-    alone = Row(workload="read", connections=1)
+def test_the_worst_case_under_load_counts() -> None:
+    alone = Case(workload="read", connections=1)
     more = results()
     more[alone, SERVICE] = [sample(1, p99_ms=100)]
-    more[Row(workload="mix"), SERVICE] = [sample(1, p99_ms=5)]
+    more[Case(workload="mix"), SERVICE] = [sample(1, p99_ms=5)]
     assert met(Figures(results()), "p99") is True
-    assert met(Figures(more), "worst row (mix)") is False
+    assert met(Figures(more), "worst case (mix)") is False
 
 
-def test_memory_is_held_against_64_mib() -> None:
-    listed = Row(workload="list", connections=1)
+def test_memory_is_compared_with_64_mib() -> None:
+    listed = Case(workload="list", connections=1)
     for mib, is_met in ((64, True), (65, False)):
         figures = Figures({(listed, SERVICE): [sample(1, peak_bytes=mib << 20)]})
         assert met(figures, "memory of a list") is is_met
 
 
-def test_every_row_is_in_the_tables() -> None:
-    rows = [
+def test_every_case_is_in_the_tables() -> None:
+    cases = [
         READ,
-        Row(workload="create", with_peer=True, replicas=2),
-        Row(workload="update", database="postgresql"),
+        Case(workload="create", with_peer=True, replicas=2),
+        Case(workload="update", database="postgresql"),
     ]
-    told = tables(
-        Figures({(row, SERVICE): [sample(5)] for row in rows}), [at_most("an up", 3, 2, "×")], {"reads": 7.0}
+    text = tables(
+        Figures({(case, SERVICE): [sample(5)] for case in cases}), [at_most("an up", 3, 2, "×")], {"reads": 7.0}
     )
-    assert "| an up | ≤ 2× | 3.0× | **no** |" in told
+    assert "| an up | ≤ 2× | 3.0× | **no** |" in text
     for name in (
         "| read |",
         "| create with peer, two processes |",
         "| update, PostgreSQL |",
-        "- reads: 7 a second",
+        "- reads: 7 per second",
     ):
-        assert name in told
+        assert name in text
 
 
-def test_the_document_keeps_what_is_around_its_figures() -> None:
+def test_the_document_keeps_the_text_around_its_figures() -> None:
     document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     assert insert(document, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
 
 
 @pytest.mark.parametrize(("cpu_us", "is_met"), [(13, True), (14, False), (7, False)])
-def test_pages_are_held_against_each_other_by_their_cost(cpu_us: float, is_met: bool) -> None:
+def test_pages_are_compared_by_their_cpu_time(cpu_us: float, is_met: bool) -> None:
     first = Sample(rate=1, median_ms=1, p99_ms=1, cpu_us=10)
     deep = Sample(rate=9, median_ms=1, p99_ms=1, cpu_us=cpu_us)
     figures = Figures(
-        {(Row(workload="first page"), SERVICE): [first], (Row(workload="deep page"), SERVICE): [deep]}
+        {(Case(workload="first page"), SERVICE): [first], (Case(workload="deep page"), SERVICE): [deep]}
     )
     assert met(figures, "page 10,000") is is_met

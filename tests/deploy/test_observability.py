@@ -14,8 +14,8 @@ import pytest
 import requests
 import yaml
 
+from local.debian import find_program
 from local.workspace import ROOT
-from tests.packages import program
 from tests.ports import free_port
 from tests.service.processes import Peer, Process, Service, running
 from tests.waiting import wait_for
@@ -46,7 +46,7 @@ class Prometheus(Process):
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         command = [
-            program("prometheus"),
+            find_program("prometheus"),
             "--config.file=prometheus.yml",
             f"--storage.tsdb.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{port}",
@@ -92,7 +92,7 @@ def load(service: Service) -> Iterator[None]:
 
 
 def promtool(*arguments: object, stdin: str = "") -> None:
-    command = [program("promtool", package="prometheus"), *map(str, arguments)]
+    command = [find_program("promtool", "prometheus"), *map(str, arguments)]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
 

@@ -1,4 +1,4 @@
-"""Rounds of many writers and a `kill -9`: what was answered is there when the service is back."""
+"""Rounds of many writers and a `kill -9`, after which every acknowledged write must be there."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ from tests.service.processes import Service, running
 
 @dataclass(frozen=True)
 class Round:
-    """What one round came to."""
+    """The result of one round."""
 
     number: int
     killed_after: float
@@ -22,7 +22,7 @@ class Round:
 
 
 async def kill_round(folder: Path, ledger: Ledger, number: int, module: str = "service") -> Round:
-    """Write, kill, start again, check; the ledger and the folder go from round to round."""
+    """Write, kill, restart and check; the ledger and the folder are kept from round to round."""
     before = ledger.answers
     killed_after = random.uniform(0.02, 1.0)  # noqa: S311 - no secret
     with running(Service(folder, module)) as service:

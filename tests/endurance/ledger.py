@@ -1,4 +1,4 @@
-"""Writers that remember what they were answered, and what must be true of a database after that."""
+"""Writers that record the answers they got, and checks of a database against them."""
 
 import asyncio
 import itertools
@@ -15,7 +15,7 @@ WRITERS = 32
 
 
 class Stored(NamedTuple):
-    """A session as it was found: the tag is its create's own, the version grows with each update."""
+    """A session as found: the tag is that of its create, the version grows with each update."""
 
     id: int
     tag: str
@@ -24,7 +24,7 @@ class Stored(NamedTuple):
 
 @dataclass
 class Ledger:
-    """Each create has a tag of its own, which every context of its session begins with."""
+    """What was asked and answered. Each create has a unique tag, which starts every context of its session."""
 
     asked: set[str] = field(default_factory=set)
     created: dict[str, int] = field(default_factory=dict)
@@ -32,13 +32,13 @@ class Ledger:
     answers: int = 0
 
     def note(self, tag: str, session_id: int, version: int) -> None:
-        """Such a write was answered."""
+        """Record that a write was answered."""
         self.created[tag] = session_id
         self.versions[session_id] = version
         self.answers += 1
 
     def faults(self, found: list[Stored]) -> list[str]:
-        """What is wrong with the sessions that were found, each in a line."""
+        """Return the errors of the sessions that were found, one per line."""
         by_id = {session.id: session for session in found}
         faults = []
         for tag, session_id in self.created.items():
@@ -76,7 +76,7 @@ async def _writer(http: aiohttp.ClientSession, ledger: Ledger, name: str, paddin
 
 
 async def create(http: aiohttp.ClientSession, ledger: Ledger, tag: str, padding: int = 0) -> int:
-    """The session of this tag, which is its Idempotency-Key too."""
+    """Create the session of this tag, which is also its Idempotency-Key."""
     body = {"userId": 1, "context": _context(tag, 0, padding)}
     async with http.post("/sessions", json=body, headers={"Idempotency-Key": tag}) as answer:
         assert answer.status == 201, answer.status
@@ -86,7 +86,7 @@ async def create(http: aiohttp.ClientSession, ledger: Ledger, tag: str, padding:
 
 
 async def repeat_creates(url: str, ledger: Ledger, name: str) -> list[str]:
-    """Send creates of this name again, as a client that heard nothing; what is wrong with the answers."""
+    """Repeat creates, as a client that got no answer; return the errors of the answers."""
     faults = []
     async with aiohttp.ClientSession(url) as http:
         for tag in sorted(tag for tag in ledger.asked if tag.startswith(f"{name}-")):
@@ -109,7 +109,7 @@ def stored(session_id: int, context: str) -> Stored:
 
 
 def read_database(file: Path) -> tuple[list[Stored], list[str]]:
-    """The sessions in the file, and what is wrong with the file itself."""
+    """Return the sessions in the file, and the errors of the file itself."""
     db = sqlite3.connect(file)
     try:
         faults = [f"integrity: {line}" for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]

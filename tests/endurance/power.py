@@ -1,4 +1,4 @@
-"""A model of a power cut: the service's own system calls are recorded, and replayed up to any moment.
+"""A model of a power cut: the service's system calls are recorded, and replayed up to any moment.
 
 A file on the disk is what it was at its last fdatasync. Of each write after that, the disk may have all,
 nothing, or some sectors of it, in no order. What was answered before the cut must be there in every case.
@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from local.debian import find_program
 from tests.endurance.ledger import Ledger, read_database, write_for_ever
-from tests.packages import program
 from tests.service.processes import Service, running
 
 _NEVER_SECONDS = 60
@@ -44,7 +44,7 @@ class Truncate(NamedTuple):
 
 @dataclass
 class _File:
-    """What is on the disk for certain, and what may be."""
+    """What is certainly on the disk, and what may be."""
 
     synced: bytearray = field(default_factory=bytearray)
     unsynced: list[Write | Truncate] = field(default_factory=list)
@@ -55,7 +55,7 @@ class _File:
         self.unsynced.clear()
 
     def after_the_cut(self, chance: float) -> bytes:
-        """One of the states that the disk may be in; the chance is that of a sector to have been written."""
+        """Return a possible state of the disk; `chance` is the probability that a sector was written."""
         disk = bytearray(self.synced)
         for change in self.unsynced:
             if isinstance(change, Truncate):
@@ -78,13 +78,13 @@ def _apply(disk: bytearray, change: Write | Truncate) -> None:
 
 
 async def record(folder: Path, answers: int, module: str = "service") -> tuple[Path, Ledger]:
-    """The system calls of a service that is written to from its first start, until it is killed.
+    """Record the system calls of a service under writes, from its first start until it is killed.
 
     It is killed once so many writes were answered: a machine that is busy takes longer, and loses no less.
     """
     calls = folder / "calls"
     ledger = Ledger()
-    with running(Service(folder, module, [program("strace"), *_STRACE, "-o", str(calls)])) as service:
+    with running(Service(folder, module, [find_program("strace"), *_STRACE, "-o", str(calls)])) as service:
         writing = asyncio.create_task(write_for_ever(service.url, ledger, "power", padding=_PADDING))
         async with asyncio.timeout(_NEVER_SECONDS):
             while ledger.answers < answers:  # noqa: ASYNC110 - a ledger is filled outside of any loop, too
@@ -102,7 +102,7 @@ def _wait_for_the_end(calls: Path) -> None:
 
 @dataclass
 class Outcome:
-    """What the cuts came to."""
+    """The result of the cuts."""
 
     cuts: int = 0
     syncs: int = 0
@@ -112,7 +112,7 @@ class Outcome:
 
 
 def cut_the_power(calls: Path, folder: Path, recorded: Ledger, cuts: int) -> Outcome:
-    """Replay the calls; at so many moments, look at what three disks would be left with."""
+    """Replay the calls; at `cuts` moments, check what three disks would have."""
     lines = calls.read_text().splitlines()
     moments = set(random.sample(range(len(lines)), min(cuts, len(lines))))
     files: defaultdict[str, _File] = defaultdict(_File)
@@ -131,7 +131,7 @@ def cut_the_power(calls: Path, folder: Path, recorded: Ledger, cuts: int) -> Out
 
 
 def _calls(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """Each line's call: a write as soon as it begins, a sync only once it has returned."""
+    """Yield each line's call: a write as soon as it starts, a sync only once it has returned."""
     begun: dict[str, str] = {}
     for line in lines:
         match = _LINE.match(line)

@@ -1,4 +1,4 @@
-"""`python -m tests.endurance.run ROUNDS`: kills and power cuts, and what was lost by them, as a table."""
+"""`python -m tests.endurance.run ROUNDS`: kills and power cuts, with a table of what they lost."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ _ANSWERS_BEFORE_A_CUT = 2_000
 
 
 def main(rounds: int) -> int:
-    """The exit status: 0 when nothing was lost."""
+    """Run all rounds; return 0 if nothing was lost."""
     with tempfile.TemporaryDirectory() as folder:
         faults = _kill(Path(folder), rounds)
     for _ in range(max(1, rounds // _ROUNDS_FOR_ONE_CUT_RUN)):

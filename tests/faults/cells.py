@@ -1,4 +1,4 @@
-"""The matrix: every outside call of an `up`, and what may go wrong with it."""
+"""The matrix: every outside call of an `up`, and what can go wrong with it."""
 
 import time
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from tests.faults.proxy import Exchange, Fault
 
 
 class CellError(Exception):
-    """A deployment that did not come out of a fault as it should."""
+    """A deployment that did not recover from a fault."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """An outside call: whose it is, what it looks like, and the call before which it doesn't count."""
+    """An outside call: its party, its pattern, and the call before which it does not count."""
 
     name: str
     party: str
@@ -57,23 +57,23 @@ STEPS = (
 
 
 def fails_before(exchange: Exchange) -> None:
-    """The call is refused each time."""
+    """Refuse the call each time."""
     exchange.refuse()
 
 
 def fails_after(exchange: Exchange) -> None:
-    """The call has its effect and no answer, each time."""
+    """Drop the answer each time, after the call has taken effect."""
     exchange.forward()
     exchange.drop()
 
 
 def times_out(exchange: Exchange) -> None:
-    """The call is taken and never answered."""
+    """Accept the call and never answer."""
     exchange.hold()
 
 
-def _once(deed: Callable[[], None], *, before: bool = False) -> Fault:
-    """After the call's effect (or before it) and before its answer, do something; later calls are passed on."""
+def _once(act: Callable[[], None], *, before: bool = False) -> Fault:
+    """Act once, after the call has taken effect (or before) and before its answer; forward later calls."""
     done = False
 
     def fault(exchange: Exchange) -> None:
@@ -83,10 +83,10 @@ def _once(deed: Callable[[], None], *, before: bool = False) -> Fault:
             return
         done = True
         if before:
-            deed()
+            act()
         answer = exchange.forward()
         if not before:
-            deed()
+            act()
         exchange.answer(answer)
 
     return fault
@@ -96,7 +96,7 @@ WAYS = ("fails before", "fails after its effect", "times out", "engine killed", 
 
 
 def _faults(step: Step, deployment: Deployment) -> dict[str, Fault]:
-    """What each way does with a call."""
+    """Return what each way does with a call."""
 
     def kill_plugin() -> None:
         deployment.kill_plugin(step.party)
@@ -131,38 +131,38 @@ class Cell:
         return f"{self.step.name}: {self.way}"
 
     def run(self, deployment: Deployment) -> None:
-        """From nothing, through the fault, to nothing. Raises `CellError`."""
+        """Deploy with the fault, converge, and destroy everything. Raises `CellError`."""
         if self.step.update:
             deployment.make("up")
             # Each name comes after those before: moto refuses to make one again while a later one is there.
             deployment.set("hostname", f"x{time.time():.0f}.fountain.coach")
             deployment.change_service()
-        said = self.break_up(deployment)
-        converge(deployment, said)
+        output = self.break_up(deployment)
+        converge(deployment, output)
         deployment.pulumi(f"{DESTROY} --stack {deployment.stack}")
         if any(left := deployment.live().values()):
-            raise CellError(f"after destroy there is still {list(left)}\n{said}")
+            raise CellError(f"after destroy there is still {list(left)}\n{output}")
 
     def break_up(self, deployment: Deployment) -> str:
-        """Run an `up` that meets with the fault; what it said."""
+        """Run an `up` that meets the fault, and return its output."""
         proxy = deployment.proxies[self.step.party]
         proxy.arm(self.step.call, _faults(self.step, deployment)[self.way], after=self.step.after)
         try:
-            said = deployment.broken_up()
+            output = deployment.broken_up()
         finally:
             proxy.disarm()
             deployment.give_state_back()
         if not proxy.hits:
-            raise CellError(f"the run made no such call\n{said}")
-        return said
+            raise CellError(f"the run made no such call\n{output}")
+        return output
 
 
-def converge(deployment: Deployment, said: str = "") -> None:
-    """`make up`, then an `up` that changes nothing; then the state is what there is. Raises `CellError`."""
+def converge(deployment: Deployment, output: str = "") -> None:
+    """Run `make up`, then an `up` that changes nothing, and compare the state. Raises `CellError`."""
     deployment.make("up")
     again = deployment.pulumi(f"{UP} --expect-no-changes --stack {deployment.stack}")
     if wrong := deployment.differences():
-        raise CellError(f"after the next up: {'; '.join(wrong)}\n{said}\n{again}")
+        raise CellError(f"after the next up: {'; '.join(wrong)}\n{output}\n{again}")
 
 
 CELLS = {cell.name: cell for cell in (Cell(step, way) for step in STEPS for way in WAYS)}

@@ -9,7 +9,7 @@ from tests.faults.deployment import Deployment
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    """The platform runs, and nothing of the stack is there yet."""
+    """A deployment whose platform runs, with an empty stack."""
     deployment = Deployment.empty()
     yield deployment
     assert deployment.close() == []

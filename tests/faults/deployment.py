@@ -1,4 +1,4 @@
-"""A clone whose runs reach Docker, Kong and Route 53 through fault proxies, and what there is of it in them."""
+"""A clone whose runs reach Docker, Kong and Route 53 through fault proxies, and what it has in them."""
 
 import contextlib
 import json
@@ -19,8 +19,9 @@ import requests
 import yaml
 
 from local import processes
+from local.environment import DEFAULT_HOST, build_environment
 from local.recovery import PLUGIN
-from local.workspace import DEFAULT_HOST, PROJECT, build_environment
+from local.workspace import PROJECT
 from tests.faults.proxy import FaultProxy
 from tests.infra.certificates import certificate
 from tests.stack.clone import Clone, docker_client
@@ -28,10 +29,10 @@ from tests.stack.clone import Clone, docker_client
 UP = "up --yes --refresh --run-program --skip-preview"
 DESTROY = "destroy --yes --run-program --skip-preview"
 PATIENCE_SECONDS = 200
-"""After so long an engineer presses Ctrl-C."""
+"""After this time an engineer presses Ctrl-C."""
 
 GRACE_SECONDS = 10
-"""And after so long once more, which ends the engine at once."""
+"""After this time, once more, which ends the engine at once."""
 
 PLUGINS = {
     "docker": r"pulumi-resource-docker|offline\.docker_plugin",
@@ -60,7 +61,7 @@ class Deployment(Clone):
 
     @classmethod
     def empty(cls) -> "Deployment":
-        """One whose platform runs, and nothing of the stack yet."""
+        """Return a deployment whose platform runs, with an empty stack."""
         deployment = cls()
         deployment.make("preview")
         for key, value in zip(("tlsCertificate", "tlsKey"), certificate("*.fountain.coach"), strict=True):
@@ -76,7 +77,7 @@ class Deployment(Clone):
         return super().environment() | {"DOCKER_HOST": f"unix://{self.socket}"}
 
     def _lead_through_proxies(self) -> None:
-        """Let the next run reach Kong and Route 53 through the proxies; `make up` leads past them again."""
+        """Make the next run reach Kong and Route 53 through the proxies; `make up` reverts it."""
         content = yaml.safe_load(self.file.read_text())
         content["config"] |= {
             f"{PROJECT}:kongAdminUrl": f"http://127.0.0.1:{self.proxies['kong'].port}",
@@ -85,13 +86,13 @@ class Deployment(Clone):
         self.file.write_text(yaml.safe_dump(content))
 
     def config(self) -> dict[str, Any]:
-        """The project's own values in the stack's file."""
+        """Return the project's values in the stack's config file."""
         content = yaml.safe_load(self.file.read_text())["config"]
         prefix = f"{PROJECT}:"
         return {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}
 
     def broken_up(self) -> str:
-        """`make up`'s own `pulumi up`, which may fail or be killed; what it said."""
+        """Run `make up`'s own `pulumi up`, which may fail or be killed; return its output."""
         self._lead_through_proxies()
         command = f". ./activate && exec pulumi --non-interactive {UP} --stack {self.stack}"
         with (self.home / "broken-up.log").open("w+") as log:
@@ -113,17 +114,17 @@ class Deployment(Clone):
             return log.read()
 
     def kill_engine(self) -> None:
-        """kill -9 the engine of the run that is under way."""
+        """Kill, with -9, the engine of the current run."""
         assert self.running is not None
         self.running.kill()
 
     def plugins(self) -> list[str]:
-        """Command lines of the plugins that serve this clone's runs."""
+        """Return the command lines of the plugins that serve this clone's runs."""
         commands = [command for _, command in processes.list_processes()]
         return [command for command in commands if str(self.folder) in command and PLUGIN.search(command)]
 
     def kill_plugin(self, party: str) -> None:
-        """kill -9 the plugin of the run that is under way which speaks to an outside party."""
+        """Kill, with -9, the current run's plugin for an outside party."""
         assert self.running is not None
         ours = {child.pid for child in psutil.Process(self.running.pid).children(recursive=True)}
         found = [
@@ -137,14 +138,14 @@ class Deployment(Clone):
                 os.kill(pid, signal.SIGKILL)
 
     def take_state(self, seconds: float | None = None) -> None:
-        """Let every write of the state fail from now on, or for a while."""
+        """Make every write of the state fail from now on, or for a while."""
         self._states.rename(self._states_aside)
         self._states.write_text("no folder, so nothing can be written into it")
         if seconds is not None:
             threading.Timer(seconds, self.give_state_back).start()
 
     def give_state_back(self) -> None:
-        """Let the state be written again."""
+        """Make the state writable again."""
         with contextlib.suppress(FileNotFoundError):
             self._states_aside.rename(self._states.with_name("back"))
             self._states.unlink()
@@ -159,7 +160,7 @@ class Deployment(Clone):
         return self._states.with_name("aside")
 
     def at_next_write(self, deed: Callable[[], None]) -> None:
-        """Do something as soon as the next write of the state begins."""
+        """Call a function as soon as the next write of the state begins."""
         before = self._states.stat().st_mtime_ns
 
         def watch() -> None:
@@ -171,12 +172,12 @@ class Deployment(Clone):
         threading.Thread(target=watch, daemon=True).start()
 
     def state(self) -> dict[str, Any]:
-        """The deployment as the state has it."""
+        """Return the deployment in the state."""
         exported: dict[str, Any] = json.loads(self.pulumi(f"stack export --stack {self.stack}"))["deployment"]
         return exported
 
     def differences(self) -> list[str]:
-        """Where the state and what is really there differ, each in words."""
+        """Describe each difference between the state and reality."""
         state = self.state()
         resources = state.get("resources", [])
         wrong = [f"still begun: {begun['resource']['urn']}" for begun in state.get("pending_operations") or []]
@@ -199,7 +200,7 @@ class Deployment(Clone):
         return wrong
 
     def live(self) -> dict[str, list[str]]:
-        """Ids of all that there is of this stack outside, asked for without any proxy."""
+        """Return the ids of all that this stack has outside, read without a proxy."""
         wanted: dict[str, str | list[str] | bool] = {"label": f"session-context.stack={self.stack}"}
         with docker_client() as client:
             containers = client.containers.list(all=True, filters=wanted, ignore_removed=True)
@@ -215,7 +216,7 @@ class Deployment(Clone):
         }
 
     def _in_kong(self) -> Iterator[str]:
-        """The gateway is this deployment's own, so all that is in it is of this stack, or of nobody."""
+        """Return the ids in the gateway, which has entities of this deployment alone."""
         for collection in COLLECTIONS:
             answer = requests.get(f"{self.admin}/{collection}?size=1000", timeout=10)
             for entity in answer.json().get("data", []):
@@ -224,7 +225,7 @@ class Deployment(Clone):
                     yield from (row["id"] for row in self.kong(f"/upstreams/{entity['id']}/targets")["data"])
 
     def abandon(self) -> None:
-        """Remove by force what didn't come out as it should, so that it is in nobody's way."""
+        """Remove by force what a failed cell left, so that it does not affect others."""
         with docker_client() as client:
             for container in client.containers.list(all=True, ignore_removed=True):
                 if self.stack in json.dumps(container.attrs):
@@ -237,7 +238,7 @@ class Deployment(Clone):
         self.close()
 
     def close(self) -> list[str]:
-        """`make down`, and no proxies; what is left behind."""
+        """Run `make down` and stop the proxies; return what is left behind."""
         try:
             self.make("down")
             return self.left_behind()

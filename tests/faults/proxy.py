@@ -1,4 +1,4 @@
-"""A proxy before an outside party, which passes each call on unless a fault is armed for it."""
+"""A proxy in front of an outside party that forwards each call unless a fault is armed for it."""
 
 import contextlib
 import re
@@ -17,8 +17,8 @@ _LONGEST_HEAD = 1 << 20
 _DRAIN_SECONDS = 5
 
 
-def connected(to: Address) -> socket.socket:
-    """A connection to an address."""
+def connect(to: Address) -> socket.socket:
+    """Connect to an address."""
     if isinstance(to, Path):
         unix = socket.socket(socket.AF_UNIX)
         unix.connect(str(to))
@@ -27,7 +27,7 @@ def connected(to: Address) -> socket.socket:
 
 
 class Exchange:
-    """One call that waits at the proxy. A fault says what becomes of it."""
+    """One call that waits at the proxy; a fault decides what happens to it."""
 
     def __init__(self, client: socket.socket, head: bytes, rest: bytes, upstream: Address) -> None:
         self._client = client
@@ -37,14 +37,14 @@ class Exchange:
         self.call = b" ".join(head.split(b"\r\n", 1)[0].split(b" ")[:2]).decode()
 
     def pass_on(self) -> None:
-        """What the other side sends goes to the client as it comes."""
-        with connected(self._upstream) as upstream:
+        """Forward what the other side sends to the client."""
+        with connect(self._upstream) as upstream:
             self._send(upstream)
             _pump(upstream, self._client)
 
     def forward(self) -> bytes:
-        """The whole answer of the other side, which the client doesn't have yet."""
-        with connected(self._upstream) as upstream:
+        """Read the whole answer of the other side, without forwarding it."""
+        with connect(self._upstream) as upstream:
             self._send(upstream)
             answer = bytearray()
             while piece := upstream.recv(_PIECE):
@@ -52,12 +52,12 @@ class Exchange:
         return bytes(answer)
 
     def answer(self, answer: bytes) -> None:
-        """Give the client its answer."""
+        """Send the client its answer."""
         with contextlib.suppress(OSError):
             self._client.sendall(answer)
 
     def refuse(self) -> None:
-        """Say 500, and let nothing reach the other side."""
+        """Answer 500, and let nothing reach the other side."""
         body = b'{"message": "a fault on purpose"}'
         head = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nConnection: close\r\n"
         self.answer(b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body))
@@ -72,7 +72,7 @@ class Exchange:
         self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def hold(self) -> None:
-        """Never answer; ends when the client does."""
+        """Never answer; return when the client disconnects."""
         with contextlib.suppress(OSError):
             while self._client.recv(_PIECE):
                 pass
@@ -123,7 +123,7 @@ class _UnixServer(_Server):
 
 
 class FaultProxy:
-    """Listens at one address for another; `arm` says which calls meet with a fault."""
+    """Listens at one address for another; `arm` sets which calls meet a fault."""
 
     def __init__(self, listen: Address, upstream: Address) -> None:
         self.upstream = upstream
@@ -143,7 +143,7 @@ class FaultProxy:
         return int(self._server.server_address[1])
 
     def arm(self, call: str, fault: Fault, *, after: str | None = None) -> None:
-        """Let every call like this (`METHOD /path`, a regular expression) meet with a fault.
+        """Make calls that match (`METHOD /path`, a regular expression) meet a fault.
 
         With `after`, only those behind a call like that.
         """
@@ -152,12 +152,12 @@ class FaultProxy:
             self._armed = re.compile(call), re.compile(after) if after else None, fault
 
     def disarm(self) -> None:
-        """Pass everything on again."""
+        """Forward everything again."""
         with self._lock:
             self._armed = None
 
     def fault_of(self, call: str) -> Fault:
-        """What becomes of a call."""
+        """Return what happens to a call."""
         with self._lock:
             self.calls.append(call)
             if self._armed is None:
@@ -173,6 +173,6 @@ class FaultProxy:
             return fault
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._server.shutdown()
         self._server.server_close()

@@ -1,4 +1,4 @@
-"""The full matrix: every cell of `tests/faults/cells.py`, and random sequences; a table is its result.
+"""The full matrix: every cell of `tests/faults/cells.py`, and random sequences, with a table of the results.
 
 `python -m tests.faults.run [WORDS]` runs those whose name has the words. An interrupted run is gone on with: what
 it found is kept until all have been run.
@@ -42,7 +42,7 @@ JOBS["random sequences"] = _sequences
 
 
 class Matrix:
-    """What is known of each cell: empty when it passed, else what went wrong."""
+    """The result of each cell: empty if it passed, else the error."""
 
     def __init__(self, kept: Path) -> None:
         self._kept = kept
@@ -58,7 +58,7 @@ class Matrix:
                 (LOGS / f"fault {job}.log".replace(" ", "-")).write_text(wrong)
 
     def table(self) -> str:
-        """In Markdown: a row for each call, a column for each way."""
+        """Format the results in Markdown: a row for each call, a column for each way."""
         lines = [f"| call | {' | '.join(WAYS)} |", f"|---{'|---' * len(WAYS)}|"]
         rows = {step.name: [self._word(Cell(step, way).name) for way in WAYS] for step in STEPS}
         lines += [f"| {name} | {' | '.join(words)} |" for name, words in rows.items()]
@@ -96,7 +96,7 @@ def _lane(jobs: "queue.SimpleQueue[str]", matrix: Matrix) -> None:
 
 
 def main() -> int:
-    """Run what is to be run; 1 when a cell failed."""
+    """Run the cells; return 1 if one failed."""
     words = " ".join(sys.argv[1:]).lower()
     LOGS.mkdir(parents=True, exist_ok=True)
     matrix = Matrix(KEPT)

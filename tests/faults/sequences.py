@@ -1,4 +1,4 @@
-"""Random sequences of up, edit, drift, refresh and destroy, each of which ends in the declared state."""
+"""Random sequences of up, edit, drift, refresh and destroy; each must end in the declared state."""
 
 import subprocess
 from typing import Any
@@ -18,13 +18,13 @@ ADDRESSES = (["127.0.0.1"], ["127.0.0.1", "192.0.2.7"])
 
 
 class Sequence(RuleBasedStateMachine):
-    """What an engineer, and somebody else behind their back, may do in any order."""
+    """What an engineer, and somebody else at the same time, may do in any order."""
 
     deployment: Deployment
 
     @initialize()
     def begin(self) -> None:
-        """What there is to drift; nothing is there to begin with only after a `destroy`."""
+        """Return what can drift: nothing only after a `destroy`."""
         self.steps: list[str] = []
         self.up()
 
@@ -111,7 +111,7 @@ class Sequence(RuleBasedStateMachine):
 
 
 def run(deployment: Deployment, *, sequences: int, steps: int, derandomize: bool) -> None:
-    """Run random sequences. Raises `CellError` or `AssertionError` for one that ends in another state."""
+    """Run random sequences. Raises `CellError` or `AssertionError` if one ends in another state."""
     machine = type("Sequence", (Sequence,), {"deployment": deployment})
     run_state_machine_as_test(
         machine,

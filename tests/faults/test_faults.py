@@ -5,11 +5,11 @@ from tests.faults.deployment import DESTROY, Deployment
 from tests.faults.sequences import run
 
 
-def test_a_container_whose_create_was_not_answered_is_not_left_behind(deployment: Deployment) -> None:
+def test_a_container_whose_create_got_no_answer_is_not_left_behind(deployment: Deployment) -> None:
     converge(deployment, CELLS["container create: fails after its effect"].break_up(deployment))
 
 
-def test_a_change_whose_plugin_was_killed_is_gone_on_with(deployment: Deployment) -> None:
+def test_a_change_whose_plugin_was_killed_is_resumed(deployment: Deployment) -> None:
     deployment.change_service()
     converge(deployment, CELLS["old target removal: plugin killed"].break_up(deployment))
 

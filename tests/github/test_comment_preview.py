@@ -1,4 +1,4 @@
-"""The script that comments a preview, with a `gh` that writes down what it is asked."""
+"""The script that comments a preview, with a `gh` that records its calls."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def fake(tmp_path: Path) -> Path:
 
 
 def comment(fake: Path) -> str:
-    """Run the script; the calls it made of `gh`."""
+    """Run the script and return its calls of `gh`."""
     environment = {
         **os.environ,
         "PATH": f"{fake}:{os.environ['PATH']}",
@@ -59,7 +59,7 @@ def test_the_first_report_is_a_new_comment(fake: Path) -> None:
     assert body.endswith("Of commit abc, as its own code reports it.\n")
 
 
-def test_the_next_one_takes_its_place(fake: Path) -> None:
+def test_the_next_report_replaces_it(fake: Path) -> None:
     (fake / "comment").write_text("41\n42\n")
     assert "--method PATCH repos/o/r/issues/comments/42" in comment(fake)
 
@@ -69,12 +69,12 @@ def test_without_an_open_pull_request_nothing_is_written(fake: Path) -> None:
     assert "--method P" not in comment(fake)
 
 
-def test_a_run_that_left_nothing_is_no_failure(fake: Path) -> None:
+def test_a_run_without_a_report_is_not_a_failure(fake: Path) -> None:
     (fake / "preview.json").unlink()
     assert "--method P" not in comment(fake)
 
 
-def test_what_is_no_preview_is_told_as_such(fake: Path) -> None:
+def test_a_file_that_is_not_a_preview_is_reported(fake: Path) -> None:
     (fake / "preview.json").write_text("@someone <script>")
     comment(fake)
     assert "There is no preview." in (fake / "body").read_text()

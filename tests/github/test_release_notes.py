@@ -1,4 +1,4 @@
-"""The script that prints what a release says of itself."""
+"""The script that prints the notes of a release."""
 
 import shutil
 import subprocess

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.image import content_hash, stage
-from offline.docker_plugin.image import context_digest
+from offline.docker_plugin.image import hash_context
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_removed_files_are_removed_from_the_stage(project: Path) -> None:
 
 
 def digest(context: Path) -> str:
-    return context_digest(context, context / "Dockerfile")
+    return hash_context(context, context / "Dockerfile")
 
 
 @pytest.mark.parametrize("umask", [0o002, 0o027, 0o077])

@@ -1,4 +1,4 @@
-"""A registry on loopback that gives no image away, as a pull meets them."""
+"""Registries on loopback from which no image can be pulled."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ _BROKEN = {
 
 @contextmanager
 def registry(kind: Literal["limited", "broken", "silent"]) -> Iterator[str]:
-    """`HOST:PORT` of one past its rate limit, with a broken image, or that takes calls and never answers."""
+    """Yield `HOST:PORT` of a registry with an exceeded rate limit, with a broken image, or that never answers."""
     done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):

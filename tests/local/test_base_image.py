@@ -1,4 +1,4 @@
-"""The base image takes in the machine's way to the outside, and no image that is built on it keeps the proxies."""
+"""The base image has the machine's CAs and proxies, and images that are built on it do not keep the proxies."""
 
 import io
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ RUN [ "$HTTPS_PROXY $https_proxy $NO_PROXY" = "{PROXY} {PROXY} .example" ]
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[docker.DockerClient]:
-    """An engine whose official image is the base image that there is, on a machine without a proxy."""
+    """An engine that has the current base image for the official image, on a machine without a proxy."""
     name = f"session-context-base:{uuid4().hex[:8]}"
     for variable in ("http_proxy", "https_proxy", "no_proxy"):
         monkeypatch.delenv(variable, raising=False)
@@ -39,18 +39,18 @@ def prepare(client: docker.DockerClient) -> str:
     return str(client.images.get(images.BASE_IMAGE).id)
 
 
-def test_builds_trust_the_authority_of_a_proxy_that_inspects_tls(
+def test_builds_trust_the_ca_of_a_proxy_that_inspects_tls(
     client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "company.pem").write_text(certificate("company.example")[0])
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "company.pem"))
     prepare(client)
-    trusted = client.containers.run(images.BASE_IMAGE, ["cat", base_image.AUTHORITIES], remove=True)
+    trusted = client.containers.run(images.BASE_IMAGE, ["cat", base_image.CA_BUNDLE], remove=True)
     assert (tmp_path / "company.pem").read_bytes() in trusted
     assert trusted.count(b"BEGIN CERTIFICATE") > 100
 
 
-def test_builds_go_through_the_machines_proxy_and_what_they_make_does_not_keep_it(
+def test_builds_use_the_machines_proxy_and_their_images_do_not_keep_it(
     client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
@@ -62,7 +62,7 @@ def test_builds_go_through_the_machines_proxy_and_what_they_make_does_not_keep_i
     client.images.remove(str(image.id), force=True)
 
 
-def test_the_proxies_of_dockers_own_config_come_first(
+def test_the_proxies_of_dockers_config_take_precedence(
     client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://other.example:1")
@@ -75,18 +75,18 @@ def test_the_proxies_of_dockers_own_config_come_first(
 @pytest.mark.parametrize(
     "proxy", ["http://me:canary@proxy.example:3128", "me:canary@proxy.example", "127.0.0.1:3128"]
 )
-def test_a_proxy_with_a_password_or_on_loopback_stays_out_of_the_image(
+def test_a_proxy_with_a_password_or_on_loopback_is_not_used(
     client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], proxy: str
 ) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     prepare(client)
     assert not client.images.get(images.BASE_IMAGE).attrs["Config"]["OnBuild"]
-    said = capsys.readouterr().out
-    assert "so builds go without" in said
-    assert "canary" not in said
+    printed = capsys.readouterr().out
+    assert "Builds will not use the http" in printed
+    assert "canary" not in printed
 
 
-def test_the_base_image_is_made_again_only_for_another_way_to_the_outside(
+def test_the_base_image_is_rebuilt_only_for_another_proxy(
     client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = prepare(client)

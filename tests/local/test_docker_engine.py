@@ -1,4 +1,4 @@
-"""What is said where no Docker engine answers."""
+"""What is printed if no Docker engine answers."""
 
 import subprocess
 import sys
@@ -18,8 +18,8 @@ except LocalError as error:
 """
 
 
-def refused(folder: Path, **variables: str) -> str:
-    """The message on a machine where Docker's context leads to an engine that is down."""
+def read_error(folder: Path, **variables: str) -> str:
+    """Return the message on a machine whose Docker context names an engine that is down."""
     docker = folder / "docker"
     docker.write_text("#!/bin/sh\necho unix:///of/the/context/docker.sock\n")
     docker.chmod(0o755)
@@ -27,14 +27,14 @@ def refused(folder: Path, **variables: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=True).stdout
 
 
-def test_where_the_engine_of_the_context_is_down_the_context_is_named(tmp_path: Path) -> None:
-    told = refused(tmp_path)
-    assert "answers at unix:///of/the/context/docker.sock, where Docker's current context leads" in told
-    assert "DOCKER_HOST" not in told
+def test_an_engine_of_the_context_that_is_down_is_reported_with_its_host(tmp_path: Path) -> None:
+    error = read_error(tmp_path)
+    assert "answers at unix:///of/the/context/docker.sock, the host of Docker's current context" in error
+    assert "DOCKER_HOST" not in error
 
 
 @pytest.mark.parametrize("host", ["unix:///mine/docker.sock", "ssh://nobody@127.0.0.1:9"])
-def test_who_has_set_docker_host_is_told_to_unset_it(tmp_path: Path, host: str) -> None:
-    told = refused(tmp_path, DOCKER_HOST=host)
-    assert f"no Docker engine answers at {host}" in told
-    assert "unset DOCKER_HOST" in told
+def test_a_docker_host_that_is_down_can_be_unset(tmp_path: Path, host: str) -> None:
+    error = read_error(tmp_path, DOCKER_HOST=host)
+    assert f"no Docker engine answers at {host}" in error
+    assert "unset DOCKER_HOST" in error

@@ -1,4 +1,4 @@
-"""The gateway comes up again, whatever became of Kong, of its database, or of a run before."""
+"""The gateway starts again, whatever state Kong, its database or an earlier run are in."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "kong_image"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[docker.DockerClient]:
-    """An engine with stand-ins for the official images, under names of their own."""
+    """An engine with stand-ins for the official images, under other names."""
     tag = uuid4().hex[:8]
     with docker_client() as client, pytest.MonkeyPatch.context() as patch:
         base_image.prepare(client, prefer_official=False)
@@ -35,7 +35,7 @@ def client() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture
 def platform(client: docker.DockerClient) -> Iterator[Platform]:
-    """The platform of a stack of its own, with nothing in it yet."""
+    """The empty platform of another stack."""
     stack = f"t{uuid4().hex[:6]}"
     workspace = Workspace(stack=stack, proxy_port=free_port(), admin_port=free_port(), dns_port=free_port())
     platform = Platform(client, workspace)
@@ -47,8 +47,8 @@ def start(platform: Platform) -> None:
     gateway.start(platform.client, platform.workspace, prefer_official=True)
 
 
-def id_of(platform: Platform) -> str | None:
-    container = platform.container(platform.gateway)
+def get_id(platform: Platform) -> str | None:
+    container = platform.find_container(platform.gateway)
     return container.id if container else None
 
 
@@ -57,13 +57,13 @@ def reaches_database(platform: Platform) -> bool:
     return bool(status["database"]["reachable"])
 
 
-def test_a_kong_that_serves_is_left_alone_and_its_database_comes_back(platform: Platform) -> None:
+def test_a_serving_kong_is_left_alone_and_its_database_is_restarted(platform: Platform) -> None:
     start(platform)
     settings = platform.client.containers.get(platform.gateway).attrs["Config"]["Env"]
     assert {"KONG_NGINX_WORKER_PROCESSES=2", "KONG_ANONYMOUS_REPORTS=off"} <= set(settings)
-    first = id_of(platform)
+    first = get_id(platform)
     start(platform)
-    assert id_of(platform) == first
+    assert get_id(platform) == first
     assert not gateway.is_stand_in(platform.client, platform.workspace)
 
     platform.client.containers.get(platform.database).stop(timeout=0)
@@ -77,7 +77,7 @@ def test_a_kong_that_serves_is_left_alone_and_its_database_comes_back(platform: 
     assert reaches_database(platform)
 
 
-def test_migrations_that_were_cut_off_are_done_again_also_for_a_gateway_that_restarts(platform: Platform) -> None:
+def test_interrupted_migrations_are_repeated_even_for_a_restarting_gateway(platform: Platform) -> None:
     platform.create_network()
     kong._start_database(platform)
     bootstrap = platform.client.containers.run(
@@ -89,21 +89,21 @@ def test_migrations_that_were_cut_off_are_done_again_also_for_a_gateway_that_res
     )
     wait_for(lambda: b"step 2" in bootstrap.logs())
     bootstrap.remove(force=True)
-    platform.replace(platform.gateway, kong.KONG_IMAGE, data="", environment=kong._settings(platform))
+    platform.replace_container(platform.gateway, kong.KONG_IMAGE, environment=kong._settings(platform))
     wait_for(lambda: b"New migrations" in platform.client.containers.get(platform.gateway).logs())
 
     start(platform)
     assert reaches_database(platform)
 
 
-def test_a_stand_in_gives_way_to_a_kong_that_can_be_pulled_by_now_but_in_an_up_alone(
+def test_a_stand_in_is_replaced_by_a_kong_that_can_be_pulled_but_only_by_up(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(kong, "KONG_IMAGE", "127.0.0.1:9/kong:3.9")
         start(platform)
         assert gateway.is_stand_in(platform.client, platform.workspace)
-        assert "127.0.0.1:9/kong:3.9 can't be pulled: " in capsys.readouterr().out
+        assert "Could not pull 127.0.0.1:9/kong:3.9: " in capsys.readouterr().out
     gateway.start(platform.client, platform.workspace, prefer_official=False)
     assert gateway.is_stand_in(platform.client, platform.workspace)
     start(platform)

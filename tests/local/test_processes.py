@@ -1,4 +1,4 @@
-"""Finding and ending the processes that were started."""
+"""Finding and terminating processes."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def slim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def test_a_process_is_known_by_the_end_of_a_long_command_line(process: subprocess.Popen[bytes]) -> None:
+def test_a_process_is_found_by_the_end_of_a_long_command_line(process: subprocess.Popen[bytes]) -> None:
     assert processes.is_running(process.pid, "--port 4711")
     assert not processes.is_running(process.pid, "--port 4712")
 
@@ -35,7 +35,7 @@ def test_a_users_processes_are_listed_with_their_command_lines(process: subproce
     assert any(pid == process.pid and line.endswith("--port 4711") for pid, line in processes.list_processes())
 
 
-def test_a_process_is_ended(process: subprocess.Popen[bytes]) -> None:
+def test_a_process_is_terminated(process: subprocess.Popen[bytes]) -> None:
     processes.terminate(process.pid)
     assert not processes.is_running(process.pid, "--port 4711")
-    processes.terminate(process.pid)  # one that has ended already is no error
+    processes.terminate(process.pid)  # it has ended, which is not an error

@@ -1,4 +1,4 @@
-"""What `make up` prints of Pulumi's lines: all that matters, once, and nothing that doesn't."""
+"""What `make up` prints of Pulumi's output: everything that matters, once."""
 
 from local.pulumi_output import filter_output
 
@@ -65,7 +65,7 @@ def printed(text: str) -> str:
     return "\n".join(filter_output(text.splitlines(keepends=True))) + "\n"
 
 
-def test_greetings_and_the_build_log_are_left_out() -> None:
+def test_noise_and_the_build_log_are_left_out() -> None:
     assert (
         printed(OFFICIAL)
         == """\
@@ -87,7 +87,7 @@ Resources:
     )
 
 
-def test_every_error_and_warning_is_kept_as_it_is() -> None:
+def test_errors_and_warnings_are_kept_unchanged() -> None:
     assert (
         printed(FAILED)
         == """\

@@ -11,6 +11,7 @@ import requests
 
 from local import smoke
 from local.workspace import LocalError
+from tests.ports import free_port
 from tests.service.processes import Service, running
 
 
@@ -66,7 +67,7 @@ def users(service: Service) -> list[str]:
     return [session["context"] for session in service.list()]
 
 
-def test_it_reads_nothing_but_what_it_made_and_removes_that(service: Service) -> None:
+def test_it_reads_only_its_own_session_and_removes_it(service: Service) -> None:
     with gateway(service) as (api, asked):
         made = smoke.use_session(api)
     assert asked == ["POST /sessions", f"GET /sessions/{made}", f"DELETE /sessions/{made}"]
@@ -81,16 +82,29 @@ def test_a_lost_answer_leaves_no_session(service: Service, method: str) -> None:
 
 
 def test_a_check_that_fails_leaves_no_session(service: Service) -> None:
-    with gateway(service, *[("GET", 500)] * 20) as (api, _), pytest.raises(LocalError, match="still got 500"):
+    with (
+        gateway(service, *[("GET", 500)] * 20) as (api, _),
+        pytest.raises(LocalError, match="still fails after 1 s: status 500"),
+    ):
         smoke.use_session(api)
     assert users(service) == ["a user's own"]
 
 
-def test_past_a_limit_it_comes_back_when_the_gateway_says_so(
+def test_beyond_a_rate_limit_it_retries_when_the_gateway_says(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with gateway(service, ("GET", 429), ("DELETE", requests.codes.too_many_requests)) as (api, asked):
         smoke.use_session(api)
     assert len(asked) == 5
-    assert "lets the next request in after 1 s" in capsys.readouterr().out
+    assert "rate limit reached, retrying after 1 s" in capsys.readouterr().out
     assert users(service) == ["a user's own"]
+
+
+def test_a_stopped_gateway_is_reported_at_once_and_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(smoke, "LIVE_SECONDS", 1)
+    api = smoke.Api(f"http://127.0.0.1:{free_port()}", "sessions.example", {})
+    with pytest.raises(LocalError, match="`make up` restarts the gateway"):
+        smoke.use_session(api)
+    assert f"waiting up to 1 s for POST {api.url}/sessions: connection failed" in capsys.readouterr().out

@@ -1,8 +1,8 @@
-"""What is set from outside for a machine's commands."""
+"""The environment of the tools."""
 
 import pytest
 
-from local.workspace import build_environment, bypass_proxies
+from local.environment import build_environment, bypass_proxies
 
 LOOPBACK = "localhost,127.0.0.1,::1"
 
@@ -16,7 +16,7 @@ LOOPBACK = "localhost,127.0.0.1,::1"
         ({"NO_PROXY": "*"}, "*"),
     ],
 )
-def test_no_proxy_has_the_loopback_and_keeps_what_it_had(
+def test_no_proxy_gets_the_loopback_and_keeps_its_hosts(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], value: str
 ) -> None:
     for name in ("NO_PROXY", "no_proxy"):

@@ -1,4 +1,4 @@
-"""What every test of the gateway starts from."""
+"""A running gateway, and upstreams and routes for it."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -36,7 +36,7 @@ def site(gateway: Gateway, upstream: Upstream) -> Site:
 
 @pytest.fixture
 def name(gateway: Gateway) -> Iterator[str]:
-    """A name of this test's own; what is made under it is removed."""
+    """A unique name; what is created under it is deleted afterwards."""
     name = f"n{uuid4().hex[:10]}"
     yield name
     for kind in ("routes", "services", "upstreams", "consumers"):

@@ -1,4 +1,4 @@
-"""A real gateway process, and real upstream servers whose answers depend on the path asked for."""
+"""A real gateway process, and real upstream servers whose responses depend on the path."""
 
 import contextlib
 import http.client
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from uuid import uuid4
 import requests
 
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 Json = Any  # what JSON, a header or an option may be
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ NO_ONE = "00000000-0000-4000-8000-000000000000"
 
 
 class Gateway:
-    """One gateway process and its two addresses; unless told otherwise it takes changes in at once."""
+    """A gateway process and its two addresses; by default it applies changes at once."""
 
     def __init__(self, *options: str) -> None:
         admin, self.proxy_port = free_port(), free_port()
@@ -35,7 +35,7 @@ class Gateway:
         ports = ["--admin-port", str(admin), "--proxy-port", str(self.proxy_port)]
         self.process = subprocess.Popen([*command, *ports, *options], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         self.http = requests.Session()
-        wait_until(self._answers)
+        wait_for(self._answers)
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, "the gateway did not start"
@@ -57,7 +57,7 @@ class Gateway:
         return self.http.request(method, self.proxy + path, headers=headers, timeout=10, **more)
 
     def raw(self, host: str, target: str, *headers: tuple[str, str]) -> tuple[http.client.HTTPResponse, str]:
-        """The answer to a GET that is sent as it is, with its body: other clients tidy it up."""
+        """Return the answer to a GET, with its body. The target is sent as it is; other clients normalize it."""
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.proxy_port, timeout=10)) as client:
             client.putrequest("GET", target, skip_host=True, skip_accept_encoding=True)
             for name, value in (("Host", host), *headers):
@@ -67,7 +67,7 @@ class Gateway:
             return answer, answer.read().decode()
 
     def stop(self) -> str:
-        """Ends the process as a container engine does, and returns what it logged."""
+        """Stop the process as a container engine does, and return its log."""
         self.http.close()
         self.process.send_signal(signal.SIGTERM)
         log = self.process.communicate(timeout=10)[1]
@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Upstream(ThreadingHTTPServer):
-    """A server that remembers what it was asked; `name` is in its ordinary answer."""
+    """A server that records its requests; `name` is in its usual response."""
 
     daemon_threads = True
     health_path = "/health"
@@ -187,7 +187,7 @@ class Upstream(ThreadingHTTPServer):
         return [request for request in self.seen if request["path"].startswith(path)]
 
     def hang_up(self) -> None:
-        """Closes the connections that clients keep open, as a server does that idled or stops."""
+        """Close the connections that clients keep open, as a server does that idled or stops."""
         for connection in self._open:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -199,15 +199,8 @@ class Upstream(ThreadingHTTPServer):
         self.hang_up()
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 8) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.03)
-
-
 class Site:
-    """A service and a route of their own, straight to an address."""
+    """A new service and route that lead to an address."""
 
     def __init__(self, gateway: Gateway, address: str, **route: Json) -> None:
         self.gateway, self.name = gateway, f"site-{uuid4().hex[:8]}"
@@ -226,7 +219,7 @@ class Site:
         self.gateway.made("PATCH", f"/routes/{self.name}", fields)
 
     def balance(self, *targets: str, checks: dict[str, Json] | None = None) -> str:
-        """Puts an upstream of these targets behind the service; returns its path in the Admin API."""
+        """Give the service an upstream with these targets; return its path in the Admin API."""
         self.gateway.made("PUT", f"/upstreams/{self.name}", {"healthchecks": checks or {}})
         for target in targets:
             self.gateway.made("POST", f"/upstreams/{self.name}/targets", {"target": target})

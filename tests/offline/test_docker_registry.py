@@ -10,7 +10,7 @@ import pytest
 
 from infra.plugin import PluginError
 from infra.props import Props
-from offline.docker_plugin.engine import Engine
+from offline.docker_plugin.engine_client import EngineClient
 from offline.docker_plugin.image import Image
 from tests.stack.clone import docker_client
 from tests.stack.registry import PASSWORD, USER, Registry, serving
@@ -30,9 +30,9 @@ def client() -> Iterator[docker.DockerClient]:
         yield client
 
 
-def engine(registry: Registry, **auth: object) -> Engine:
+def engine(registry: Registry, **auth: object) -> EngineClient:
     """The stand-in's engine, configured as the program configures the plugin."""
-    configured = Engine()
+    configured = EngineClient()
     entry = {"address": f"http://{registry.host}", **auth}
     configured.configure({"context": "", "registryAuth": json.dumps([entry])})
     return configured

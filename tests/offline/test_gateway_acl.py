@@ -1,4 +1,4 @@
-"""Groups of consumers, and the plugin that lets only some of them in, as a real Kong 3.9.3 has them."""
+"""Groups of consumers, and the plugin that admits some of them, as in Kong 3.9.3."""
 
 from uuid import uuid4
 
@@ -12,17 +12,17 @@ def consumer(gateway: Gateway) -> dict[str, Json]:
     return gateway.made("POST", "/consumers", {"username": f"reader-{uuid4().hex[:8]}"})
 
 
-def key_of(gateway: Gateway, consumer: dict[str, Json]) -> str:
+def create_key(gateway: Gateway, consumer: dict[str, Json]) -> str:
     key: str = gateway.made("POST", f"/consumers/{consumer['id']}/key-auth", {})["key"]
     return key
 
 
-def guarded(site: Site, **acl: Json) -> None:
+def guard(site: Site, **acl: Json) -> None:
     for body in ({"name": "key-auth"}, {"name": "acl", "config": acl}):
         site.gateway.made("POST", f"/services/{site.name}/plugins", body)
 
 
-def test_a_consumer_is_in_a_group_once_and_is_found_by_it(gateway: Gateway, consumer: dict[str, Json]) -> None:
+def test_a_consumer_is_in_a_group_only_once(gateway: Gateway, consumer: dict[str, Json]) -> None:
     groups = f"/consumers/{consumer['username']}/acls"
     made = gateway.made("POST", groups, {"group": "readers"})
     assert made == {
@@ -58,9 +58,9 @@ def test_acl_allows_or_denies(gateway: Gateway, config: Json) -> None:
     )
 
 
-def test_acl_lets_the_members_of_a_group_in(site: Site, upstream: Upstream, consumer: dict[str, Json]) -> None:
-    guarded(site, allow=["readers"])
-    key = key_of(site.gateway, consumer)
+def test_acl_admits_members_of_a_group(site: Site, upstream: Upstream, consumer: dict[str, Json]) -> None:
+    guard(site, allow=["readers"])
+    key = create_key(site.gateway, consumer)
     assert site.get().json()["message"] == "No API key found in request"
     stranger = site.get(headers={"apikey": key})
     assert (stranger.status_code, stranger.json()["message"]) == (403, "You cannot consume this service")
@@ -68,15 +68,15 @@ def test_acl_lets_the_members_of_a_group_in(site: Site, upstream: Upstream, cons
     assert site.get(headers={"apikey": key}).status_code == 403
     site.gateway.made("POST", f"/consumers/{consumer['id']}/acls", {"group": "readers"})
     assert site.get(headers={"apikey": key}).status_code == 200
-    told = upstream.seen[-1]["headers"]["X-Consumer-Groups"]
-    assert sorted(told.split(", ")) == ["others", "readers"]
+    groups = upstream.seen[-1]["headers"]["X-Consumer-Groups"]
+    assert sorted(groups.split(", ")) == ["others", "readers"]
 
 
-def test_acl_can_deny_a_group_and_hide_all_of_them(
+def test_acl_can_deny_a_group_and_hide_the_groups(
     site: Site, upstream: Upstream, consumer: dict[str, Json]
 ) -> None:
-    guarded(site, deny=["banned"], hide_groups_header=True)
-    key = {"apikey": key_of(site.gateway, consumer)}
+    guard(site, deny=["banned"], hide_groups_header=True)
+    key = {"apikey": create_key(site.gateway, consumer)}
     assert site.get(headers=key).status_code == 200
     site.gateway.made("POST", f"/consumers/{consumer['id']}/acls", {"group": "readers"})
     assert site.get(headers=key).status_code == 200
@@ -85,7 +85,7 @@ def test_acl_can_deny_a_group_and_hide_all_of_them(
     assert site.get(headers=key).status_code == 403
 
 
-def test_acl_asks_who_it_is_where_nobody_does(site: Site) -> None:
+def test_acl_without_authentication_is_401(site: Site) -> None:
     site.gateway.made("POST", f"/services/{site.name}/plugins", {"name": "acl", "config": {"allow": ["a"]}})
     answer = site.get()
     assert (answer.status_code, answer.json()["message"]) == (401, "Unauthorized")

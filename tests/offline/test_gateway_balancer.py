@@ -1,4 +1,4 @@
-"""Which target of an upstream a client's request gets."""
+"""Which target of an upstream gets a request."""
 
 import threading
 from collections import Counter
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.offline.peers import Site, Upstream, wait_until
+from tests.offline.peers import Site, Upstream
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 
-def test_requests_are_spread_by_weight(site: Site, upstream: Upstream, other: Upstream) -> None:
+def test_requests_are_distributed_by_weight(site: Site, upstream: Upstream, other: Upstream) -> None:
     targets = site.balance(upstream.address, other.address) + "/targets"
     site.gateway.made("PATCH", f"{targets}/{other.address}", {"weight": 300})
     names = Counter(site.get().json()["name"] for _ in range(40))
@@ -35,7 +36,7 @@ def test_an_upstream_without_targets_is_503(site: Site) -> None:
     )
 
 
-def test_a_target_that_refuses_is_passed_over_for_any_method(site: Site, upstream: Upstream) -> None:
+def test_a_target_that_refuses_connections_is_skipped_for_every_method(site: Site, upstream: Upstream) -> None:
     site.balance(f"127.0.0.1:{free_port()}", upstream.address)
     assert {site.get(method="POST", data=b"x").status_code for _ in range(6)} == {200}
 
@@ -49,7 +50,7 @@ def watched(site: Site, upstream: Upstream, other: Upstream) -> Iterator[str]:
     site.gateway.call("DELETE", path)
 
 
-def test_a_target_that_fails_its_checks_gets_nothing_until_it_recovers(
+def test_an_unhealthy_target_gets_no_requests_until_it_recovers(
     site: Site, upstream: Upstream, other: Upstream, watched: str
 ) -> None:
     def serving() -> set[str]:
@@ -60,25 +61,25 @@ def test_a_target_that_fails_its_checks_gets_nothing_until_it_recovers(
 
     assert (serving(), health()) == ({upstream.name, other.name}, {"HEALTHY"})
     other.health = 503
-    wait_until(lambda: serving() == {upstream.name})
+    wait_for(lambda: serving() == {upstream.name})
     assert health() == {"HEALTHY", "UNHEALTHY"}
     upstream.health = 503
-    wait_until(lambda: site.get().status_code == 503)
+    wait_for(lambda: site.get().status_code == 503)
     upstream.health = other.health = 200
-    wait_until(lambda: serving() == {upstream.name, other.name} if site.get().ok else False)
+    wait_for(lambda: serving() == {upstream.name, other.name} if site.get().ok else False)
 
 
 @pytest.mark.usefixtures("watched")
-def test_a_target_that_dies_is_found_out(site: Site, other: Upstream) -> None:
+def test_a_dead_target_is_detected(site: Site, other: Upstream) -> None:
     other.stop()
     site.change(retries=0)
-    wait_until(lambda: {site.get().status_code for _ in range(4)} == {200})
+    wait_for(lambda: {site.get().status_code for _ in range(4)} == {200})
     revived = Upstream(other.port)
-    wait_until(lambda: revived.asked("/") and revived.name in {site.get().json()["name"] for _ in range(4)})
+    wait_for(lambda: revived.asked("/") and revived.name in {site.get().json()["name"] for _ in range(4)})
     revived.stop()
 
 
-def test_passive_checks_take_out_a_target_that_answers_errors(
+def test_passive_checks_exclude_a_target_that_responds_with_errors(
     site: Site, upstream: Upstream, other: Upstream
 ) -> None:
     checks = {"passive": {"unhealthy": {"http_failures": 2}}}
@@ -88,7 +89,7 @@ def test_passive_checks_take_out_a_target_that_answers_errors(
     assert site.get().status_code == 503
 
 
-def test_a_removed_target_finishes_what_it_has_begun(site: Site, upstream: Upstream, other: Upstream) -> None:
+def test_a_removed_target_finishes_its_requests(site: Site, upstream: Upstream, other: Upstream) -> None:
     targets = site.balance(upstream.address) + "/targets"
     answers: list[requests.Response] = []
     slow = threading.Thread(
@@ -97,7 +98,7 @@ def test_a_removed_target_finishes_what_it_has_begun(site: Site, upstream: Upstr
         )
     )
     slow.start()
-    wait_until(lambda: upstream.asked("/slow"))
+    wait_for(lambda: upstream.asked("/slow"))
     site.gateway.made("POST", targets, {"target": other.address})
     site.gateway.call("DELETE", f"{targets}/{upstream.address}")
     assert {site.get().json()["name"] for _ in range(4)} == {other.name}

@@ -1,13 +1,13 @@
-"""Paths as Kong takes them apart before it looks for a route, and as they go on."""
+"""How paths are normalized to look up a route, and how they are forwarded."""
 
 import pytest
 
-from offline.gateway.paths import is_bad, normalized
+from offline.gateway.paths import is_bad_path, normalize_path
 from tests.offline.peers import Site, Upstream
 
 
 @pytest.mark.parametrize(
-    ("path", "is_taken_as"),
+    ("path", "normalized"),
     [
         ("/", "/"),
         ("/a/b", "/a/b"),
@@ -23,12 +23,12 @@ from tests.offline.peers import Site, Upstream
         ("/%20%c3%bc", "/ ü"),
     ],
 )
-def test_a_path_is_normalized_as_kong_does(path: str, is_taken_as: str) -> None:
-    assert normalized(path) == is_taken_as
-    assert not is_bad(path)
+def test_a_path_is_normalized_as_kong_does(path: str, normalized: str) -> None:
+    assert normalize_path(path) == normalized
+    assert not is_bad_path(path)
 
 
-def test_a_path_goes_on_escaped(site: Site, upstream: Upstream) -> None:
+def test_a_path_is_forwarded_escaped(site: Site, upstream: Upstream) -> None:
     site.reroute(paths=["/a b", "/é"], strip_path=False)
     assert [site.get(path).status_code for path in ("/a%20b/c", "/%c3%a9", "/a", "/e")] == [200, 200, 404, 404]
     assert [request["path"] for request in upstream.seen] == ["/a%20b/c", "/%C3%A9"]

@@ -1,4 +1,4 @@
-"""What the plugins do to a request."""
+"""What the plugins do with a request."""
 
 import json
 from uuid import uuid4
@@ -18,7 +18,7 @@ def consumer(gateway: Gateway) -> tuple[dict[str, Json], str]:
     return row, key
 
 
-def test_key_auth_lets_only_known_keys_in(site: Site, upstream: Upstream) -> None:
+def test_key_auth_admits_only_known_keys(site: Site, upstream: Upstream) -> None:
     enable(site, "key-auth")
     reader, key = consumer(site.gateway)
     none, wrong = site.get(), site.get(headers={"apikey": "wrong"})
@@ -45,7 +45,7 @@ def test_key_auth_can_hide_the_key_from_the_upstream(site: Site, upstream: Upstr
     assert not any("apikey" in request["headers"] for request in upstream.seen)
 
 
-def test_rate_limiting_counts_by_consumer_and_says_what_is_left(site: Site) -> None:
+def test_rate_limiting_counts_by_consumer_and_shows_what_remains(site: Site) -> None:
     enable(site, "key-auth")
     enable(site, "rate-limiting", hour=2)
     keys = [consumer(site.gateway)[1] for _ in range(2)]
@@ -58,7 +58,7 @@ def test_rate_limiting_counts_by_consumer_and_says_what_is_left(site: Site) -> N
     assert site.get(headers={"apikey": keys[1]}).status_code == 200
 
 
-def test_the_narrowest_configuration_of_a_plugin_wins(site: Site) -> None:
+def test_the_narrowest_scope_of_a_plugin_takes_precedence(site: Site) -> None:
     enable(site, "rate-limiting", hour=1, limit_by="ip")
     body = {"name": "rate-limiting", "config": {"hour": 100}}
     row = site.gateway.made("POST", f"/routes/{site.name}/plugins", body)
@@ -67,14 +67,14 @@ def test_the_narrowest_configuration_of_a_plugin_wins(site: Site) -> None:
     assert [site.get().status_code for _ in range(2)] == [200, 429]
 
 
-def test_a_global_plugin_is_for_everyone(site: Site) -> None:
+def test_a_global_plugin_applies_to_every_route(site: Site) -> None:
     row = site.gateway.made("POST", "/plugins", {"name": "key-auth"})
     assert site.get().status_code == 401
     site.gateway.call("DELETE", f"/plugins/{row['id']}")
     assert site.get().status_code == 200
 
 
-def test_request_size_limiting_refuses_what_is_too_large(site: Site, upstream: Upstream) -> None:
+def test_request_size_limiting_rejects_large_bodies(site: Site, upstream: Upstream) -> None:
     enable(site, "request-size-limiting", allowed_payload_size=1, size_unit="kilobytes")
     assert site.get(method="POST", data=b"x" * 1024).status_code == 200
     upstream.seen.clear()
@@ -84,7 +84,7 @@ def test_request_size_limiting_refuses_what_is_too_large(site: Site, upstream: U
     assert upstream.seen == []
 
 
-def test_correlation_ids_are_made_once_and_echoed(site: Site, upstream: Upstream) -> None:
+def test_correlation_ids_are_generated_once_and_echoed(site: Site, upstream: Upstream) -> None:
     enable(site, "correlation-id", echo_downstream=True, header_name="X-Trace")
     answers = [site.get(), site.get(), site.get(headers={"X-Trace": "mine"})]
     echoed = [answer.headers["X-Trace"] for answer in answers]
@@ -93,7 +93,7 @@ def test_correlation_ids_are_made_once_and_echoed(site: Site, upstream: Upstream
     assert echoed[2] == "mine"
 
 
-def test_a_key_that_is_given_twice_lets_nobody_in(site: Site, upstream: Upstream) -> None:
+def test_a_duplicate_key_is_rejected(site: Site, upstream: Upstream) -> None:
     enable(site, "key-auth")
     _, key = consumer(site.gateway)
     for target, headers in ((f"/?apikey={key}&apikey={key}", ()), ("/", (("apikey", key), ("apikey", key)))):
@@ -102,7 +102,7 @@ def test_a_key_that_is_given_twice_lets_nobody_in(site: Site, upstream: Upstream
     assert upstream.seen == []
 
 
-def test_who_has_no_key_can_be_a_consumer_that_is_given_by_name(site: Site, upstream: Upstream) -> None:
+def test_a_client_without_a_key_can_be_an_anonymous_consumer(site: Site, upstream: Upstream) -> None:
     reader, _ = consumer(site.gateway)
     enable(site, "key-auth", anonymous=reader["username"])
     assert site.get(headers={"apikey": "wrong"}).status_code == 200
@@ -119,7 +119,7 @@ def test_who_has_no_key_can_be_a_consumer_that_is_given_by_name(site: Site, upst
         ({"allow": ["::1"], "status": 404, "message": "no"}, 404),
     ],
 )
-def test_ip_restriction_keeps_addresses_out(site: Site, config: dict[str, Json], status: int) -> None:
+def test_ip_restriction_rejects_addresses(site: Site, config: dict[str, Json], status: int) -> None:
     enable(site, "ip-restriction", **config)
     answer = site.get(headers={"X-Forwarded-For": "10.0.0.1"})
     assert answer.status_code == status
@@ -127,7 +127,7 @@ def test_ip_restriction_keeps_addresses_out(site: Site, config: dict[str, Json],
         assert answer.json()["message"] == config.get("message", "IP address not allowed: 127.0.0.1")
 
 
-def test_a_refused_request_has_its_correlation_id_too(site: Site, upstream: Upstream) -> None:
+def test_a_rejected_request_has_a_correlation_id_too(site: Site, upstream: Upstream) -> None:
     enable(site, "key-auth")
     enable(site, "correlation-id", echo_downstream=True, header_name="X-Trace")
     assert site.get(headers={"X-Trace": "mine"}).headers["X-Trace"] == "mine"

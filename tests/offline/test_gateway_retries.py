@@ -1,4 +1,4 @@
-"""Which requests are tried again, where, and how often."""
+"""Which requests are retried, where, and how often."""
 
 import contextlib
 import socket
@@ -8,7 +8,7 @@ from tests.offline.peers import Site, Upstream
 from tests.ports import free_port
 
 
-def test_a_connection_closed_without_answer_is_502_and_a_post_is_sent_once(site: Site, upstream: Upstream) -> None:
+def test_a_connection_closed_early_is_502_and_a_post_is_sent_once(site: Site, upstream: Upstream) -> None:
     assert site.get("/close", method="POST", data=b"x").status_code == 502
     assert len(upstream.asked("/close")) == 1
     site.change(retries=2)
@@ -16,7 +16,7 @@ def test_a_connection_closed_without_answer_is_502_and_a_post_is_sent_once(site:
     assert len(upstream.asked("/close")) == 1 + 3
 
 
-def test_a_retry_takes_the_next_turn_be_it_the_same_targets(site: Site, upstream: Upstream) -> None:
+def test_a_retry_takes_the_next_turn_even_of_the_same_target(site: Site, upstream: Upstream) -> None:
     dead = f"127.0.0.1:{free_port()}"
     targets = site.balance(dead, upstream.address) + "/targets"
     site.gateway.made("PATCH", f"{targets}/{dead}", {"weight": 60000})
@@ -26,7 +26,7 @@ def test_a_retry_takes_the_next_turn_be_it_the_same_targets(site: Site, upstream
 
 @contextlib.contextmanager
 def silent_address() -> Iterator[str]:
-    """One that takes no connection and refuses none: as of a host that is switched off."""
+    """Yield an address that neither accepts nor refuses a connection, like a host that is switched off."""
     with contextlib.ExitStack() as full, socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(0)
@@ -37,7 +37,7 @@ def silent_address() -> Iterator[str]:
         yield f"127.0.0.1:{silent.getsockname()[1]}"
 
 
-def test_an_address_that_is_silent_costs_the_time_to_connect_until_two_requests_met_it(
+def test_a_silent_address_costs_connect_timeout_until_two_requests_have_met_it(
     site: Site, upstream: Upstream
 ) -> None:
     with silent_address() as silent:
@@ -54,7 +54,7 @@ def test_an_address_that_is_silent_costs_the_time_to_connect_until_two_requests_
         assert site.get().status_code == 503
 
 
-def test_no_retries_means_none(site: Site, upstream: Upstream) -> None:
+def test_without_retries_a_request_is_sent_once(site: Site, upstream: Upstream) -> None:
     site.balance(f"127.0.0.1:{free_port()}", upstream.address)
     site.change(retries=0)
     assert {site.get().status_code for _ in range(4)} == {200, 502}

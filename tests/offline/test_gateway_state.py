@@ -1,4 +1,4 @@
-"""What outlives the process, and how the process ends."""
+"""What survives the process, and how it exits."""
 
 import json
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.offline.peers import Gateway, Upstream
 
 
-def test_the_first_line_of_the_log_says_what_it_is() -> None:
+def test_the_first_line_of_the_log_says_that_it_is_a_stand_in() -> None:
     gateway = Gateway()
     tagline = gateway.call("GET", "/").json()
     assert tagline["tagline"].startswith("stand-in for Kong")
@@ -16,7 +16,7 @@ def test_the_first_line_of_the_log_says_what_it_is() -> None:
     assert "stand-in for Kong" in gateway.stop().splitlines()[0]
 
 
-def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+def test_acknowledged_writes_survive_a_kill(tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     gateway = Gateway("--state", str(state))
     made = gateway.made("PUT", "/services/kept", {"url": "http://a", "tags": ["x"]})
@@ -36,7 +36,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     again.stop()
 
 
-def test_a_write_that_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
+def test_a_write_that_cannot_be_saved_is_not_acknowledged(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     gateway = Gateway("--state", str(folder / "state.json"))
@@ -45,7 +45,7 @@ def test_a_write_that_cannot_be_kept_is_not_acknowledged(tmp_path: Path) -> None
     gateway.stop()
 
 
-def test_it_ends_promptly_even_with_a_request_under_way() -> None:
+def test_it_exits_promptly_even_with_a_request_in_progress() -> None:
     upstream = Upstream()
     upstream.chunks, upstream.pause = 100, 0.1
     gateway = Gateway()

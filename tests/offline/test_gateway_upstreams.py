@@ -1,4 +1,4 @@
-"""What the Admin API takes as an upstream and as a target."""
+"""Upstreams and targets in the Admin API."""
 
 import pytest
 
@@ -14,11 +14,11 @@ def test_a_patch_of_healthchecks_merges_deeply(gateway: Gateway, name: str) -> N
 
 
 @pytest.mark.parametrize("bad", ["127.0.0.1", "a:80", "a b", None])
-def test_an_upstream_is_named_like_a_host(gateway: Gateway, bad: str | None) -> None:
+def test_an_upstreams_name_must_be_a_hostname(gateway: Gateway, bad: str | None) -> None:
     assert refusal(gateway.call("POST", "/upstreams", {"name": bad}))[:2] == (400, 2)
 
 
-def test_targets_are_made_by_post_alone(gateway: Gateway, name: str) -> None:
+def test_targets_are_created_by_post_alone(gateway: Gateway, name: str) -> None:
     upstream = gateway.made("PUT", f"/upstreams/{name}", {})
     path = f"/upstreams/{name}/targets"
     target = gateway.made("POST", path, {"target": "a"})
@@ -50,14 +50,14 @@ def test_targets_are_made_by_post_alone(gateway: Gateway, name: str) -> None:
         ({"healthchecks": {"active": {"healthy": {"http_statuses": [99]}}}}, {"healthchecks"}),
     ],
 )
-def test_a_bad_upstream_is_told_what_is_wrong(
+def test_an_invalid_upstream_gets_its_errors(
     gateway: Gateway, name: str, body: dict[str, Json], faulty: set[str]
 ) -> None:
     status, code, fields = refusal(gateway.call("PUT", f"/upstreams/{name}", body))
     assert (status, code, set(fields)) == (400, 2, faulty)
 
 
-def test_what_an_upstream_hashes_on_decides_its_algorithm(gateway: Gateway, name: str) -> None:
+def test_hash_on_decides_the_algorithm(gateway: Gateway, name: str) -> None:
     def kept(method: str, **body: Json) -> tuple[Json, Json]:
         row = gateway.made(method, f"/upstreams/{name}", body)
         return row["algorithm"], row["hash_on"]
@@ -86,7 +86,7 @@ def test_what_an_upstream_hashes_on_decides_its_algorithm(gateway: Gateway, name
         ("a-.b:80", None),
     ],
 )
-def test_a_target_is_kept_as_kong_writes_it(gateway: Gateway, name: str, target: str, stored: str | None) -> None:
+def test_a_target_is_stored_as_in_kong(gateway: Gateway, name: str, target: str, stored: str | None) -> None:
     gateway.made("PUT", f"/upstreams/{name}", {"host_header": "a.example:80"})
     answer = gateway.call("POST", f"/upstreams/{name}/targets", {"target": target})
     assert answer.json().get("target") == stored

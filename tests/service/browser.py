@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from tests.packages import program
+from local.debian import find_program
 from tests.ports import free_port
 
 _SECONDS = 30
@@ -79,8 +79,8 @@ async def browser(folder: Path) -> AsyncIterator[Page]:
     """Yield an empty page of a browser with its profile in the folder."""
     port = free_port()
     command = [
-        program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        find_program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+        "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
         f"--user-data-dir={folder}", f"--remote-debugging-port={port}", "--window-size=1200,1600",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "about:blank",
     ]  # fmt: skip

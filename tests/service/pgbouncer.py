@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.packages import program
+from local.debian import find_program
 from tests.ports import free_port
 from tests.service.postgresql import Postgresql
 
@@ -36,7 +36,7 @@ class PgBouncer:
         # It refuses to run as root; Debian's package of PostgreSQL brings a user for it.
         user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         self._process = subprocess.Popen(
-            [program("pgbouncer"), "-q", str(self._folder / "pgbouncer.ini")],
+            [find_program("pgbouncer"), "-q", str(self._folder / "pgbouncer.ini")],
             user=user,
             cwd=self._folder,
             stdout=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from local.debian import install_packages
 from tests.infra.certificates import certificate
 from tests.ports import free_port
 
@@ -121,19 +122,15 @@ class Postgresql:
 
 
 def _binaries() -> Path:
-    """Where initdb and postgres are; installed from Debian's package when they are nowhere."""
-    found = _installed()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        command = ["apt-get", "install", "-y", "--no-install-recommends", "postgresql"]
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update"], check=True, capture_output=True)
-        subprocess.run(command, check=True, env=environment, capture_output=True)
-        found = _installed()
-    assert found is not None, "these tests need PostgreSQL's initdb and postgres: apt-get install postgresql"
-    return found
+    """Return the folder of initdb and postgres; install Debian's package if they are missing."""
+    if _find_installed() is None:
+        install_packages("postgresql")
+    folder = _find_installed()
+    assert folder is not None
+    return folder
 
 
-def _installed() -> Path | None:
+def _find_installed() -> Path | None:
     on_path = shutil.which("initdb")
     candidates = [Path(on_path).parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return next((folder for folder in reversed(candidates) if (folder / "postgres").exists()), None)

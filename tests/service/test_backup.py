@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.packages import program
+from local.debian import find_program
 from tests.service.processes import Service, running, service_environment
 
 _ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def test_it_is_on_disk_before_it_is_called_done(tmp_path: Path, verb: str) -> No
     with running(Service(tmp_path)) as service:
         service.create(context="kept")
         maintain(tmp_path, "backup", str(backup))
-    strace = [program("strace"), "-y", "-o", str(calls), "-e", "trace=fsync,rename,write"]
+    strace = [find_program("strace"), "-y", "-o", str(calls), "-e", "trace=fsync,rename,write"]
     subprocess.run(
         [*strace, sys.executable, "-m", "service", verb, str(backup)],
         cwd=_ROOT,
@@ -219,7 +219,7 @@ def test_a_restore_that_is_killed_leaves_the_old_or_the_new(tmp_path: Path, call
         service.update(1, context="new")
         service.send(signal.SIGKILL)  # so that there is a WAL to be taken in
         service.wait()
-    command = [program("strace"), "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={count}"]
+    command = [find_program("strace"), "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={count}"]
     killed = subprocess.run(
         [*command, sys.executable, "-m", "service", "restore", str(file)],
         cwd=_ROOT,

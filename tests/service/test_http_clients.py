@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.packages import program
+from local.debian import find_program
 from tests.service.processes import Service
 
 JAVA = """\
@@ -31,7 +31,7 @@ public class Client {
 def test_the_client_of_the_jdk_is_understood(service: Service, tmp_path: Path) -> None:
     source = tmp_path / "Client.java"
     source.write_text(JAVA)
-    command = [program("java", "default-jdk-headless"), str(source), f"{service.url}/sessions"]
+    command = [find_program("java", "default-jdk-headless"), str(source), f"{service.url}/sessions"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     answers = [line.partition(" ") for line in done.stdout.splitlines()]
     assert [status for status, _, _ in answers] == ["201"] * 3
@@ -39,6 +39,6 @@ def test_the_client_of_the_jdk_is_understood(service: Service, tmp_path: Path) -
 
 
 def test_curl_is_understood_with_http2(service: Service) -> None:
-    command = [program("curl"), "--silent", "--http2", "--json", '{"userId": 1, "context": "kept"}']
+    command = [find_program("curl"), "--silent", "--http2", "--json", '{"userId": 1, "context": "kept"}']
     done = subprocess.run([*command, f"{service.url}/sessions"], capture_output=True, timeout=60, check=True)
     assert json.loads(done.stdout)["context"] == "kept"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.packages import program
+from local.debian import find_program
 from tests.service.conftest import NewDatabase
 from tests.service.processes import Peer, Service, running
 from tests.waiting import wait_for
@@ -56,7 +56,7 @@ def test_a_claim_of_a_replica_whose_clock_is_wrong_is_soon_over(tmp_path: Path, 
     settings = {"sequence_service_url": peer.url, "sequence_timeout_seconds": 1}
     peer.behave("hangs")
     before = len(peer.asked())
-    program("faketime")  # which itself would stay between the service and a kill
+    find_program("faketime")  # which itself would stay between the service and a kill
     [library] = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
     wrong_clock = ["env", f"LD_PRELOAD={library}", f"FAKETIME={shift}"]
     with (

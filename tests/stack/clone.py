@@ -1,4 +1,4 @@
-"""A clone of this project with a stack, ports and platform of its own, worked on with the README's commands."""
+"""A clone of this project with its own stack, ports and platform, used by the documented commands."""
 
 import contextlib
 import json
@@ -18,14 +18,16 @@ import requests
 import yaml
 
 from local import processes
-from local.workspace import BIN, ROOT, SHELL, build_environment
+from local.environment import build_environment
+from local.workspace import BIN, ROOT, SHELL
 from tests.ports import free_port
 
 HOSTNAME = "sessioncontext.fountain.coach"
+NO_CHANGES = "preview --expect-no-changes --refresh"
 NEVER_SECONDS = 300
 SETTLED_SECONDS = 15
 INTERRUPTED = re.compile(r"Traceback \(most recent call last\):\n(?:(?!.*Traceback).*\n)*?.*KeyboardInterrupt")
-"""What Pulumi's own language host prints of the program that it ends when a run fails."""
+"""What Pulumi's own language host prints of a program that it stops after a failure."""
 
 
 class Clone:
@@ -36,7 +38,7 @@ class Clone:
         self.stack = f"t{uuid4().hex[:6]}"
         self.ports = {"PROXY_PORT": free_port(), "ADMIN_PORT": free_port(), "DNS_PORT": free_port()}
         self.variables: dict[str, str] = {}
-        """What its environment has besides."""
+        """Additional environment variables."""
         self.file = folder / f"Pulumi.{self.stack}.yaml"
         copy_of_project(folder)
         shutil.copy(folder / "Pulumi.dev.yaml", self.file)
@@ -57,15 +59,15 @@ class Clone:
         return given | ports | {"STACK": self.stack, "PATH": path} | self.variables
 
     def make(self, *targets: str, fails: bool = False) -> str:
-        """Run make; what it printed."""
+        """Run make and return its output."""
         return self._run(["make", *targets], fails=fails)
 
     def pulumi(self, command: str, *, fails: bool = False) -> str:
-        """Run a pulumi command the way the documentation says: after `. ./activate`."""
+        """Run a pulumi command as documented: after `. ./activate`."""
         return self.shell(f"pulumi --non-interactive {command}", fails=fails)
 
     def shell(self, command: str, *, fails: bool = False) -> str:
-        """Run a command in a shell with `. ./activate`; what it printed."""
+        """Run a command in a shell with `. ./activate` and return its output."""
         return self._run(["bash", "-c", f". ./activate && {command}"], fails=fails)
 
     def _run(self, command: list[str], *, fails: bool) -> str:
@@ -94,7 +96,7 @@ class Clone:
         )
 
     def kill_engine(self) -> None:
-        """kill -9 the pulumi process that works on this stack."""
+        """Kill, with -9, the pulumi process that updates this stack."""
         for pid, command in processes.list_processes():
             if re.search(f"pulumi .*--stack {self.stack}", command):
                 os.kill(pid, signal.SIGKILL)
@@ -106,16 +108,16 @@ class Clone:
         self.file.write_text(yaml.safe_dump(content))
 
     def change_service(self) -> None:
-        """Make another version of the service, so that its containers are replaced."""
+        """Create another version of the service, so that its containers are replaced."""
         file = self.folder / "service" / "health.py"
         file.write_text(f"{file.read_text()}\n# version {uuid4()}\n")
 
     def outputs(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.pulumi("stack output --json"))
-        return told
+        outputs: dict[str, Any] = json.loads(self.pulumi("stack output --json"))
+        return outputs
 
     def containers(self) -> list[str]:
-        """Names of the service's containers, running or not."""
+        """Return the names of the service's containers, running or not."""
         wanted: dict[str, str | list[str] | bool] = {"label": f"session-context.stack={self.stack}"}
         with docker_client() as client:
             return sorted(
@@ -124,7 +126,7 @@ class Clone:
             )
 
     def left_behind(self) -> list[str]:
-        """All that is in the Docker engine and could be this stack's or its platform's."""
+        """Return the names of all that the stack or its platform has in the Docker engine."""
         with docker_client() as client:
             return [
                 str(found.name)
@@ -145,13 +147,13 @@ class Clone:
         return sorted(row["target"] for row in self.kong(upstream)["data"])
 
     def request(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401 - requests' options
-        """One request through the gateway. No redirect is followed: it would lead to the public hostname."""
+        """Send a request through the gateway. No redirect is followed: it would lead to the public hostname."""
         headers = {"Host": HOSTNAME, **more.pop("headers", {})}
         url = self.proxy + path
         return requests.request(method, url, headers=headers, timeout=30, allow_redirects=False, **more)
 
     def settled(self, status: int, path: str, **more: Any) -> requests.Response:  # noqa: ANN401 - requests' options
-        """The answer to a GET once it has this status: a Kong takes a change in within seconds, not at once."""
+        """Return the answer to a GET once it has this status: Kong applies a change within seconds."""
         deadline = time.monotonic() + SETTLED_SECONDS
         while (answer := self.request("GET", path, **more)).status_code != status:
             assert time.monotonic() < deadline, f"{answer.status_code} instead of {status}: {answer.text}"
@@ -174,7 +176,7 @@ class Clone:
         return [record for record in found if record["Type"] == "A"]
 
     def change_record(self, action: str, **fields: object) -> None:
-        """Change the A record by hand, behind the stack's back."""
+        """Change the A record by hand."""
         self.in_zone(action, {**self.records()[0], **fields})
 
     def in_zone(self, action: str, record_set: object) -> None:
@@ -186,7 +188,7 @@ class Clone:
 
 
 def copy_of_project(folder: Path) -> None:
-    """What git would clone, as it stands in the work tree, with the packages linked instead of installed again."""
+    """Copy what git would clone, as it is in the work tree, with the installed packages linked."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -203,10 +205,10 @@ def copy_of_project(folder: Path) -> None:
 
 
 def has_traceback(said: str) -> bool:
-    """Whether an error of ours came out as a traceback instead of a message."""
+    """Return whether an error of this project was printed as a traceback instead of a message."""
     return "Traceback" in INTERRUPTED.sub("", said)
 
 
 def docker_client() -> "contextlib.closing[docker.DockerClient]":
-    """The engine that `make up` uses."""
+    """Return a client of the engine that `make up` uses."""
     return contextlib.closing(docker.from_env(environment=build_environment()))

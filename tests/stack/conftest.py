@@ -1,4 +1,4 @@
-"""One clone for all tests of the stack, brought up once and removed at the end."""
+"""The clone that the tests of the stack share: deployed once, and removed at the end."""
 
 import subprocess
 from collections.abc import Iterator
@@ -7,10 +7,12 @@ import pytest
 
 from tests.stack.clone import Clone
 
+UP = "up --yes --skip-preview"
+
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A deployed clone, of somebody with a strict umask. Each test leaves it converged."""
+    """A deployed clone of a user with a strict umask. Every test leaves it converged."""
     clone = Clone(tmp_path_factory.mktemp("clone"))
     subprocess.run(["chmod", "-R", "go-rwx", clone.folder], check=True)
     try:
@@ -21,12 +23,29 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 
 @pytest.fixture
-def empty(clone: Clone) -> Iterator[Clone]:
-    """The clone's platform without its stack. What a test makes in the zone or the stack's file goes again."""
-    clone.pulumi("destroy --yes")
-    good = clone.file.read_text()
+def edited(clone: Clone) -> Iterator[Clone]:
+    """The clone, whose config file is restored afterwards."""
+    original = clone.file.read_text()
     yield clone
-    clone.file.write_text(good)
+    clone.file.write_text(original)
+
+
+@pytest.fixture
+def redeployed(clone: Clone) -> Iterator[Clone]:
+    """The clone, whose config file is restored and deployed again afterwards."""
+    original = clone.file.read_text()
+    yield clone
+    clone.file.write_text(original)
+    clone.pulumi(UP)
+
+
+@pytest.fixture
+def empty(clone: Clone) -> Iterator[Clone]:
+    """The clone's platform with an empty stack. Afterwards, its config file and zone are restored and deployed."""
+    clone.pulumi("destroy --yes")
+    original = clone.file.read_text()
+    yield clone
+    clone.file.write_text(original)
     clone.pulumi("destroy --yes")
     for record in clone.records():
         clone.in_zone("DELETE", record)

@@ -1,4 +1,4 @@
-"""A stack made as Pulumi.prod.yaml says, with its engine behind a real sshd and canaries for secrets."""
+"""A stack deployed as in Pulumi.prod.yaml, with its engine behind a real sshd and canaries for secrets."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from tests.stack.sshd import Sshd
 
 
 class Prod(Clone):
-    """The clone's platform is that of `make up`; its stack is prod, with a backend and a passphrase of its own."""
+    """A clone with the platform of `make up`; its stack is prod, with its own backend and passphrase."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -38,7 +38,7 @@ class Prod(Clone):
         self._ending = ExitStack()
 
     def prepare(self) -> None:
-        """Have all that prod needs around it, and its config."""
+        """Start what prod needs around it, and write its config."""
         self._ending.callback(self.make, "down")
         self.make("preview")  # starts the platform, and makes nothing in it
         platform: dict[str, Any] = yaml.safe_load(self.file.read_text())["config"]
@@ -84,11 +84,11 @@ class Prod(Clone):
             self.stack = self._platform
 
     def remove(self) -> None:
-        """Undo what was done, the last first, whatever fails."""
+        """Undo everything in reverse order, even if a step fails."""
         self._ending.close()
 
     def deploy(self) -> None:
-        """Look at it in every way there is, then make it; all that was said is kept."""
+        """Preview it in every way, then deploy it; all output is kept."""
         commands = ("preview", "preview --diff", "preview --json", "up --yes")
         self.said = [self.pulumi(command) for command in commands]
 
@@ -113,7 +113,7 @@ class Prod(Clone):
         return done.stdout
 
     def report(self) -> str:
-        """The reviewer's report on a change of each secret, as the preview-comment workflow makes it."""
+        """Return the report on a change of each secret, as the preview-comment workflow writes it."""
         before = self.file.read_text()
         for name in ("kongAdminToken", "--path consumers.mobile-app"):
             self.pulumi(f"config set --secret {name}", given=f"{self.key}-changed")
@@ -132,6 +132,6 @@ class Prod(Clone):
             self.file.write_text(before)
 
     def inspected(self) -> list[Container]:
-        """This stack's containers, those that never run too."""
+        """Return this stack's containers, including those that never run."""
         with docker_client() as client:
             return client.containers.list(all=True, filters={"label": f"session-context.stack={self.stack}"})

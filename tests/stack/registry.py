@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 import yaml
 
-from tests.packages import program
+from local.debian import find_program
 from tests.ports import free_port
 from tests.waiting import wait_for
 
@@ -49,7 +49,7 @@ def serving(folder: Path, *, with_login: bool = False) -> Iterator[Registry]:
     registry = Registry(f"127.0.0.1:{port}", folder / "registry.log")
     with registry.log.open("wb") as log:
         process = subprocess.Popen(
-            [program("docker-registry"), "serve", str(folder / "registry.yml")], stdout=log, stderr=log
+            [find_program("docker-registry"), "serve", str(folder / "registry.yml")], stdout=log, stderr=log
         )
     try:
         wait_for(lambda: _answers(registry))

@@ -1,19 +1,20 @@
-"""A real sshd on loopback, for one key alone, and an `ssh` that knows it."""
+"""A real sshd on loopback that accepts a single key, and an `ssh` that is configured for it."""
 
 import os
 import shutil
 import subprocess
-import time
 from getpass import getuser
 from pathlib import Path
 
+from local.debian import find_program
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 START_SECONDS = 10
 
 
 class Sshd:
-    """Logs in as the user of this process. `folder/bin/ssh` is to be found before the machine's own."""
+    """An sshd for logins as this user. `folder/bin/ssh` must come before the machine's own on PATH."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,12 +44,11 @@ class Sshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # which Debian's package makes at boot
         with (folder / "sshd.log").open("w") as log:
-            process = subprocess.Popen([_program(), "-D", "-e", "-f", folder / "sshd_config"], stderr=log)
+            process = subprocess.Popen(
+                [find_program("sshd", "openssh-server"), "-D", "-e", "-f", folder / "sshd_config"], stderr=log
+            )
         command = [f"{self.bin}/ssh", "-p", str(self._port), "127.0.0.1", "true"]
-        deadline = time.monotonic() + START_SECONDS
-        while subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            assert time.monotonic() < deadline, (folder / "sshd.log").read_text()
-            time.sleep(0.1)
+        wait_for(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0, START_SECONDS)
         return process
 
     def stop(self) -> None:
@@ -58,20 +58,6 @@ class Sshd:
 
 
 def _to_the_engine() -> str:
-    """Who logs in reaches the engine of the tests, wherever it listens."""
+    """Return the setting by which a login reaches the engine of the tests, wherever it listens."""
     engine = os.environ.get("DOCKER_HOST")
     return f"SetEnv DOCKER_HOST={engine}\n" if engine else ""
-
-
-def _program() -> str:
-    """sshd wants to be called by its whole path; where it is missing, Debian's package is installed."""
-    found = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "openssh-server"]
-        subprocess.run(["apt-get", "update"], check=True, capture_output=True)
-        subprocess.run(
-            command, check=True, capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        )
-        found = shutil.which("sshd", path="/usr/sbin")
-    assert found is not None, "these tests need sshd: apt-get install openssh-server"
-    return found

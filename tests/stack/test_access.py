@@ -1,4 +1,4 @@
-"""A stack that lets in who has a key, in a Kong that has consumers of other services as well."""
+"""A stack that requires keys, in a Kong that has consumers of other services as well."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -23,7 +23,7 @@ class Guarded:
         clone.set("keyAuth", True)
         clone.set("platformConsumers", [ADMITTED])
         clone.pulumi(f"config set --secret --path consumers.{OWN} {self.keys[OWN]} --stack {clone.stack}")
-        self.told = clone.make("up")
+        self.printed = clone.make("up")
 
     def status(self, name: str) -> int:
         return self.clone.request("GET", "/sessions?limit=1", headers={"apikey": self.keys[name]}).status_code
@@ -32,9 +32,9 @@ class Guarded:
         return [row["group"] for row in self.clone.kong(f"/consumers/{username}/acls")["data"]]
 
     def open(self) -> None:
-        """Let everybody in again."""
+        """Remove the restrictions again."""
         for key in ("keyAuth", "consumers", "platformConsumers", "plainHttp"):
-            # and not the salt, which the state's secrets go by from now on
+            # but keep the salt, which encrypts the state's secrets from now on
             self.clone.pulumi(f"config rm {key}")
         self.clone.make("up")
         self.clone.settled(200, "/sessions")
@@ -54,17 +54,17 @@ def guarded(clone: Clone) -> Iterator[Guarded]:
     guarded.open()
 
 
-def test_make_up_tries_a_stack_that_wants_keys(guarded: Guarded) -> None:
-    assert "was created, read and removed" in guarded.told
-    assert "-H 'apikey: KEY'" in guarded.told
+def test_make_up_tests_a_stack_that_requires_keys(guarded: Guarded) -> None:
+    assert "was created, read and removed" in guarded.printed
+    assert "-H 'apikey: KEY'" in guarded.printed
 
 
-def test_of_all_consumers_in_kong_those_of_the_stack_and_the_admitted_get_in(guarded: Guarded) -> None:
+def test_only_consumers_of_the_stack_and_admitted_ones_have_access(guarded: Guarded) -> None:
     guarded.clone.settled(401, "/sessions")
     assert {name: guarded.status(name) for name in guarded.keys} == {OWN: 200, ADMITTED: 200, OTHER: 403}
 
 
-def test_a_consumer_that_was_taken_out_of_the_group_by_hand_is_put_back(guarded: Guarded) -> None:
+def test_a_consumer_removed_from_the_group_by_hand_is_added_again(guarded: Guarded) -> None:
     clone = guarded.clone
     (group,) = guarded.groups(ADMITTED)
     requests.delete(f"{clone.admin}/consumers/{ADMITTED}/acls/{group}", timeout=10)
@@ -76,20 +76,20 @@ def test_a_consumer_that_was_taken_out_of_the_group_by_hand_is_put_back(guarded:
 
 def test_a_platform_consumer_that_kong_does_not_have_stops_the_preview(guarded: Guarded) -> None:
     guarded.clone.set("platformConsumers", [ADMITTED, "nobody-here"])
-    told = guarded.clone.pulumi("preview", fails=True)
-    assert "Kong has no consumer 'nobody-here'" in told
+    printed = guarded.clone.pulumi("preview", fails=True)
+    assert "Kong has no consumer 'nobody-here'" in printed
     guarded.clone.set("platformConsumers", [ADMITTED])
 
 
-def test_make_up_tries_a_stack_for_https_alone_and_one_without_consumers_of_its_own(guarded: Guarded) -> None:
+def test_make_up_tests_a_stack_for_https_alone_and_one_without_consumers_of_its_own(guarded: Guarded) -> None:
     clone = guarded.clone
     before = clone.file.read_text()
     clone.pulumi("config rm consumers")
-    told = clone.make("smoke")
-    assert "Without a key a request gets 401" in told
+    printed = clone.make("smoke")
+    assert "Without a key a request gets 401" in printed
     clone.file.write_text(before)
     clone.set("plainHttp", "redirect")
-    told += clone.make("up")
-    assert "Plain HTTP gets 308" in told
+    printed += clone.make("up")
+    assert "Plain HTTP gets 308" in printed
     logs = "".join(file.read_text() for file in (clone.folder / ".local" / "log").glob("*.log"))
-    assert "canary" not in guarded.told + told + logs
+    assert "canary" not in guarded.printed + printed + logs

@@ -24,7 +24,7 @@ def create(clone: Clone, context: str) -> int:
 
 @pytest.fixture(params=["here", "over ssh"])
 def reached(request: pytest.FixtureRequest, clone: Clone) -> Iterator[Clone]:
-    """The clone, whose stack's file leads to the engine in one of two ways."""
+    """The clone, whose config reaches the engine in one of two ways."""
     if request.param == "here":
         yield clone
         return
@@ -40,7 +40,7 @@ def reached(request: pytest.FixtureRequest, clone: Clone) -> Iterator[Clone]:
         sshd.stop()
 
 
-def test_what_was_backed_up_is_there_again_and_nothing_else(reached: Clone, tmp_path: Path) -> None:
+def test_a_restore_brings_back_exactly_what_was_backed_up(reached: Clone, tmp_path: Path) -> None:
     file = tmp_path / "sessions.db"
     kept = create(reached, "kept")
     assert "sessions in the backup: " in reached.make("backup", f"FILE={file}")
@@ -53,7 +53,7 @@ def test_what_was_backed_up_is_there_again_and_nothing_else(reached: Clone, tmp_
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_restore_of_no_backup_leaves_the_sessions_as_they_are(clone: Clone, tmp_path: Path) -> None:
+def test_a_failed_restore_leaves_the_sessions_unchanged(clone: Clone, tmp_path: Path) -> None:
     create(clone, "kept")
     before = contexts(clone)
     file = tmp_path / "junk"
@@ -63,7 +63,7 @@ def test_a_restore_of_no_backup_leaves_the_sessions_as_they_are(clone: Clone, tm
     assert contexts(clone) == before
 
 
-def test_a_destroy_says_how_many_sessions_go_with_it(reached: Clone) -> None:
+def test_a_destroy_prints_how_many_sessions_it_removes(reached: Clone) -> None:
     create(reached, "kept")
-    said = reached.pulumi("destroy --preview-only")
-    assert f"removed with it: {len(contexts(reached))}. To keep them: make backup STACK={reached.stack}" in said
+    printed = reached.pulumi("destroy --preview-only")
+    assert f"removed with it: {len(contexts(reached))}. To keep them: make backup STACK={reached.stack}" in printed

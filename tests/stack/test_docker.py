@@ -1,4 +1,4 @@
-"""What somebody does by hand to the stack's containers and image: the next `make up` mends it."""
+"""Changes by hand to the stack's container and image, which the next `make up` reverts."""
 
 from collections.abc import Callable
 
@@ -8,20 +8,20 @@ from docker.models.containers import Container
 from tests.stack.clone import Clone, docker_client
 
 
-def by_hand(clone: Clone, deed: Callable[[Container], object]) -> None:
-    """Do something to the stack's container."""
+def change_by_hand(clone: Clone, change: Callable[[Container], object]) -> None:
+    """Change the stack's container by hand."""
     with docker_client() as client:
         [name] = clone.containers()
-        deed(client.containers.get(name))
+        change(client.containers.get(name))
 
 
-def out_of_its_network(container: Container) -> None:
+def disconnect(container: Container) -> None:
     assert container.client is not None
     [network] = container.attrs["NetworkSettings"]["Networks"]
     container.client.networks.get(network).disconnect(container)
 
 
-def gone_with_its_image(container: Container) -> None:
+def remove_with_image(container: Container) -> None:
     assert container.client is not None
     assert container.image is not None
     container.remove(force=True)
@@ -29,10 +29,11 @@ def gone_with_its_image(container: Container) -> None:
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "change",
     [
-        out_of_its_network,
-        gone_with_its_image,
+        disconnect,
+        remove_with_image,
+        lambda container: container.remove(force=True),
         Container.pause,
         Container.stop,
         lambda container: container.rename(f"{container.name}-renamed"),
@@ -40,35 +41,36 @@ def gone_with_its_image(container: Container) -> None:
         lambda container: container.update(restart_policy={"Name": "no"}),
     ],
     ids=[
-        "out of its network",
-        "gone with its image",
+        "disconnected",
+        "removed with its image",
+        "removed",
         "paused",
         "stopped",
         "renamed",
         "with less memory",
-        "not started again",
+        "without restarts",
     ],
 )
-def test_what_was_done_by_hand_to_a_container_is_mended(clone: Clone, deed: Callable[[Container], object]) -> None:
-    if deed is gone_with_its_image:
-        clone.change_service()  # so that it is no other stack's
+def test_a_change_by_hand_to_a_container_is_reverted(clone: Clone, change: Callable[[Container], object]) -> None:
+    if change is remove_with_image:
+        clone.change_service()  # so that no other stack uses the image
         clone.make("up")
-    by_hand(clone, deed)
-    clone.make("up")  # and its request through the gateway
+    change_by_hand(clone, change)
+    clone.make("up")  # with its request through the gateway
     clone.pulumi("preview --refresh --expect-no-changes")
     assert clone.targets() == [f"{name}:8080" for name in clone.containers()]
-    by_hand(clone, lambda container: _is_as_declared(container, clone))
+    change_by_hand(clone, lambda container: _assert_as_declared(container, clone))
 
 
 def test_a_container_removed_by_hand_is_replaced_by_a_plain_up(clone: Clone) -> None:
-    by_hand(clone, lambda container: container.remove(force=True))
+    change_by_hand(clone, lambda container: container.remove(force=True))
     clone.change_service()
     clone.pulumi("up --yes --skip-preview")
     clone.pulumi("preview --refresh --expect-no-changes")
-    by_hand(clone, lambda container: _is_as_declared(container, clone))
+    change_by_hand(clone, lambda container: _assert_as_declared(container, clone))
 
 
-def _is_as_declared(container: Container, clone: Clone) -> None:
+def _assert_as_declared(container: Container, clone: Clone) -> None:
     assert container.status == "running"
     assert container.attrs["HostConfig"]["Memory"] == 512 * 2**20
     assert container.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"

@@ -1,4 +1,4 @@
-"""`make down` ends everything, whatever an earlier run wrote into the state."""
+"""`make down` removes everything, whatever an earlier run wrote into the state."""
 
 import socket
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ NOBODY = "127.0.0.1:9"
 
 @pytest.fixture
 def deployed(tmp_path: Path) -> Iterator[Clone]:
-    """A deployed clone, which a test has removed at its end."""
+    """A deployed clone of its own."""
     clone = Clone(tmp_path)
     try:
         clone.make("up")
@@ -23,8 +23,8 @@ def deployed(tmp_path: Path) -> Iterator[Clone]:
         clone.make("down")
 
 
-def failed_ups(clone: Clone) -> None:
-    """Runs with addresses where nobody answers: the providers' inputs in the state have them afterwards."""
+def fail_to_update(clone: Clone) -> None:
+    """Run `up` with addresses where nothing answers; the providers' inputs in the state then have them."""
     good = clone.file.read_text()
     for wrong in ("kongAdminUrl", "dockerHost"):
         clone.set(wrong, f"http://{NOBODY}" if wrong == "kongAdminUrl" else f"tcp://{NOBODY}")
@@ -36,7 +36,7 @@ def failed_ups(clone: Clone) -> None:
 
 def test_down_leaves_nothing_after_runs_with_wrong_addresses(deployed: Clone) -> None:
     deployed.request("POST", "/sessions", json={"userId": 1})
-    failed_ups(deployed)
+    fail_to_update(deployed)
     assert NOBODY in deployed.pulumi("stack export")
     assert deployed.left_behind()
     assert f"removed with it: 1. To keep them: make backup STACK={deployed.stack}" in deployed.make("down")
@@ -45,18 +45,18 @@ def test_down_leaves_nothing_after_runs_with_wrong_addresses(deployed: Clone) ->
         assert not answers(port)
 
 
-def test_down_leaves_nothing_where_the_gateway_is_gone_and_can_not_come_back(deployed: Clone) -> None:
+def test_down_leaves_nothing_if_the_gateway_was_removed_and_can_not_start(deployed: Clone) -> None:
     deployed.request("POST", "/sessions", json={"userId": 1})
-    failed_ups(deployed)
+    fail_to_update(deployed)
     with docker_client() as client:
         client.containers.get(f"session-context-{deployed.stack}-gateway").remove(force=True)
         for name in deployed.containers():
             client.containers.get(name).stop()
-    deployed.set("ttl", "soon")  # and the program refuses its config
+    deployed.set("ttl", "soon")  # so that the program refuses its config
     with socket.create_server(("127.0.0.1", deployed.ports["ADMIN_PORT"])):
-        said = deployed.make("down")
-    assert "Going on without Kong" in said
-    assert "removed with it: 1." in said
+        printed = deployed.make("down")
+    assert "Continuing without Kong" in printed
+    assert "removed with it: 1." in printed
     assert deployed.left_behind() == []
 
 

@@ -1,4 +1,4 @@
-"""What the world can reach through the gateway, and what it can't."""
+"""What clients can reach through the gateway, and what they can't."""
 
 import socket
 
@@ -20,7 +20,7 @@ def test_the_api_and_its_documents_are_served(clone: Clone, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", INSIDE)
-def test_the_probes_and_metrics_are_not_to_be_had_from_outside(clone: Clone, name: str) -> None:
+def test_probes_and_metrics_are_not_reachable_from_outside(clone: Clone, name: str) -> None:
     encoded = f"/%{ord(name[0]):x}{name[1:]}"
     for target in [encoded, *(way.format(name) for way in WAYS)]:
         status, body = ask(clone, target)
@@ -29,7 +29,7 @@ def test_the_probes_and_metrics_are_not_to_be_had_from_outside(clone: Clone, nam
         assert '"status":"ok"' not in body
 
 
-def test_a_client_can_not_make_the_service_point_elsewhere(clone: Clone) -> None:
+def test_a_client_can_not_make_the_service_link_elsewhere(clone: Clone) -> None:
     lies = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher", "Forwarded": "host=evil.example"}
     made = clone.request("POST", "/sessions", json={"userId": 1, "context": ""}, headers=lies)
     assert made.headers["Location"] == f"/sessions/{made.json()['sessionId']}"
@@ -37,7 +37,7 @@ def test_a_client_can_not_make_the_service_point_elsewhere(clone: Clone) -> None
 
 
 def ask(clone: Clone, target: str) -> tuple[int, str]:
-    """Status and body of a request whose target is sent as it is: clients tidy it up."""
+    """Return status and body of a request whose target is sent as it is; clients would normalize it."""
     with socket.create_connection(("127.0.0.1", clone.ports["PROXY_PORT"]), timeout=30) as connection:
         head = f"GET {target} HTTP/1.1\r\nHost: {HOSTNAME}\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode())
@@ -45,7 +45,7 @@ def ask(clone: Clone, target: str) -> tuple[int, str]:
     return int(answer.split(" ", 2)[1]), answer.partition("\r\n\r\n")[2]
 
 
-def test_a_request_keeps_its_id_through_the_gateway_and_has_one_without(clone: Clone) -> None:
+def test_a_request_keeps_its_id_through_the_gateway_or_gets_one(clone: Clone) -> None:
     answer = clone.request("GET", "/sessions", headers={"X-Request-ID": "mine-1"})
     assert answer.headers["X-Request-ID"] == "mine-1"
     assert len(clone.request("GET", "/sessions").headers["X-Request-ID"]) == 36

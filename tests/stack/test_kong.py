@@ -1,11 +1,9 @@
-"""Kong's entities through the real engine: import, drift, an Admin API that is down, and what is taken over."""
+"""Kong's entities through the real engine: import, drift, an Admin API that is down, and adoption."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
 from tests.ports import free_port
@@ -16,17 +14,8 @@ UP = "up --yes --skip-preview"
 SAME = "preview --refresh --run-program --expect-no-changes"
 
 
-@pytest.fixture
-def config(clone: Clone) -> Iterator[Clone]:
-    """The clone, whose config a test may change."""
-    good = clone.file.read_text()
-    yield clone
-    clone.file.write_text(good)
-    clone.pulumi(UP)
-
-
-def made(clone: Clone, path: str, **fields: object) -> str:
-    """The id of what is made by hand."""
+def create(clone: Clone, path: str, **fields: object) -> str:
+    """Create an entity by hand and return its id."""
     answer = requests.post(clone.admin + path, json=fields, timeout=10)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
@@ -38,11 +27,11 @@ def in_state(clone: Clone, resource: str) -> dict[str, object]:
     return found
 
 
-def test_what_was_made_by_hand_is_imported_and_its_key_is_nowhere_in_the_clear(config: Clone) -> None:
-    clone = config
-    upstream = made(clone, "/upstreams", name="by.hand", slots=500)
-    made(clone, "/consumers", username="ann")
-    key = made(clone, "/consumers/ann/key-auth", key=CANARY)
+def test_entities_created_by_hand_are_imported_and_their_key_is_nowhere_in_plain_text(redeployed: Clone) -> None:
+    clone = redeployed
+    upstream = create(clone, "/upstreams", name="by.hand", slots=500)
+    create(clone, "/consumers", username="ann")
+    key = create(clone, "/consumers/ann/key-auth", key=CANARY)
     provider = f"kong={in_state(clone, 'pulumi:providers:kong::kong')['urn']}"
     options = f"--provider {provider} --generate-code=false --protect=false --yes"
     told = clone.pulumi(f"import kong:index:KongUpstream hand by.hand {options}")
@@ -57,7 +46,7 @@ def test_what_was_made_by_hand_is_imported_and_its_key_is_nowhere_in_the_clear(c
     requests.delete(clone.admin + "/consumers/ann", timeout=10)
 
 
-def test_what_is_not_there_is_not_imported(clone: Clone) -> None:
+def test_an_entity_that_does_not_exist_is_not_imported(clone: Clone) -> None:
     provider = f"kong={in_state(clone, 'pulumi:providers:kong::kong')['urn']}"
     options = f"--provider {provider} --generate-code=false --yes"
     told = clone.pulumi(f"import kong:index:KongService nope nope-service {options}", fails=True)
@@ -65,7 +54,7 @@ def test_what_is_not_there_is_not_imported(clone: Clone) -> None:
     clone.pulumi(SAME)
 
 
-def test_what_was_changed_by_hand_is_seen_and_mended(clone: Clone) -> None:
+def test_a_change_by_hand_is_shown_and_reverted(clone: Clone) -> None:
     service = f"/services/{clone.outputs()['kong']['service']}"
     plugin = next(one for one in clone.kong(f"{service}/plugins")["data"] if one["name"] == "correlation-id")
     requests.patch(clone.admin + service, json={"read_timeout": 5}, timeout=10)
@@ -80,7 +69,7 @@ def test_what_was_changed_by_hand_is_seen_and_mended(clone: Clone) -> None:
     clone.pulumi(SAME)
 
 
-def test_a_replacement_that_is_forced_leaves_what_it_makes(clone: Clone) -> None:
+def test_a_forced_replacement_keeps_what_it_creates(clone: Clone) -> None:
     state = json.loads(clone.pulumi("stack export"))["deployment"]["resources"]
     for resource, path in (
         ("KongRoute::session-context", f"/routes/{clone.outputs()['kong']['route']}"),
@@ -95,13 +84,13 @@ def test_a_replacement_that_is_forced_leaves_what_it_makes(clone: Clone) -> None
 
 
 def without_dates(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of a list, or the one that it is, without when they were made."""
+    """Return the rows of a list, or a single row, without their dates."""
     rows = answer.get("data", [answer])
     return [{key: value for key, value in row.items() if not key.endswith("_at")} for row in rows]
 
 
-def test_a_kong_that_is_down_is_a_warning_in_a_preview_and_stops_an_up(config: Clone) -> None:
-    clone = config
+def test_a_kong_that_is_down_is_a_warning_in_a_preview_and_stops_an_up(redeployed: Clone) -> None:
+    clone = redeployed
     good = clone.file.read_text()
     before = clone.containers()
     clone.set("kongAdminUrl", f"http://127.0.0.1:{free_port()}")
@@ -118,8 +107,8 @@ def test_a_kong_that_is_down_is_a_warning_in_a_preview_and_stops_an_up(config: C
     clone.pulumi(SAME)
 
 
-def test_the_same_stack_in_another_backend_is_stopped_until_it_takes_over(config: Clone, tmp_path: Path) -> None:
-    clone = config
+def test_the_same_stack_in_another_backend_is_stopped_until_it_adopts(redeployed: Clone, tmp_path: Path) -> None:
+    clone = redeployed
 
     def elsewhere(command: str, *, fails: bool = False) -> str:
         backend = f"export PULUMI_BACKEND_URL=file://{tmp_path} PULUMI_CONFIG_PASSPHRASE=dev"
@@ -138,10 +127,10 @@ def test_the_same_stack_in_another_backend_is_stopped_until_it_takes_over(config
     assert clone.kong(f"/services/{mine['id']}") == mine
 
 
-def test_what_is_in_the_way_stops_the_preview_with_its_id_until_it_is_adopted(config: Clone) -> None:
-    clone = config
+def test_a_conflicting_entity_stops_the_preview_with_its_id_until_it_is_adopted(redeployed: Clone) -> None:
+    clone = redeployed
     service = {"id": clone.outputs()["kong"]["service"]}
-    theirs = made(clone, "/plugins", name="rate-limiting", service=service, config={"minute": 7})
+    theirs = create(clone, "/plugins", name="rate-limiting", service=service, config={"minute": 7})
     clone.set("requestsPerMinute", 100000)
     told = clone.pulumi("preview", fails=True)
     assert theirs in told

@@ -1,4 +1,4 @@
-"""What clients notice when one of two replicas is restarted, or killed so that its address is gone with it."""
+"""What clients notice when one of two replicas restarts, is killed, or loses its address."""
 
 import subprocess
 import threading
@@ -16,7 +16,7 @@ READERS, CREATORS = 4, 2
 
 @pytest.fixture(scope="module", autouse=True)
 def two_replicas(clone: Clone) -> Iterator[None]:
-    """The clone with two replicas, and in the end as it was: the killed one is started again there."""
+    """Deploy two replicas; afterwards, one again, which also restarts the killed one."""
     clone.set("replicas", 2)
     clone.make("up")
     yield
@@ -57,7 +57,7 @@ class Load:
 
 
 def timed(request: Callable[[], requests.Response], wanted: int) -> tuple[float, str]:
-    """How long it took, and what went wrong."""
+    """Return the seconds that a request took, and its error."""
     began, wrong = time.monotonic(), ""
     try:
         answer = request()

@@ -11,7 +11,7 @@ def test_the_smoke_test_leaves_the_users_sessions_as_they_were(clone: Clone) -> 
     assert clone.request("GET", "/sessions").json() == before
 
 
-def test_what_runs_on_this_machine_is_asked_past_a_proxy_for_the_outside(
+def test_services_of_this_machine_are_reached_without_the_proxy(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("NO_PROXY", "no_proxy"):

@@ -1,4 +1,4 @@
-"""The plan of a stack, held against the stack."""
+"""The golden plan, compared with the deployed stack."""
 
 from infra.plan.recorder import record_plan
 from tests.stack.clone import Clone

@@ -1,4 +1,4 @@
-"""The first preview, on an empty stack: it knows what a reviewer asks for, and touches nothing."""
+"""The first preview of an empty stack: it has all that a reviewer needs, and changes nothing."""
 
 import json
 from collections.abc import Iterator
@@ -9,12 +9,14 @@ from pulumi.runtime.rpc import UNKNOWN
 from tests.stack.clone import HOSTNAME, Clone, docker_client
 
 
-def test_the_first_preview_knows_image_ids_and_names_and_writes_nothing(empty: Clone) -> None:
+def test_the_first_preview_has_the_image_ids_and_names_and_writes_nothing(empty: Clone) -> None:
     clone = empty
     clone.change_service()
     before = world(clone)
-    told = clone.pulumi("preview --json 2>/dev/null")
-    steps = {f"{step['newState']['type']}::{name(step)}": step["newState"] for step in json.loads(told)["steps"]}
+    printed = clone.pulumi("preview --json 2>/dev/null")
+    steps = {
+        f"{step['newState']['type']}::{name(step)}": step["newState"] for step in json.loads(printed)["steps"]
+    }
 
     assert list(unknown({name: state.get("inputs") for name, state in steps.items()})) == []
     tag = steps["docker:index/image:Image::session-context"]["inputs"]["imageName"]
@@ -35,7 +37,7 @@ def name(step: dict[str, Any]) -> str:
 
 
 def unknown(value: object, path: str = "") -> Iterator[str]:
-    """Where a value is not known yet."""
+    """Yield the paths of unknown values."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from unknown(item, f"{path}.{key}")
@@ -47,6 +49,6 @@ def unknown(value: object, path: str = "") -> Iterator[str]:
 
 
 def world(clone: Clone) -> list[object]:
-    """All that a preview could write to."""
+    """Return everything that a preview could change."""
     kong = [clone.kong(f"/{kind}")["data"] for kind in ("services", "routes", "upstreams", "plugins")]
     return [kong, clone.records(), clone.left_behind(), clone.pulumi("stack export")]

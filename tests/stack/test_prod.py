@@ -1,4 +1,4 @@
-"""Pulumi.prod.yaml, deployed: a remote engine, no secret in the clear, nothing lost by mistake."""
+"""Pulumi.prod.yaml, deployed: a remote engine, no secret in plain text, nothing lost by mistake."""
 
 from collections.abc import Iterator
 
@@ -25,13 +25,13 @@ def test_the_containers_of_the_remote_engine_serve_from_postgresql(prod: Prod) -
     serving = [container for container in prod.inspected() if container.status == "running"]
     assert len(serving) == 2
     for container in serving:
-        told = container.exec_run(["cat", "/run/secrets/database_url"]).output
-        assert told == prod.database_url.encode()
+        secret = container.exec_run(["cat", "/run/secrets/database_url"]).output
+        assert secret == prod.database_url.encode()
         assert container.exec_run(["ls", "/app/data"]).output == b""
     prod.pulumi("preview --refresh --expect-no-changes")
 
 
-def test_no_secret_is_anywhere_in_the_clear(prod: Prod) -> None:
+def test_no_secret_is_anywhere_in_plain_text(prod: Prod) -> None:
     seen = {
         "what pulumi says": "\n".join(prod.said),
         "the reviewer's report": prod.report(),
@@ -50,7 +50,7 @@ def test_no_secret_is_anywhere_in_the_clear(prod: Prod) -> None:
     seen_bytes = {where: text.encode() for where, text in seen.items()}
     seen_bytes["the image's layers"] = b"".join(image(prod).save())
     for where, content in seen_bytes.items():
-        assert len(content) > 100, f"{where} was not looked at"
+        assert len(content) > 100, f"{where} was not checked"
         assert [canary for canary in prod.canaries if canary.encode() in content] == [], f"in {where}"
 
 
@@ -59,7 +59,7 @@ def image(prod: Prod) -> Image:
         return client.images.get(prod.outputs()["image"])
 
 
-def test_a_destroy_removes_nothing_until_it_is_told_to_twice(prod: Prod) -> None:
+def test_a_destroy_takes_two_explicit_steps(prod: Prod) -> None:
     before = (prod.containers(), prod.records())
     assert "protect" in prod.pulumi("destroy --yes", fails=True)
     assert "protect" in prod.pulumi("destroy --yes --skip-preview", fails=True)

@@ -1,4 +1,4 @@
-"""The A record among others': a name that is taken stops the preview, and can be taken over and given back."""
+"""The A record: a name that is taken stops the preview, and can be adopted and given back."""
 
 from tests.stack.clone import HOSTNAME, Clone, has_traceback
 
@@ -7,15 +7,15 @@ NS = {"Name": f"{HOSTNAME}.", "Type": "NS", "TTL": 60, "ResourceRecords": [{"Val
 OLD = {"Name": f"{HOSTNAME}.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
 
 
-def test_a_record_of_others_stops_the_run_with_its_value_until_it_is_adopted(empty: Clone) -> None:
+def test_an_existing_record_stops_the_run_with_its_value_until_it_is_adopted(empty: Clone) -> None:
     clone = empty
     clone.in_zone("CREATE", OLD)
     for command in ("preview", "up --yes --skip-preview"):
-        told = clone.pulumi(command, fails=True)
-        assert "already has an A record: 192.0.2.7 (TTL 60)" in told
-        assert "pulumi config set adoptRecord true" in told
+        printed = clone.pulumi(command, fails=True)
+        assert "already has an A record: 192.0.2.7 (TTL 60)" in printed
+        assert "pulumi config set adoptRecord true" in printed
     assert clone.records()[0]["ResourceRecords"] == OLD["ResourceRecords"]
-    assert clone.containers() == [], "the run went on although the name is taken"
+    assert clone.containers() == [], "the run continued although the name is taken"
 
     clone.set("adoptRecord", True)
     clone.set("gatewayAddresses", ["127.0.0.1", "127.0.0.2"])
@@ -30,7 +30,7 @@ def test_a_record_of_others_stops_the_run_with_its_value_until_it_is_adopted(emp
     assert clone.outputs()["recordBefore"] == [{"type": "A", "ttl": 60, "values": ["192.0.2.7"]}]
 
 
-def test_a_record_that_a_lost_run_made_is_taken_as_it_is(empty: Clone) -> None:
+def test_a_record_created_by_a_lost_run_is_adopted(empty: Clone) -> None:
     clone = empty
     clone.set("ttl", 300)
     clone.set("gatewayAddresses", ["127.0.0.1"])
@@ -40,35 +40,31 @@ def test_a_record_that_a_lost_run_made_is_taken_as_it_is(empty: Clone) -> None:
     assert clone.outputs()["recordBefore"] == []
 
 
-def test_a_preview_warns_of_what_leads_clients_past_the_record(clone: Clone) -> None:
+def test_a_preview_warns_of_records_that_lead_clients_elsewhere(clone: Clone) -> None:
     for record in (AAAA, NS):
         clone.in_zone("CREATE", record)
     try:
-        told = clone.pulumi("preview --expect-no-changes")
+        printed = clone.pulumi("preview --expect-no-changes")
     finally:
         for record in (AAAA, NS):
             clone.in_zone("DELETE", record)
-    assert "has an AAAA record (2001:db8::7), which this stack does not manage" in told
-    assert f"delegates {HOSTNAME} to ns1.example" in told
+    assert "has an AAAA record (2001:db8::7), which this stack does not manage" in printed
+    assert f"delegates {HOSTNAME} to ns1.example" in printed
 
 
 def test_a_name_that_its_zone_delegates_stops_a_first_run(empty: Clone) -> None:
     empty.in_zone("CREATE", NS)
     try:
-        told = empty.pulumi("preview", fails=True)
+        printed = empty.pulumi("preview", fails=True)
     finally:
         empty.in_zone("DELETE", NS)
-    assert "Set hostedZoneId to the zone of" in told
-    assert not has_traceback(told)
+    assert "Set hostedZoneId to the zone of" in printed
+    assert not has_traceback(printed)
 
 
-def test_a_hostname_outside_its_zone_is_told_with_the_zones_name(clone: Clone) -> None:
-    good = clone.file.read_text()
-    clone.set("hostname", "sessioncontext.fountain.example")
-    try:
-        told = clone.pulumi("preview", fails=True)
-    finally:
-        clone.file.write_text(good)
-    assert "sessioncontext.fountain.example is not in zone" in told
-    assert "which is fountain.coach" in told
-    assert not has_traceback(told)
+def test_a_hostname_outside_its_zone_is_refused_with_the_zones_name(edited: Clone) -> None:
+    edited.set("hostname", "sessioncontext.fountain.example")
+    printed = edited.pulumi("preview", fails=True)
+    assert "sessioncontext.fountain.example is not in zone" in printed
+    assert "which is fountain.coach" in printed
+    assert not has_traceback(printed)

@@ -3,30 +3,22 @@
 from tests.stack.clone import Clone
 
 
-def test_make_preview_tells_what_changes_and_writes_it_for_a_reviewer(clone: Clone) -> None:
+def test_make_preview_prints_what_changes_and_writes_a_report_for_a_reviewer(edited: Clone) -> None:
+    clone = edited
     assert "Nothing changes" in clone.make("preview")
-    good = clone.file.read_text()
     clone.set("ttl", 60)
     clone.pulumi("config set --secret databaseUrl sqlite:////app/data/canary.db")
-    try:
-        told = clone.make("preview")
-        report = (clone.folder / ".local" / "preview.md").read_text()
-    finally:
-        clone.file.write_text(good)
-    assert "- ttl: 300\n+ ttl: 60" in told
+    printed = clone.make("preview")
+    report = (clone.folder / ".local" / "preview.md").read_text()
+    assert "- ttl: 300\n+ ttl: 60" in printed
     assert "gets another `ttl` in public DNS" in report
     assert "```mermaid\nflowchart" in report
     assert "[secret]" in report
-    for text in (told, report, (clone.folder / ".local" / "preview.json").read_text()):
+    for text in (printed, report, (clone.folder / ".local" / "preview.json").read_text()):
         assert "canary" not in text
 
 
-def test_a_preview_that_fails_says_why_and_leaves_a_report(clone: Clone) -> None:
-    good = clone.file.read_text()
-    clone.set("ttl", "soon")
-    try:
-        told = clone.make("preview", fails=True)
-    finally:
-        clone.file.write_text(good)
-    assert "ttl must be a whole number" in told
-    assert "The preview failed" in (clone.folder / ".local" / "preview.md").read_text()
+def test_a_failed_preview_says_why_and_writes_a_report(edited: Clone) -> None:
+    edited.set("ttl", "soon")
+    assert "ttl must be a whole number" in edited.make("preview", fails=True)
+    assert "The preview failed" in (edited.folder / ".local" / "preview.md").read_text()

@@ -1,21 +1,10 @@
-"""Runs of make that meet another run, or a stack that is not theirs to change."""
+"""Runs of make that meet another run, or a stack that they must not change."""
 
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack
-
-import pytest
 
 from local.lock import hold_lock
 from tests.stack.clone import Clone
-
-
-@pytest.fixture
-def edited(clone: Clone) -> Iterator[Clone]:
-    """The clone, whose stack's file is as it was afterwards."""
-    good = clone.file.read_text()
-    yield clone
-    clone.file.write_text(good)
 
 
 def test_of_two_runs_at_once_the_second_waits(clone: Clone) -> None:
@@ -24,7 +13,9 @@ def test_of_two_runs_at_once_the_second_waits(clone: Clone) -> None:
         first.enter_context(hold_lock(lock))
         with clone.start("up", stdout=subprocess.PIPE) as second:
             assert second.stdout
-            assert any(f"Waiting for the {lock} of" in line for line in second.stdout), "it did not wait"
+            assert any(f"Waiting for another {lock} to finish" in line for line in second.stdout), (
+                "it did not wait"
+            )
             assert second.poll() is None
             first.close()
             assert "To remove everything: make down" in second.stdout.read()
@@ -44,6 +35,6 @@ def test_a_file_that_is_not_yaml_is_named(edited: Clone) -> None:
         assert f"{edited.file.name} is not valid YAML" in edited.make(verb, fails=True)
 
 
-def test_a_stack_that_was_never_there_is_not_said_to_be_removed(clone: Clone) -> None:
+def test_a_stack_that_never_existed_is_not_reported_as_removed(clone: Clone) -> None:
     assert "neither stack typo nor Pulumi.typo.yaml exists" in clone.make("down", "STACK=typo", fails=True)
-    assert "make up first" in clone.make("smoke", "STACK=typo", fails=True)
+    assert "Run `make up` first" in clone.make("smoke", "STACK=typo", fails=True)

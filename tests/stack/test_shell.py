@@ -1,4 +1,4 @@
-"""The shell that `make up` is run in, and the one with ./activate."""
+"""The environment of `make up`, and the shell with ./activate."""
 
 from collections.abc import Iterator
 
@@ -20,18 +20,18 @@ FOR_OTHER_WORK = {
 
 @pytest.fixture
 def in_use(clone: Clone) -> Iterator[Clone]:
-    """The clone, in the shell of somebody with other work."""
+    """The clone, in a shell with variables for other work."""
     clone.variables = FOR_OTHER_WORK
     yield clone
     clone.variables = {}
 
 
-def test_variables_for_other_work_change_nothing(in_use: Clone) -> None:
+def test_variables_for_other_work_have_no_effect(in_use: Clone) -> None:
     assert "Nothing changes" in in_use.make("preview")
 
 
-def test_a_stack_of_ones_own_is_kept_out_of_the_clones_backend(clone: Clone) -> None:
-    told = clone.pulumi("stack init mine", fails=True)
-    assert "stack mine is not one that `make up` made" in told
+def test_another_stack_is_kept_out_of_the_clones_backend(clone: Clone) -> None:
+    printed = clone.pulumi("stack init mine", fails=True)
+    assert "stack mine was not created by `make up`" in printed
     assert not (clone.folder / "Pulumi.mine.yaml").exists()
     assert "mine" not in clone.pulumi("stack ls --json")

@@ -2,9 +2,9 @@
 
 import re
 
-from .. import paths, rules
+from .. import checks, paths
 from ..errors import schema_violation
-from ..fields import Field, Row, flag, foreign, integer, list_of, text
+from ..schema import Field, Row, flag, foreign, integer, list_of, text
 from .entity import NAME, PROTOCOLS, STAMPED, Entity, conditional
 
 _URL = re.compile(
@@ -16,7 +16,7 @@ _URL = re.compile(
 
 
 def _expand_url(body: Row) -> Row:
-    """`url` stands for protocol, host, port and path, and beats them (entities/services.lua)."""
+    """Replace `url` by protocol, host, port and path, over which it takes precedence (entities/services.lua)."""
     if "url" not in body:
         return body
     if not isinstance(body["url"], str):
@@ -25,14 +25,14 @@ def _expand_url(body: Row) -> Row:
     if parts is None:
         raise schema_violation({"url": "could not parse url"})
     port = parts["port"]
-    meant: Row = {"host": parts["v6"] or parts["host"] or None, "path": parts["path"] or None}
+    expanded: Row = {"host": parts["v6"] or parts["host"] or None, "path": parts["path"] or None}
     if protocol := parts["scheme"] or {"80": "http", "443": "https"}.get(port):
-        meant["protocol"] = protocol
+        expanded["protocol"] = protocol
     if port:
-        meant["port"] = int(port) if port.isdigit() else port
+        expanded["port"] = int(port) if port.isdigit() else port
     elif parts["scheme"] in ("http", "https"):
-        meant["port"] = {"http": 80, "https": 443}[parts["scheme"]]
-    return {name: value for name, value in body.items() if name != "url"} | meant
+        expanded["port"] = {"http": 80, "https": 443}[parts["scheme"]]
+    return {name: value for name, value in body.items() if name != "url"} | expanded
 
 
 _TIMEOUT = integer(1, 2**31 - 2, 60000)
@@ -45,8 +45,8 @@ SERVICES = Entity(
     | {
         "name": NAME,
         "retries": integer(0, 32767, 5),
-        "protocol": text(rules.one_of(*PROTOCOLS), required=True, default="http"),
-        "host": text(rules.host, required=True),
+        "protocol": text(checks.one_of(*PROTOCOLS), required=True, default="http"),
+        "host": text(checks.host, required=True),
         "port": integer(0, 65535, 80, required=True),
         "path": text(paths.path),
         "connect_timeout": _TIMEOUT,
@@ -55,13 +55,13 @@ SERVICES = Entity(
         "client_certificate": foreign("certificates"),
         "tls_verify": Field(kind="boolean"),
         "tls_verify_depth": integer(0, 64),
-        "ca_certificates": list_of(text(rules.uuid_text)),
+        "ca_certificates": list_of(text(checks.uuid_text)),
         "enabled": flag(default=True),
     },
     rules=(
-        conditional("protocol", ("tcp", "tls", "udp", "grpc", "grpcs"), "path", rules.unset),
+        conditional("protocol", ("tcp", "tls", "udp", "grpc", "grpcs"), "path", checks.unset),
         *(
-            conditional("protocol", {*PROTOCOLS} - {"https", "tls"}, name, rules.unset)
+            conditional("protocol", {*PROTOCOLS} - {"https", "tls"}, name, checks.unset)
             for name in ("client_certificate", "tls_verify", "tls_verify_depth", "ca_certificates")
         ),
     ),

@@ -1,4 +1,4 @@
-"""A service that is broken on purpose: it leaves it to the system when its writes get to the disk."""
+"""A service that is broken on purpose: the system decides when its writes get to the disk."""
 
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection

@@ -14,7 +14,8 @@ from infra.kong.schema.routing import ROUTE, SERVICE
 from infra.plugin import PluginError
 from infra.props import Props
 from tests.infra.kong.entities import checked, made, urn
-from tests.offline.peers import Gateway, Site, Upstream, wait_until
+from tests.offline.peers import Gateway, Site, Upstream
+from tests.waiting import wait_for
 
 MINE = urn("KongPlugin", "mine")
 PROPAGATED = 1.0  # the seconds of a rebuild: the gateway of these tests has no timers
@@ -136,9 +137,9 @@ def upstream() -> Iterator[Upstream]:
 
 def test_a_new_route_with_key_auth_never_serves_a_request_without_a_key(slow: Gateway, upstream: Upstream) -> None:
     site = Site(slow, upstream.address)
-    wait_until(lambda: site.get().ok)
+    wait_for(lambda: site.get().ok)
     slow.made("POST", f"/services/{site.name}/plugins", {"name": "key-auth"})
-    wait_until(lambda: site.get().status_code == 401)  # plugins were applied just now, and routes are next
+    wait_for(lambda: site.get().status_code == 401)  # plugins were applied just now, and routes are next
     kong = Kong()
     kong.configure({"adminUrl": slow.admin})
     host = f"{uuid4().hex}.example"
@@ -149,7 +150,7 @@ def test_a_new_route_with_key_auth_never_serves_a_request_without_a_key(slow: Ga
     try:
         made(PluginResource(kong, PLUGIN), "KongPlugin", {"name": "key-auth", "service": service})
         made(RouteResource(kong, ROUTE), "KongRoute", {"service": service, "hosts": [host]})
-        wait_until(lambda: seen[-1] == 401)
+        wait_for(lambda: seen[-1] == 401)
     finally:
         stop()
     assert set(seen) == {404, 401}

@@ -1,4 +1,4 @@
-"""The table that the services we measure against keep their sessions in, and their JSON."""
+"""The table and the JSON of the services that are measured for comparison."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -46,5 +46,5 @@ class SessionContextResponse(_Payload):
     context: str
 
 
-def answer(row: SessionRow) -> SessionResponse:
+def to_response(row: SessionRow) -> SessionResponse:
     return SessionResponse(session_id=row.id, user_id=row.user_id, context=row.context)

@@ -1,4 +1,4 @@
-"""The rules single values are held to, each answering in Kong's words when it is broken, else None."""
+"""Checks of single values: each returns None, or the error in Kong's wording."""
 
 import ipaddress
 import os
@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import Any
 
-Check = Callable[[Any], Any]  # None, or what is wrong: a text, or for a record texts by field
+Check = Callable[[Any], Any]  # returns None or an error: a text, or for a record texts by field
 
 
 def is_uuid(value: str) -> bool:
@@ -59,7 +59,7 @@ def tag(value: str) -> str | None:
 
 
 def split_address(value: str) -> tuple[str, int | None, str] | None:
-    """(host, port or None, "ipv4" | "ipv6" | "name"), or None if it is no address (kong/tools/ip.lua)."""
+    """Return (host, port or None, "ipv4" | "ipv6" | "name"); None if it is no address (kong/tools/ip.lua)."""
     kind = "ipv6" if value.count(":") > 1 else "ipv4" if re.fullmatch(r"[\d.:]+", value, re.ASCII) else "name"
     form = r"\[(.+)\](?::(\d+))?|([^\[\]]+)()" if kind == "ipv6" else r"()()([^:]+)(?::(\d+))?"
     found = re.fullmatch(form, value)
@@ -136,7 +136,7 @@ def route_host(value: str) -> str | None:
 
 
 def token(value: str) -> str | None:
-    """kong/tools/http.lua, validate_http_token"""
+    # kong/tools/http.lua, validate_http_token
     wrong = re.search(r'[^!-~]|[()<>@,;:\\"/?={}\[\]]', value)
     return "contains one or more invalid characters" if wrong else None
 
@@ -171,7 +171,7 @@ def private_key(value: str) -> str | None:
 
 
 def matching_pair(certificate: str, key: str) -> bool:
-    """Whether the key is the certificate's. Python's ssl reads pairs from files only: here from memory."""
+    """Return whether the key belongs to the certificate. Python's ssl reads them from files: here in memory."""
     folder = "/proc/self/fd"
     pair = [os.memfd_create(name) for name in ("certificate", "key")]
     try:

@@ -1,27 +1,21 @@
-"""What one field may hold: its type, default and rules, and what Kong says of a value that breaks them."""
+"""Schemas of fields: types, defaults and checks, with Kong's wording for invalid values."""
 
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .rules import Check, between, is_uuid
+from .checks import Check, between, is_uuid
 
-Json = Any  # any JSON value: held to a schema at run time, not by types
+Json = Any  # any JSON value: checked against a schema at run time, not by types
 Row = dict[str, Json]
 
-# Kong's wording for each type (kong/db/schema/init.lua); numbers that are whole count as integers, as in Lua.
-_TYPES: dict[str, tuple[str, Check | Callable[[Any], bool]]] = {
+# Kong's wording for each type (kong/db/schema/init.lua). As in Lua, whole numbers count as integers.
+_TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "string": ("a string", lambda value: isinstance(value, str)),
     "boolean": ("a boolean", lambda value: isinstance(value, bool)),
     "number": ("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool)),
-    "integer": (
-        "an integer",
-        lambda value: (
-            (isinstance(value, int) and not isinstance(value, bool))
-            or (isinstance(value, float) and value.is_integer())
-        ),
-    ),
+    "integer": ("an integer", lambda value: not isinstance(value, bool) and _is_whole(value)),
     # An empty Lua table is both a list and a map, so JSON's {} passes for an empty list.
     "array": ("an array", lambda value: isinstance(value, list) or value == {}),
     "set": ("a set", lambda value: isinstance(value, list) or value == {}),
@@ -30,9 +24,13 @@ _TYPES: dict[str, tuple[str, Check | Callable[[Any], bool]]] = {
 }
 
 
+def _is_whole(value: Json) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """One field; `auto` makes a value nobody sent, `reference` names the entity a foreign key points to."""
+    """One field. `auto` generates a missing value; `reference` names the entity of a foreign key."""
 
     kind: str = "string"
     required: bool = False
@@ -44,11 +42,14 @@ class Field:
     keys: tuple[Check, ...] = ()
     fields: Mapping[str, "Field"] | None = None
     reference: str = ""
-    cascade: bool = False  # the row goes when what it references goes; otherwise it holds that back
-    names: tuple[str, str] = ("", "")  # (entity, foreign key): the values are the names of rows pointing here
+    cascade: bool = False  # delete the row with what it references; otherwise it prevents that delete
+    names: tuple[str, str] = (
+        "",
+        "",
+    )  # (entity, foreign key): the values are names of rows that reference this one
 
-    def fault(self, value: Json) -> Json:
-        """Kong's complaint about a value: a text, a list or map of texts for what nests, or None."""
+    def find_error(self, value: Json) -> Json:
+        """Return Kong's error for a value: a text, a list or map of texts for nested values, or None."""
         if value is None:
             return "required field missing" if self.required else None
         if self.kind == "foreign":
@@ -59,43 +60,44 @@ class Field:
         if not is_right(value):
             return f"expected {expected}"
         if self.fields is not None:
-            return faults(self.fields, value or {}) or _first(self.checks, value or {})
-        if self.elements is not None and isinstance(value, list):
-            found = [self.elements.fault(item) if item is not None else "required field missing" for item in value]
-            while found and found[-1] is None:
-                found.pop()
-            if found:
-                return found
-        if self.elements is not None and isinstance(value, dict):
-            broken = {key: _first(self.keys, key) or self.elements.fault(item) for key, item in value.items()}
-            if any(broken.values()):
-                return {key: fault for key, fault in broken.items() if fault}
+            return find_errors(self.fields, value or {}) or _first(self.checks, value or {})
+        if self.elements is not None and (errors := self._find_element_errors(self.elements, value)):
+            return errors
         if value == "" and not self.empty:
             return "length must be at least 1"
         return _first(self.checks, value)
 
+    def _find_element_errors(self, elements: "Field", value: Json) -> Json:
+        if isinstance(value, dict):
+            errors = {key: _first(self.keys, key) or elements.find_error(item) for key, item in value.items()}
+            return {key: error for key, error in errors.items() if error}
+        listed = ["required field missing" if item is None else elements.find_error(item) for item in value]
+        while listed and listed[-1] is None:
+            listed.pop()
+        return listed
+
     def complete(self, value: Json) -> Json:
-        """The value as Kong keeps it: records filled with their defaults, sets without duplicates."""
+        """Return the value as Kong stores it: records with their defaults, sets without duplicates."""
         if self.fields is not None and (isinstance(value, dict) or value == []):
             return complete(self.fields, value or {})
         if self.kind in ("set", "array") and value == {}:
             return []
         if self.kind == "set" and isinstance(value, list):
-            whole = [self.elements.complete(item) if self.elements else item for item in value]
-            return [item for place, item in enumerate(whole) if item not in whole[:place]]
+            items = [self.elements.complete(item) if self.elements else item for item in value]
+            return [item for index, item in enumerate(items) if item not in items[:index]]
         if self.kind == "integer" and isinstance(value, float) and value.is_integer():
             return int(value)
         return value
 
-    def converted(self, value: Json) -> Json:
-        """A form's text turned into the field's type where it can be (kong/api/arguments.lua)."""
+    def convert(self, value: Json) -> Json:
+        """Convert a form's text to the field's type, if possible (kong/api/arguments.lua)."""
         if value == "":
             return None
         if self.kind in ("array", "set") and self.elements is not None:
-            return [self.elements.converted(item) for item in (value if isinstance(value, list) else [value])]
+            return [self.elements.convert(item) for item in (value if isinstance(value, list) else [value])]
         if isinstance(value, dict):
             inner = self.fields or {}
-            return {key: inner.get(key, self.elements or Field()).converted(item) for key, item in value.items()}
+            return {key: inner.get(key, self.elements or Field()).convert(item) for key, item in value.items()}
         if self.kind == "boolean":
             return {"true": True, "false": False}.get(value, value)
         if self.kind in ("integer", "number"):
@@ -107,35 +109,32 @@ class Field:
 
 
 def _first(checks: tuple[Check, ...], value: Json) -> Json:
-    return next((fault for check in checks if (fault := check(value))), None)
+    return next((error for check in checks if (error := check(value))), None)
 
 
-def faults(fields: Mapping[str, Field], body: Row) -> Row:
-    """Everything wrong with a completed body, by field."""
-    found = {name: "unknown field" for name in body if name not in fields}
-    for name, field in fields.items():
-        if fault := field.fault(body.get(name)):
-            found[name] = fault
-    return found
+def find_errors(fields: Mapping[str, Field], body: Row) -> Row:
+    """Return every error of a completed body, by field."""
+    errors = {name: "unknown field" for name in body if name not in fields}
+    return errors | {name: error for name, field in fields.items() if (error := field.find_error(body.get(name)))}
 
 
 def complete(fields: Mapping[str, Field], body: Row) -> Row:
-    """The body with every field present: as sent, made, defaulted, or null."""
-    whole = dict(body)
+    """Return the body with every field: as sent, generated, default or null."""
+    completed = dict(body)
     for name, field in fields.items():
         if name in body:
-            whole[name] = field.complete(body[name])
+            completed[name] = field.complete(body[name])
         elif field.auto:
-            whole[name] = field.auto()
+            completed[name] = field.auto()
         elif field.fields is not None and field.required:
-            whole[name] = complete(field.fields, {})
+            completed[name] = complete(field.fields, {})
         else:
-            whole[name] = copy.deepcopy(field.default)
-    return whole
+            completed[name] = copy.deepcopy(field.default)
+    return completed
 
 
 def merge(fields: Mapping[str, Field], old: Row, new: Row) -> Row:
-    """A PATCH: records merge deeply, everything else is replaced (kong/db/schema/init.lua, merge_values)."""
+    """Apply a PATCH: merge records deeply, replace all else (kong/db/schema/init.lua, merge_values)."""
     merged = {**old, **new}
     for name, value in new.items():
         field, before = fields.get(name), old.get(name)
@@ -145,8 +144,8 @@ def merge(fields: Mapping[str, Field], old: Row, new: Row) -> Row:
 
 
 def convert(fields: Mapping[str, Field], body: Row) -> Row:
-    """A form's body with each value converted by its field."""
-    return {name: fields.get(name, Field()).converted(value) for name, value in body.items()}
+    """Convert each value of a form's body by its field."""
+    return {name: fields.get(name, Field()).convert(value) for name, value in body.items()}
 
 
 def text(*checks: Check, required: bool = False, default: str | None = None) -> Field:

@@ -1,15 +1,15 @@
-"""What the Admin API takes as a plugin, a consumer and a key."""
+"""Plugins, consumers and keys in the Admin API."""
 
 import pytest
 
 from tests.offline.peers import Gateway, Json, refusal
 
 
-def test_a_plugin_is_once_per_scope_and_its_config_merges(
+def test_a_plugin_is_unique_in_its_scope_and_its_config_merges(
     gateway: Gateway, service: dict[str, Json], name: str
 ) -> None:
     path = f"/services/{name}/plugins"
-    plugin = gateway.made("POST", path, {"name": "rate-limiting", "config": {"minute": 5, "redis_host": "r"}})
+    plugin = gateway.made("POST", path, {"name": "rate-limiting", "config": {"minute": 5, "redis": {"host": "r"}}})
     assert (plugin["config"]["redis"]["host"], plugin["config"]["redis_host"]) == ("r", "r")
     assert (plugin["config"]["limit_by"], plugin["config"]["hour"]) == ("consumer", None)
     again = gateway.call("POST", path, {"name": "rate-limiting", "config": {"minute": 5}})
@@ -33,12 +33,14 @@ def test_a_plugin_is_once_per_scope_and_its_config_merges(
         ),
     ],
 )
-def test_a_bad_plugin_is_told_where(gateway: Gateway, body: dict[str, Json], fields: dict[str, Json]) -> None:
+def test_an_invalid_plugin_gets_its_errors(
+    gateway: Gateway, body: dict[str, Json], fields: dict[str, Json]
+) -> None:
     assert refusal(gateway.call("POST", "/plugins", body)) == (400, 2, fields)
     assert refusal(gateway.call("POST", "/schemas/plugins/validate", body)) == (400, 2, fields)
 
 
-def test_a_consumers_keys_are_unique_and_go_with_it(gateway: Gateway, name: str) -> None:
+def test_a_consumers_keys_are_unique_and_deleted_with_it(gateway: Gateway, name: str) -> None:
     assert set(refusal(gateway.call("POST", "/consumers", {}))[2]) == {"@entity"}
     gateway.made("PUT", f"/consumers/{name}", {"custom_id": name})
     key = gateway.made("POST", f"/consumers/{name}/key-auth", {})
@@ -52,7 +54,7 @@ def test_a_consumers_keys_are_unique_and_go_with_it(gateway: Gateway, name: str)
     assert gateway.call("GET", f"/key-auths/{key['id']}").status_code == 404
 
 
-def test_validation_keeps_nothing(gateway: Gateway, name: str) -> None:
+def test_validation_stores_nothing(gateway: Gateway, name: str) -> None:
     answer = gateway.call("POST", "/schemas/services/validate", {"name": name, "host": "a"})
     assert (answer.status_code, answer.json()) == (200, {"message": "schema validation successful"})
     assert gateway.call("GET", f"/services/{name}").status_code == 404
@@ -78,7 +80,7 @@ REDIS = {"minute": 1, "policy": "redis"}
         ("opentelemetry", {}, {"config"}),
     ],
 )
-def test_a_config_that_kong_takes_for_no_plugin_is_refused(
+def test_an_invalid_config_is_refused_as_in_kong(
     gateway: Gateway, plugin: str, config: dict[str, Json], faulty: set[str]
 ) -> None:
     status, code, fields = refusal(gateway.call("POST", "/plugins", {"name": plugin, "config": config}))

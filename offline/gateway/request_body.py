@@ -1,4 +1,4 @@
-"""Bodies that come in: JSON, and forms, whose texts are converted by field."""
+"""Request bodies of the Admin API: JSON, and forms, whose texts are converted by field."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from aiohttp import web
 
 from . import errors
-from .fields import Field, Row, convert
+from .schema import Field, Row, convert
 
-FieldsFor = Callable[[Row], Mapping[str, Field]]  # what a body may hold, for converting a form
+FieldsFor = Callable[[Row], Mapping[str, Field]]  # the fields that a body may have
 
 
-async def read(request: web.Request, fields: FieldsFor) -> Row | None:
-    """The body as a row, with a form's texts converted; None if it is of a type Kong does not take."""
+async def read_body(request: web.Request, fields_for: FieldsFor) -> Row | None:
+    """Return the body as a row, with a form's texts converted; None if Kong does not accept its type."""
     kind = request.headers.get("Content-Type", "").lower()
     if not kind:
         return {} if not await request.read() else None
@@ -28,22 +28,22 @@ async def read(request: web.Request, fields: FieldsFor) -> Row | None:
         return body
     if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         form = _nest((key, str(value)) for key, value in (await request.post()).items())
-        return convert(fields(form), form)
+        return convert(fields_for(form), form)
     return None
 
 
 def _nest(pairs: Iterable[tuple[str, str]]) -> Row:
-    """Form keys unfolded: `a.b` nests; `a[]`, `a[1]`, a repeated `a` make lists (kong/api/arguments.lua)."""
+    """Unfold a form's keys: `a.b` nests; `a[]`, `a[1]` and a repeated `a` make lists (kong/api/arguments.lua)."""
     body: Row = {}
     for key, value in pairs:
-        *way, last = key.split(".")
+        *parents, last = key.split(".")
         inside = body
-        for step in way:
-            inside = inside.setdefault(step, {})
-        name, listed, _ = last.partition("[")
+        for parent in parents:
+            inside = inside.setdefault(parent, {})
+        name, bracket, _ = last.partition("[")
         if name in inside:
             before = inside[name]
             inside[name] = [*(before if isinstance(before, list) else [before]), value]
         else:
-            inside[name] = [value] if listed else value
+            inside[name] = [value] if bracket else value
     return body

@@ -1,0 +1,44 @@
+"""The stack's config: errors in it, and secrets."""
+
+from tests.stack.clone import NO_CHANGES, Clone, has_traceback
+
+
+def test_an_invalid_config_stops_the_preview_with_one_message_that_lists_every_error(edited: Clone) -> None:
+    for key, value in {
+        "hostname": "not a name",
+        "hostedZoneId": "",
+        "gatewayAddresses": ["10.0.0.1", "300.1.1.1"],
+        "ttl": "soon",
+        "kongAdminUrl": "kong:8001",
+        "kongAdminToken": "in plain text",
+        "containerHost": "moon",
+        "replicas": 17,
+        "replica": 2,
+    }.items():
+        edited.set(key, value)
+    printed = edited.pulumi("preview", fails=True)
+    for error in (
+        "hostname must", "hostedZoneId is missing", "gatewayAddresses must contain", "ttl must",
+        "kongAdminUrl must", "kongAdminToken is stored in plain text", "containerHost must",
+        "replicas must", "unknown config key replica",
+    ):  # fmt: skip
+        assert error in printed, printed
+    assert not has_traceback(printed)
+
+
+def test_secrets_are_in_plain_text_neither_in_previews_nor_in_the_state(redeployed: Clone) -> None:
+    redeployed.pulumi("config set --secret kongAdminToken canary-token")
+    redeployed.pulumi("config set --secret databaseUrl sqlite:////app/data/canary.db")
+    assert "canary" not in redeployed.pulumi("preview --diff")
+    assert "canary" not in redeployed.pulumi("up --yes")
+    state = redeployed.pulumi("stack export")
+    assert "kongAdminToken" not in state
+    assert "ciphertext" in state
+    assert "canary" not in state
+
+
+def test_make_up_corrects_a_wrong_admin_url(clone: Clone) -> None:
+    clone.set("kongAdminUrl", "http://127.0.0.1:9")
+    assert "Admin API at http://127.0.0.1:9 is unreachable" in clone.pulumi("up --yes", fails=True)
+    clone.make("up")
+    clone.pulumi(NO_CHANGES)
