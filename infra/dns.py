@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.config import RecordConfig
+from infra.config.groups import RecordConfig
 
 TIMEOUTS = pulumi.CustomTimeouts(create="5m", update="5m", delete="5m")
 """Route 53 needs a minute to update all name servers. The default of an unresponsive API is half an hour."""

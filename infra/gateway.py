@@ -3,7 +3,7 @@
 import pulumi
 
 from infra import kong
-from infra.config import AccessConfig, TimeoutConfig
+from infra.config.groups import AccessConfig, TimeoutConfig
 
 SERVICE_NAME = "session-context-management-service"
 ROUTE_NAME = "session-context-management-route"

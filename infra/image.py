@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
-from infra.config import ImageConfig
+from infra.config.groups import ImageConfig
 from infra.paths import REPOSITORY, ROOT
 from infra.registry import find_digest
 

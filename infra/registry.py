@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from infra.config import ImageConfig
+from infra.config.groups import ImageConfig
 
 ABSENT = "404 Not Found"
 """What the plugin says of a tag that its registry does not have: data_source_docker_registry_image.go."""

@@ -5,7 +5,7 @@ from importlib.metadata import version
 import pulumi
 import pulumi_docker as docker
 
-from infra.config import HostConfig, ImageConfig, ServiceConfig
+from infra.config.groups import HostConfig, ImageConfig, ServiceConfig
 from infra.image import Image
 from infra.paths import DATA
 from infra.registry import registry_auth

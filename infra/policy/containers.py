@@ -3,16 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from infra.policy.declared import Declared
+from infra.policy.declared import Declared, rule
 from infra.props import UNKNOWN
 
+CONTAINER = "docker:index/container:Container"
 PINNED = re.compile(r"(.+@)?sha256:[0-9a-f]{64}|.+:[0-9a-f]{16,64}")
 
 
-def _runs(container: Declared) -> bool:
-    return container.get("start") is not False  # one that is never started only has files
-
-
+@rule("no-published-port", "Containers are reachable through the gateway only.", CONTAINER)
 def no_published_port(container: Declared) -> Iterator[str]:
     if container.get("ports") not in (None, [], UNKNOWN):
         yield "publishes a port; remove `ports`, since the gateway reaches it in its Docker network"
@@ -22,6 +20,7 @@ def no_published_port(container: Declared) -> Iterator[str]:
         yield "uses the host network; set `networksAdvanced` instead of `networkMode`"
 
 
+@rule("no-root", "Containers run as an unprivileged user.", CONTAINER)
 def not_root(container: Declared) -> Iterator[str]:
     user = container.get("user")
     if not _runs(container) or user == UNKNOWN:
@@ -31,11 +30,13 @@ def not_root(container: Declared) -> Iterator[str]:
         yield "runs as root; set `user`, for example to 10001:10001"
 
 
+@rule("read-only-root", "A process in a container can't change its own program.", CONTAINER)
 def read_only_root(container: Declared) -> Iterator[str]:
     if _runs(container) and container.get("readOnly") not in (True, UNKNOWN):
         yield "its root filesystem is writable; set `readOnly`, and use a volume or `tmpfs` for what it writes"
 
 
+@rule("limits", "No container can use up the memory, the disk or the processes of the others.", CONTAINER)
 def limits(container: Declared) -> Iterator[str]:
     if not _runs(container):
         return
@@ -44,18 +45,21 @@ def limits(container: Declared) -> Iterator[str]:
         if limit != UNKNOWN and not (isinstance(limit, int | float) and limit > 0):
             yield f"has no memory limit; set `{name}`, in MB"
     ulimits = container.get("ulimits")
-    if ulimits != UNKNOWN and any(_name(each) == "nproc" for each in ulimits or []):
+    if ulimits != UNKNOWN and any(
+        isinstance(each, Mapping) and each.get("name") == "nproc" for each in ulimits or []
+    ):
         yield "nproc counts the processes of its user in all containers of the host; remove it from `ulimits`"
     options = container.get("logOpts") or {}
     if container.get("logDriver") in (None, "json-file") and options != UNKNOWN and "max-size" not in options:
         yield "its log may fill the disk; set max-size in `logOpts`"
 
 
-def _name(item: object) -> object:
-    return item.get("name") if isinstance(item, Mapping) else None
-
-
+@rule("pinned-image", "The image that was reviewed is the one that runs.", CONTAINER)
 def pinned_image(container: Declared) -> Iterator[str]:
     image = container.get("image")
     if image != UNKNOWN and not PINNED.fullmatch(str(image)):
         yield f"the tag of image {image} is mutable; use a digest, or a tag that is a hash of the content"
+
+
+def _runs(container: Declared) -> bool:
+    return container.get("start") is not False  # one that is never started only has files

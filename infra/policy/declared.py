@@ -29,13 +29,13 @@ class Declared:
         return self.inputs.get(name)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Rule:
     """A rule for single resources of some types."""
 
     name: str
     description: str
-    types: frozenset[str]
+    types: tuple[str, ...]
     check: Callable[[Declared], Iterator[str]]
 
     def find_violations(self, resource: Declared) -> list[str]:
@@ -43,14 +43,23 @@ class Rule:
         return list(self.check(resource)) if resource.type in self.types else []
 
 
-@dataclass(frozen=True, kw_only=True)
+def rule(name: str, description: str, *types: str) -> Callable[[Callable[[Declared], Iterator[str]]], Rule]:
+    """Make a rule of a function that yields the violations of one resource."""
+    return lambda check: Rule(name, description, types, check)
+
+
+@dataclass(frozen=True)
 class StackRule:
     """A rule for the resources of a stack together."""
 
     name: str
     description: str
-    check: Callable[[Sequence[Declared]], Iterator[tuple[str, str]]]
+    find_violations: Callable[[Sequence[Declared]], Iterator[tuple[str, str]]]
+    """Yields a URN and a message for each violation, with what to do about it."""
 
-    def find_violations(self, stack: Sequence[Declared]) -> list[tuple[str, str]]:
-        """Return a URN and a message for each violation, with what to do about it."""
-        return list(self.check(stack))
+
+def stack_rule(
+    name: str, description: str
+) -> Callable[[Callable[[Sequence[Declared]], Iterator[tuple[str, str]]]], StackRule]:
+    """Make a rule of a function that yields the violations of a stack."""
+    return lambda check: StackRule(name, description, check)

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from infra.policy.declared import Declared
+from infra.policy.declared import Declared, rule, stack_rule
 from infra.props import UNKNOWN
 
 ROUTE = "kong:index:KongRoute"
@@ -14,6 +14,7 @@ PLUGIN = "kong:index:KongPlugin"
 PRIVATE_DOMAINS = (".internal", ".local", ".localhost", ".home.arpa")
 
 
+@rule("narrow-route", "A route in the shared gateway matches its own host names only.", ROUTE)
 def narrow_route(route: Declared) -> Iterator[str]:
     hosts = route.get("hosts")
     if hosts == UNKNOWN:
@@ -25,6 +26,7 @@ def narrow_route(route: Declared) -> Iterator[str]:
             yield f"matches every host name in {host}; list the host names in `hosts`"
 
 
+@stack_rule("key-auth-in-prod", "In production, only consumers with a key are admitted.")
 def key_auth(stack: Sequence[Declared]) -> Iterator[tuple[str, str]]:
     for route in _routes_in_prod(stack):
         if not any(_applies_to(plugin, route) for plugin in _plugins(stack, "key-auth")):
@@ -32,6 +34,7 @@ def key_auth(stack: Sequence[Declared]) -> Iterator[tuple[str, str]]:
             yield route.urn, message
 
 
+@stack_rule("acl-in-prod", "In production, consumers of other services are not admitted.")
 def own_consumers(stack: Sequence[Declared]) -> Iterator[tuple[str, str]]:
     groups = [plugin for plugin in _plugins(stack, "acl") if _has_allowed_groups(plugin)]
     for route in _routes_in_prod(stack):
@@ -67,7 +70,8 @@ def _applies_to(plugin: Declared, route: Declared) -> bool:
     return plugin.get("service") in (None, UNKNOWN) or plugin.get("service") == route.get("service")
 
 
-def plain_http_stays_private(stack: Sequence[Declared]) -> Iterator[tuple[str, str]]:
+@stack_rule("no-plain-http-outside", "Requests leave the private network only encrypted.")
+def no_plain_http_outside(stack: Sequence[Declared]) -> Iterator[tuple[str, str]]:
     upstreams = {each.get("name"): each.urn for each in stack if each.type == UPSTREAM}
     for service in stack:
         if service.type != SERVICE or service.get("protocol") not in (None, "http"):

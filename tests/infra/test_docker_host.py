@@ -4,7 +4,7 @@ import re
 
 from infra.paths import ROOT
 from infra.plan.recorder import record_plan
-from infra.policy.rules import CONTAINER
+from infra.policy.containers import CONTAINER
 
 HEALTH_CHECK = (
     r"HEALTHCHECK --interval=(\S+) --timeout=(\S+) --start-period=(\S+) --retries=(\d+) \\\n +CMD \[(.*)\]"

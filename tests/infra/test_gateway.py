@@ -6,7 +6,7 @@ from typing import TypeVar
 import pytest
 import yaml
 
-from infra.config import AccessConfig
+from infra.config.groups import AccessConfig
 from infra.gateway import build_plugins
 from infra.kong import (
     AclConfig,

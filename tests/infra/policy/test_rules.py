@@ -11,10 +11,11 @@ from pulumi_policy.proxy import unknown_checking_proxy
 
 from infra.plan.recorder import record_plan
 from infra.plan.stack_file import stack_files, stack_name
+from infra.policy.containers import CONTAINER
 from infra.policy.declared import Declared
 from infra.policy.pack import resource_policy
 from infra.policy.routes import PLUGIN, ROUTE, SERVICE, TARGET, UPSTREAM
-from infra.policy.rules import CONTAINER, RECORD, RULES, STACK_RULES, VOLUME
+from infra.policy.rules import RECORD, RULES, STACK_RULES, VOLUME
 from infra.props import UNKNOWN
 
 CONTENT = "0123456789abcdef"
