@@ -23,6 +23,11 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 CONFIG = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
 OTHERS_CONFIG = ("aws:region", "kong:adopt")
 
+RUN = ("docs/api.md", "docs/operations.md", "docs/reviewing.md", "docs/kong-provider.md")
+"""By test_api.py, and by tests/stack/test_docs.py."""
+RUN_BY_ALL = (".venv/bin/python -m pytest", "make setup", "make up", "make down")
+"""With `make lint` and `make test`, what precedes each run of the tests, is part of it, or follows it."""
+
 
 def found(pattern: str) -> set[tuple[str, ...]]:
     """Return what the pattern finds in all commands, each once."""
@@ -68,3 +73,15 @@ def test_make_help_lists_every_target() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     declared = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert set(re.findall(r"^make ([a-z-]+)", listed, re.MULTILINE)) == declared
+
+
+def test_each_command_is_run_or_its_block_says_what_it_needs() -> None:
+    others = [
+        (block.where, command)
+        for page in pages()
+        for block in blocks(page)
+        if block.language == "console" and block.is_run and block.page not in RUN
+        for command, _ in block.steps()
+        if not command.startswith((*RUN_BY_ALL, "make lint", "make test"))
+    ]
+    assert others == []

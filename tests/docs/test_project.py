@@ -33,6 +33,11 @@ def test_the_lock_names_no_index_but_the_public_one() -> None:
     assert set(re.findall(r"https?://[^/\"]+", (ROOT / "uv.lock").read_text())) == HOSTS
 
 
+def test_the_hooks_config_is_valid() -> None:
+    prek = [str(VENV / "bin" / "prek"), "validate-config", ".pre-commit-config.yaml"]
+    assert subprocess.run(prek, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
 def test_the_changelog_begins_with_the_unreleased_and_the_last_version() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == "[Unreleased]"
