@@ -72,9 +72,9 @@ def stage(root: Path) -> Path:
 
 
 def _build_args(config: ImageConfig) -> dict[str, pulumi.Input[str]]:
-    """The build's arguments. Only the base image is in the tag: where packages come from does not change them.
+    """Return the build arguments. The tag depends on the base image only, since a mirror has the same packages.
 
-    Docker itself keeps the proxies out of an image's history; the index is an argument of the build stage alone.
+    No argument ends up in the image's history: Docker excludes proxies, and the index is for the build stage only.
     """
     args: dict[str, pulumi.Input[str]] = {"BASE_IMAGE": config.base_image}
     if config.proxy:
@@ -88,8 +88,7 @@ class Image(pulumi.ComponentResource):
     """The image: built on the containers' engine, or deployed from a registry. A preview never builds."""
 
     reference: pulumi.Input[str]
-    """What a container runs: `repository:tag`, known before anything is built, or with a registry
-    `repository@sha256:…`."""
+    """`repository:tag`, known before the image is built, or `repository@sha256:…` in a registry."""
 
     built: list[pulumi.Resource]
     """The resources that containers depend on, besides the reference."""
@@ -108,17 +107,17 @@ class Image(pulumi.ComponentResource):
         if config.deployed:
             self.reference = config.deployed
         elif config.repository:
-            self.reference = self._pushed(config.repository, tag)
+            self.reference = self._push(config.repository, tag)
         else:
             self.reference = f"{REPOSITORY}:{tag}"
             self.built = [self._build(self.reference, skip_push=True)]
         self.register_outputs({"reference": self.reference})
 
-    def _pushed(self, repository: str, tag: str) -> pulumi.Output[str]:
-        """Build and push what the registry did not have when this stack first deployed the tag.
+    def _push(self, repository: str, tag: str) -> pulumi.Output[str]:
+        """Build and push the image, unless the registry had its tag when this stack first deployed it.
 
-        The stash keeps that decision, and with it the digest, for as long as the tag stays the same: the registry
-        has the tag from the first `up` on, and without the stash the second would remove what the first declared.
+        The stash stores that decision, with the digest, as long as the tag stays the same. Otherwise the second
+        `up` would find the tag in the registry, and delete the resource that the first one declared.
         """
         tagged = f"{repository}:{tag}"
         found = pulumi.Stash(

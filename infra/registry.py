@@ -1,4 +1,4 @@
-"""The registry of the image: how Docker's plugin logs in, and whether it has a tag already."""
+"""The registry of the image: its credentials, and lookups of a tag."""
 
 import os
 from pathlib import Path
@@ -10,20 +10,19 @@ import pulumi_docker as docker
 from infra.config.groups import ImageConfig
 
 ABSENT = "404 Not Found"
-"""What the plugin says of a tag that its registry does not have: data_source_docker_registry_image.go."""
+"""In the plugin's error for a tag that does not exist: data_source_docker_registry_image.go."""
 
 
 def registry_auth(config: ImageConfig) -> pulumi.Output[str] | None:
-    """Return what the plugin takes as `registryAuth`: the config's credentials, or those of `docker login`.
+    """Return the plugin's `registryAuth`, for lookups and pulls: credentials of the config, or of `docker login`.
 
-    The plugin uses it to look up a tag and to pull. Of the credentials that Docker's tools keep, the state holds
-    nothing: the plugin reads them on the machine that runs it, and fails if their file is missing.
+    The latter are not in the state: the plugin reads them where it runs, and fails if their file is missing.
     """
     host = config.registry
     if host is None:
         return None
     is_local = host.startswith(("127.", "localhost"))
-    # The engine itself accepts plain HTTP of a registry on loopback alone.
+    # Docker itself uses plain HTTP only for a registry on loopback.
     auth: dict[str, Any] = {"address": f"http://{host}" if is_local else host}
     if config.registry_password:
         auth |= {"username": config.registry_username, "password": config.registry_password}
@@ -40,10 +39,10 @@ def _docker_config() -> Path:
 
 
 def find_digest(tagged: str, *, parent: pulumi.Resource) -> str | None:
-    """Return the digest of a tag; None if the registry does not have it. Raises `pulumi.RunError`."""
+    """Return the digest of a tag; None if it does not exist. Raises `pulumi.RunError` if the lookup fails."""
     try:
         found = docker.get_registry_image(name=tagged, opts=pulumi.InvokeOptions(parent=parent))
-    except Exception as error:  # the SDK has no narrower one for a function of a provider
+    except Exception as error:  # the SDK raises nothing narrower for a provider's function
         if ABSENT in str(error):
             return None
         raise pulumi.RunError(

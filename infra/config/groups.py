@@ -64,14 +64,14 @@ class KongConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageConfig:
-    """The image: what it is built on and for, or which one is deployed; and its registry."""
+    """The image: how it is built, or which existing one is deployed; and its registry."""
 
     base_image: str
     platform: str | None
     proxy: str | None
     package_index: str | None
     repository: str | None
-    """Where the image is pushed to."""
+    """The repository that the image is pushed to."""
     deployed: str | None
     """`repository@sha256:…` of an image that was built elsewhere."""
     registry_username: str | None
@@ -86,16 +86,11 @@ class ImageConfig:
         username = config.optional("registryUsername", parsers.header_value)
         password = config.secret("registryPassword", parsers.header_value)
         if repository and deployed:
-            config.reject("image is deployed as it is, so nothing is pushed to imageRepository: set one of them")
+            config.reject("image is already built, so nothing is pushed to imageRepository: set one of them")
         if config.accepted("registryUsername", "registryPassword") and bool(username) != bool(password):
             config.reject("registryUsername and registryPassword belong together: set both or neither")
-        if (
-            (username or password)
-            and not repository
-            and not deployed
-            and config.accepted("image", "imageRepository")
-        ):
-            config.reject("registryUsername is for the registry of imageRepository or image: set one of them")
+        if username and not (repository or deployed) and config.accepted("image", "imageRepository"):
+            config.reject("registryUsername requires imageRepository or image: set one of them")
         return cls(
             base_image=config.required("baseImage", parsers.image),
             platform=config.optional("platform", parsers.platform),

@@ -1,1 +1,1 @@
-"""What Kong's entities are made of: fields with their defaults and rules."""
+"""Kong's entities: their fields, with types, validators and defaults."""

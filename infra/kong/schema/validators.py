@@ -26,7 +26,7 @@ TAG = re.compile(r"[^\x00-\x1f\x7f,/]+")
 
 
 def between(low: int, high: int) -> Validator:
-    """An integer from `low` to `high`, both included."""
+    """Accept an integer from `low` to `high`, both included."""
 
     def validate(value: object) -> str | None:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
@@ -37,7 +37,7 @@ def between(low: int, high: int) -> Validator:
 
 
 def number(above: float | None = None) -> Validator:
-    """A number, above another if one is given."""
+    """Accept a number, above another if one is given."""
 
     def validate(value: object) -> str | None:
         if isinstance(value, int | float) and not isinstance(value, bool) and (above is None or value > above):
@@ -48,17 +48,17 @@ def number(above: float | None = None) -> Validator:
 
 
 def one_of(*choices: str | int) -> Validator:
-    """One of a few values."""
+    """Accept one of a few values."""
     return lambda value: None if value in choices else f"must be one of {', '.join(map(str, choices))}"
 
 
 def matching(pattern: re.Pattern[str], expected: str) -> Validator:
-    """A string that the whole pattern matches."""
+    """Accept a string that the whole pattern matches."""
     return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else f"must be {expected}"
 
 
 def each(validate: Validator, *, unique: bool = False) -> Validator:
-    """A list of valid items, without duplicates if Kong stores it as a set."""
+    """Accept a list of valid items, without duplicates if Kong stores it as a set."""
 
     def check(value: object) -> str | None:
         if not isinstance(value, list):
@@ -73,7 +73,7 @@ def each(validate: Validator, *, unique: bool = False) -> Validator:
 
 
 def boolean(value: object) -> str | None:
-    """True or false."""
+    """Accept true or false."""
     return None if isinstance(value, bool) else "must be true or false"
 
 
@@ -83,17 +83,17 @@ def is_uuid(value: str) -> bool:
 
 
 def text(value: object) -> str | None:
-    """A non-empty string."""
+    """Accept a non-empty string."""
     return None if isinstance(value, str) and value else "must be a non-empty string"
 
 
 def mapping(value: object) -> str | None:
-    """An object, whose content Kong validates."""
+    """Accept an object, whose content Kong validates."""
     return None if isinstance(value, dict) else "must be an object"
 
 
 def is_target(value: object) -> str | None:
-    """HOST:PORT, with an IPv6 address in brackets."""
+    """Accept HOST:PORT, with an IPv6 address in brackets."""
     host, _, port = str(value).rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) <= 65535):
         return "must be HOST:PORT"
@@ -129,12 +129,12 @@ def _is_host(value: str) -> bool:
 
 
 def service_host(value: object) -> str | None:
-    """A host name or address, without a port."""
+    """Accept a host name or IP address, without a port."""
     return None if isinstance(value, str) and _is_host(value) else "must be a host name or address, without a port"
 
 
 def upstream_name(value: object) -> str | None:
-    """A host name, which a service can use as its host."""
+    """Accept a host name, which a service can use as its host."""
     if isinstance(value, str) and HOST.fullmatch(value):
         return None
     return "must be a host name, without a port, not an IP address"

@@ -181,12 +181,12 @@ IMAGE = f"ghcr.io/team/api@sha256:{'0' * 64}"
 
 
 def test_an_image_from_elsewhere_is_not_pushed() -> None:
-    expected = "image is deployed as it is, so nothing is pushed to imageRepository: set one of them"
+    expected = "image is already built, so nothing is pushed to imageRepository: set one of them"
     assert expected in rejection(image=IMAGE, imageRepository="ghcr.io/team/api")
 
 
 def test_who_logs_in_needs_a_registry() -> None:
     login = {"registryPassword": "canary"}
-    expected = "registryUsername is for the registry of imageRepository or image: set one of them"
+    expected = "registryUsername requires imageRepository or image: set one of them"
     assert expected in rejection(login, registryUsername="ci")
     assert load(login, registryUsername="ci", image=IMAGE).image.registry == "ghcr.io"

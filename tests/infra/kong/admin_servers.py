@@ -22,10 +22,10 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server = self.server
         if self.path == "/":
-            server.asked_root += 1
+            server.root_requests += 1
             answer: Answer = server.root
         else:
-            server.asked.append(dict(self.headers) | {"path": self.path})
+            server.requests.append(dict(self.headers) | {"path": self.path})
             answer = server.answers.pop(0) if server.answers else (200, b'{"id": "x"}')
         status, body, headers = (*answer, {})[:3]
         self.send_response_only(status)
@@ -54,8 +54,8 @@ class AdminServer(ThreadingHTTPServer):
     def __init__(self, certificate: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.root = self.kongs_root
-        self.asked_root = 0
-        self.asked: list[dict[str, str]] = []
+        self.root_requests = 0
+        self.requests: list[dict[str, str]] = []
         self.answers: list[Answer] = []
         self._scheme = "http"
         if certificate:

@@ -42,7 +42,7 @@ def kong(server: AdminServer, warn: Callable[[str], None] = print) -> Kong:
 def test_a_5xx_is_retried(server: AdminServer) -> None:
     server.answers = [(503, b"{}"), (502, b"<html>")]
     assert api(server).get("services", "x") == {"id": "x"}
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 def test_a_retry_after_does_not_change_the_pauses_between_tries(server: AdminServer) -> None:
@@ -50,7 +50,7 @@ def test_a_retry_after_does_not_change_the_pauses_between_tries(server: AdminSer
     with pytest.raises(AdminApiUnreachableError, match="503"):
         api(server, wait=pauses.append).get("services", "x")
     assert pauses == [0.01, 0.02, 0.04]
-    assert len(server.asked) == 4
+    assert len(server.requests) == 4
 
 
 def test_an_interrupted_run_does_not_retry(server: AdminServer) -> None:
@@ -61,14 +61,14 @@ def test_an_interrupted_run_does_not_retry(server: AdminServer) -> None:
             kong(server).call(lambda api: api.get("services", "x"))
     finally:
         CANCELLED.clear()
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_list_is_read_to_its_last_page(server: AdminServer) -> None:
     first = {"data": [{"id": "a"}, {"id": "b"}], "next": "/services?offset=t%3D", "offset": "t="}
     server.answers = [(200, json.dumps(page).encode()) for page in (first, {"data": [{"id": "c"}], "next": None})]
     assert [one["id"] for one in api(server).list("services")] == ["a", "b", "c"]
-    assert [asked["path"] for asked in server.asked] == [
+    assert [request["path"] for request in server.requests] == [
         "/services?size=1000",
         "/services?size=1000&offset=t%3D",
     ]
@@ -98,14 +98,14 @@ def test_an_unreachable_admin_api_is_an_error_with_advice(server: AdminServer) -
     closed = admin_api.AdminApi("http://127.0.0.1:9")
     with pytest.raises(AdminApiUnreachableError, match="kongAdminUrl"):
         closed.get("services", "x")
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_the_token_is_sent_in_its_header_and_not_repeated(server: AdminServer) -> None:
     server.answers = [(401, b'{"message": "Unauthorized"}')]
     with pytest.raises(AdminApiDeniedError, match="kongAdminToken") as caught:
         api(server, token="canary-4711", token_header="X-Token").get("services", "x")  # noqa: S106 - a canary
-    assert server.asked[0]["X-Token"] == "canary-4711"
+    assert server.requests[0]["X-Token"] == "canary-4711"
     assert "canary-4711" not in str(caught.value)
 
 

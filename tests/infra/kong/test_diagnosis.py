@@ -92,7 +92,7 @@ def test_a_token_that_is_no_header_value_is_named(server: AdminServer, token: st
     message = failure(server.url, AdminApiUnusableError, token)
     assert "the token is not a valid header value" in message
     assert "pulumi config set --secret kongAdminToken" in message
-    assert server.asked_root == 0
+    assert server.root_requests == 0
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_token_that_is_no_header_value_is_named(server: AdminServer, token: st
 def test_a_server_that_is_not_kong_is_recognized(server: AdminServer, answer: Answer, expected: str) -> None:
     server.root = answer
     assert expected in failure(server.url, AdminApiUnusableError)
-    assert server.asked_root == 1, "a retry would not help"
+    assert server.root_requests == 1, "a retry would not help"
 
 
 def test_a_load_balancer_without_kong_behind_it_is_recognized(server: AdminServer) -> None:

@@ -60,7 +60,7 @@ VERBS: dict[str, Callable[[Kong], object]] = {
 def test_no_verb_trusts_a_404_of_another_server(other_server: AdminServer, verb: str) -> None:
     with pytest.raises(PluginError, match=r"not Kong's Admin API: GET / returned 404.*kongAdminUrl"):
         VERBS[verb](configured(other_server.url))
-    assert other_server.asked == []
+    assert other_server.requests == []
 
 
 def test_the_port_of_kongs_proxy_is_recognized(gateway: Gateway) -> None:
@@ -122,7 +122,7 @@ def test_a_kong_without_a_database_stops_the_preview(other_server: AdminServer) 
 def test_the_root_of_a_workspace_is_below_its_path(other_server: AdminServer) -> None:
     other_server.root, other_server.answers = NOT_FOUND, [(200, json.dumps(NODE).encode()), (200, b'{"id": "x"}')]
     assert AdminApi(f"{other_server.url}/team-a/").get("services", "x") == {"id": "x"}
-    assert [asked["path"] for asked in other_server.asked] == ["/team-a/", "/team-a/services/x"]
+    assert [request["path"] for request in other_server.requests] == ["/team-a/", "/team-a/services/x"]
 
 
 def test_the_root_is_requested_once_for_concurrent_calls(other_server: AdminServer) -> None:
@@ -131,7 +131,7 @@ def test_the_root_is_requested_once_for_concurrent_calls(other_server: AdminServ
     with ThreadPoolExecutor(32) as threads:
         found = list(threads.map(lambda number: api.get("services", str(number)), range(64)))
     assert found == [{"id": "x"}] * 64
-    assert other_server.asked_root == 1
+    assert other_server.root_requests == 1
 
 
 def test_the_root_is_requested_again_after_a_failure(other_server: AdminServer) -> None:
@@ -148,4 +148,4 @@ def test_a_role_without_permission_for_the_root_is_an_error(other_server: AdminS
     kong.configure({"adminUrl": other_server.url, "token": "canary"})
     with pytest.raises(PluginError, match=r"kongAdminToken is not allowed to GET /\. Allow it in Kong's RBAC"):
         VERBS["delete"](kong)
-    assert other_server.asked == []
+    assert other_server.requests == []

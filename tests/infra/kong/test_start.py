@@ -53,6 +53,6 @@ def test_without_a_virtualenv_it_starts_from_the_python_on_path(project: Path) -
 
 def test_without_packages_it_prints_how_to_install_them(project: Path) -> None:
     with start(project) as provider:
-        _, said = provider.communicate()
+        _, stderr = provider.communicate()
     assert provider.returncode == 1
-    assert "run `pulumi install`" in said
+    assert "run `pulumi install`" in stderr
