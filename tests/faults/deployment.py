@@ -159,7 +159,7 @@ class Deployment(Clone):
     def _states_aside(self) -> Path:
         return self._states.with_name("aside")
 
-    def at_next_write(self, deed: Callable[[], None]) -> None:
+    def at_next_write(self, act: Callable[[], None]) -> None:
         """Call a function as soon as the next write of the state begins."""
         before = self._states.stat().st_mtime_ns
 
@@ -167,7 +167,7 @@ class Deployment(Clone):
             deadline = time.monotonic() + PATIENCE_SECONDS
             while self._states.stat().st_mtime_ns == before and time.monotonic() < deadline:
                 pass  # a sleep would miss it
-            deed()
+            act()
 
         threading.Thread(target=watch, daemon=True).start()
 
@@ -180,7 +180,9 @@ class Deployment(Clone):
         """Describe each difference between the state and reality."""
         state = self.state()
         resources = state.get("resources", [])
-        wrong = [f"still begun: {begun['resource']['urn']}" for begun in state.get("pending_operations") or []]
+        wrong = [
+            f"still pending: {pending['resource']['urn']}" for pending in state.get("pending_operations") or []
+        ]
         wrong += [f"still to be deleted: {found['urn']}" for found in resources if found.get("delete")]
         recorded = {
             party: sorted(found["id"] for found in resources if re.match(kinds, found["type"]))

@@ -1,6 +1,6 @@
 """The full matrix: every cell of `tests/faults/cells.py`, and random sequences, with a table of the results.
 
-`python -m tests.faults.run [WORDS]` runs those whose name has the words. An interrupted run is gone on with: what
+`python -m tests.faults.run [WORDS]` runs those whose name has the words. An interrupted run is resumed: what
 it found is kept until all have been run.
 """
 
@@ -80,14 +80,14 @@ def _lane(jobs: "queue.SimpleQueue[str]", matrix: Matrix) -> None:
     deployment: Deployment | None = None
     with contextlib.suppress(queue.Empty):
         while job := jobs.get_nowait():
-            begun = time.monotonic()
+            started = time.monotonic()
             wrong = ""
             try:
                 deployment = deployment or Deployment.empty()
                 JOBS[job](deployment)
             except FAILURES as error:
                 wrong = str(error) or repr(error)
-            matrix.note(job, wrong, time.monotonic() - begun)
+            matrix.note(job, wrong, time.monotonic() - started)
             if wrong and deployment is not None:
                 deployment.abandon()
                 deployment = None

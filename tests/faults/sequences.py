@@ -70,7 +70,7 @@ class Sequence(RuleBasedStateMachine):
     @precondition(lambda self: self.there)
     @rule()
     def drift_route_gone(self) -> None:
-        self._did("drift: the route is gone")
+        self._did("drift: the route is deleted")
         requests.delete(self.deployment.admin + ROUTE, timeout=10)
 
     @precondition(lambda self: self.there)

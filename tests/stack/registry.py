@@ -1,4 +1,4 @@
-"""Debian's registry on a loopback port, open to all or with one user."""
+"""Debian's registry on a loopback port, public or with one user."""
 
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _BCRYPT = "$2b$05$fBi.YJLV0L5LM2H4UdPXseJQ0Uhz4XkJjFwYmL.ZNJfp9KcH/zc7i"
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry that runs."""
+    """A running registry."""
 
     host: str
     log: Path
@@ -29,13 +29,13 @@ class Registry:
         return f"{self.host}/session-context"
 
     def uploads(self) -> int:
-        """How many manifests were pushed so far."""
+        """Return how many manifests were pushed."""
         return sum('"PUT ' in line and "/manifests/" in line for line in self.log.read_text().splitlines())
 
 
 @contextmanager
 def serving(folder: Path, *, with_login: bool = False) -> Iterator[Registry]:
-    """A registry that keeps its images in the folder."""
+    """Run a registry that stores its images in the folder."""
     port = free_port()
     config = {
         "version": 0.1,

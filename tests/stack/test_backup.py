@@ -28,7 +28,7 @@ def reached(request: pytest.FixtureRequest, clone: Clone) -> Iterator[Clone]:
     if request.param == "here":
         yield clone
         return
-    good = clone.file.read_text()
+    original = clone.file.read_text()
     sshd = Sshd(Path(tempfile.mkdtemp(prefix="sshd-")))
     try:
         clone.variables = {"PATH": os.pathsep.join([sshd.bin, clone.environment()["PATH"]])}
@@ -36,7 +36,7 @@ def reached(request: pytest.FixtureRequest, clone: Clone) -> Iterator[Clone]:
         yield clone
     finally:
         clone.variables = {}
-        clone.file.write_text(good)
+        clone.file.write_text(original)
         sshd.stop()
 
 

@@ -25,12 +25,12 @@ def deployed(tmp_path: Path) -> Iterator[Clone]:
 
 def fail_to_update(clone: Clone) -> None:
     """Run `up` with addresses where nothing answers; the providers' inputs in the state then have them."""
-    good = clone.file.read_text()
+    original = clone.file.read_text()
     for wrong in ("kongAdminUrl", "dockerHost"):
         clone.set(wrong, f"http://{NOBODY}" if wrong == "kongAdminUrl" else f"tcp://{NOBODY}")
         clone.pulumi("up --yes --skip-preview", fails=True)
-        clone.file.write_text(good)
-    clone.file.write_text(good.replace(f"127.0.0.1:{clone.ports['DNS_PORT']}", NOBODY))
+        clone.file.write_text(original)
+    clone.file.write_text(original.replace(f"127.0.0.1:{clone.ports['DNS_PORT']}", NOBODY))
     clone.pulumi("up --yes --skip-preview", fails=True)
 
 

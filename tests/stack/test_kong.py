@@ -34,9 +34,9 @@ def test_entities_created_by_hand_are_imported_and_their_key_is_nowhere_in_plain
     key = create(clone, "/consumers/ann/key-auth", key=CANARY)
     provider = f"kong={in_state(clone, 'pulumi:providers:kong::kong')['urn']}"
     options = f"--provider {provider} --generate-code=false --protect=false --yes"
-    told = clone.pulumi(f"import kong:index:KongUpstream hand by.hand {options}")
-    told += clone.pulumi(f"import kong:index:KongKey ann ann/{key} {options}")
-    assert CANARY not in told + clone.pulumi("stack export")
+    printed = clone.pulumi(f"import kong:index:KongUpstream hand by.hand {options}")
+    printed += clone.pulumi(f"import kong:index:KongKey ann ann/{key} {options}")
+    assert CANARY not in printed + clone.pulumi("stack export")
     assert in_state(clone, "KongUpstream::hand")["id"] == upstream
     assert '"slots": 500' in json.dumps(in_state(clone, "KongUpstream::hand")["inputs"])
     assert '"ciphertext"' in json.dumps(in_state(clone, "KongKey::ann")["inputs"])
@@ -49,8 +49,8 @@ def test_entities_created_by_hand_are_imported_and_their_key_is_nowhere_in_plain
 def test_an_entity_that_does_not_exist_is_not_imported(clone: Clone) -> None:
     provider = f"kong={in_state(clone, 'pulumi:providers:kong::kong')['urn']}"
     options = f"--provider {provider} --generate-code=false --yes"
-    told = clone.pulumi(f"import kong:index:KongService nope nope-service {options}", fails=True)
-    assert "'nope-service' does not exist" in told
+    printed = clone.pulumi(f"import kong:index:KongService nope nope-service {options}", fails=True)
+    assert "'nope-service' does not exist" in printed
     clone.pulumi(SAME)
 
 
@@ -60,9 +60,9 @@ def test_a_change_by_hand_is_shown_and_reverted(clone: Clone) -> None:
     requests.patch(clone.admin + service, json={"read_timeout": 5}, timeout=10)
     config = {"config": {"header_name": "X-Other"}}
     requests.patch(f"{clone.admin}/plugins/{plugin['id']}", json=config, timeout=10)
-    told = clone.pulumi("refresh --yes --skip-preview --diff")
-    assert "read_timeout" in told
-    assert '"X-Other"' in told
+    printed = clone.pulumi("refresh --yes --skip-preview --diff")
+    assert "read_timeout" in printed
+    assert '"X-Other"' in printed
     clone.pulumi(UP)
     assert clone.kong(service)["read_timeout"] == 12000
     assert clone.kong(f"/plugins/{plugin['id']}")["config"]["header_name"] == "X-Request-ID"
@@ -91,18 +91,18 @@ def without_dates(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_kong_that_is_down_is_a_warning_in_a_preview_and_stops_an_up(redeployed: Clone) -> None:
     clone = redeployed
-    good = clone.file.read_text()
+    original = clone.file.read_text()
     before = clone.containers()
     clone.set("kongAdminUrl", f"http://127.0.0.1:{free_port()}")
     clone.set("replicas", 2)
-    told = clone.pulumi("preview")
-    assert told.partition("Diagnostics:")[2].count("is unreachable") == 1
-    told = clone.pulumi(UP, fails=True)
-    assert "Check the host and port in kongAdminUrl, and that Kong is running." in told
-    assert not has_traceback(told)
+    printed = clone.pulumi("preview")
+    assert printed.partition("Diagnostics:")[2].count("is unreachable") == 1
+    printed = clone.pulumi(UP, fails=True)
+    assert "Check the host and port in kongAdminUrl, and that Kong is running." in printed
+    assert not has_traceback(printed)
     assert clone.containers() == before, "containers were made although Kong is down"
     assert clone.request("GET", "/sessions").status_code == 200
-    clone.file.write_text(good)
+    clone.file.write_text(original)
     clone.pulumi(UP)
     clone.pulumi(SAME)
 
@@ -118,10 +118,10 @@ def test_the_same_stack_in_another_backend_is_stopped_until_it_adopts(redeployed
 
     mine = clone.kong(f"/services/{clone.outputs()['kong']['service']}")
     elsewhere(f"stack init {clone.stack}")
-    told = elsewhere("preview", fails=True)
-    assert f"another state of stack {clone.stack} created" in told
-    assert next(tag for tag in mine["tags"] if tag.startswith("mark:")) in told
-    assert "pulumi config set kong:adopt true" in told
+    printed = elsewhere("preview", fails=True)
+    assert f"another state of stack {clone.stack} created" in printed
+    assert next(tag for tag in mine["tags"] if tag.startswith("mark:")) in printed
+    assert "pulumi config set kong:adopt true" in printed
     elsewhere("config set kong:adopt true")
     assert mine["id"] in elsewhere("preview")
     assert clone.kong(f"/services/{mine['id']}") == mine
@@ -132,9 +132,9 @@ def test_a_conflicting_entity_stops_the_preview_with_its_id_until_it_is_adopted(
     service = {"id": clone.outputs()["kong"]["service"]}
     theirs = create(clone, "/plugins", name="rate-limiting", service=service, config={"minute": 7})
     clone.set("requestsPerMinute", 100000)
-    told = clone.pulumi("preview", fails=True)
-    assert theirs in told
-    assert "pulumi config set kong:adopt true" in told
+    printed = clone.pulumi("preview", fails=True)
+    assert theirs in printed
+    assert "pulumi config set kong:adopt true" in printed
     assert clone.kong(f"/plugins/{theirs}")["config"]["minute"] == 7
     clone.pulumi("config set kong:adopt true")
     clone.pulumi(UP)

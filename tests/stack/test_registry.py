@@ -1,4 +1,4 @@
-"""The image in a registry: built once, run by its digest, and pulled where it is there already."""
+"""The image in a registry: built once, run by its digest, and pulled if it is already there."""
 
 import json
 from base64 import b64encode
@@ -17,22 +17,22 @@ UP = "up --yes --skip-preview"
 
 @pytest.fixture
 def stack(clone: Clone) -> Iterator[Clone]:
-    """The clone, converged again at the end."""
-    good = clone.file.read_text()
+    """The clone, redeployed afterwards."""
+    original = clone.file.read_text()
     yield clone
     clone.variables.clear()
-    clone.file.write_text(good)
+    clone.file.write_text(original)
     clone.make("up")
 
 
 def images_of(stack: Clone) -> set[str]:
-    """What the containers run."""
+    """Return the images of the containers."""
     with docker_client() as client:
         return {str(client.api.inspect_container(name)["Config"]["Image"]) for name in stack.containers()}
 
 
 def forget_images(stack: Clone, registry: Registry) -> None:
-    """Let the engine be one that never had the registry's images; the stack must have no container."""
+    """Remove the registry's images from the engine, of which no container may be left."""
     assert stack.containers() == []
     with docker_client() as client:
         for image in client.images.list(name=registry.repository):
@@ -69,9 +69,9 @@ def test_an_image_is_built_once_and_pulled_from_then_on(stack: Clone, tmp_path: 
 def test_credentials_come_from_secrets_or_from_docker_login(stack: Clone, tmp_path: Path) -> None:
     with serving(tmp_path, with_login=True) as registry:
         stack.set("imageRepository", registry.repository)
-        told = stack.pulumi("preview", fails=True)
-        assert f"imageRepository: {registry.repository}" in told
-        assert "401 Unauthorized" in told
+        printed = stack.pulumi("preview", fails=True)
+        assert f"imageRepository: {registry.repository}" in printed
+        assert "401 Unauthorized" in printed
 
         stack.pulumi(f"config set registryUsername {USER}")
         stack.pulumi(f"config set --secret registryPassword {PASSWORD}")

@@ -2,7 +2,7 @@
 """Stands in for `kong`, and for PostgreSQL where the environment has PostgreSQL's settings.
 
 As strict as Kong 3.9.3, in a tenth of its time: a run of migrations that was cut off leaves its lock, what that
-stops exits with 0, `list` alone tells by its exit code, and a Kong looks up its database's address but once.
+stops exits with 0, only `list` shows it by its exit code, and Kong looks up its database's address only once.
 """
 
 import json
@@ -19,7 +19,7 @@ DATA = Path("/var/lib/postgresql/data/state.json")
 
 
 def postgres() -> int:
-    """Keep one value for whoever asks."""
+    """Serve one value."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
