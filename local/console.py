@@ -76,6 +76,11 @@ def run(
     return output
 
 
+def capture(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command quietly without logging its output, which may have secrets."""
+    return subprocess.run(command, cwd=ROOT, env=build_environment(), capture_output=True, text=True, check=False)
+
+
 def run_in_foreground(command: Sequence[str], title: str, *, log: str) -> int:
     """Run a Pulumi command in front of the user and return its exit code.
 

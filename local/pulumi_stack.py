@@ -2,13 +2,11 @@
 
 import json
 import re
-import subprocess
 from typing import Any
 
 from infra.report.markdown import render, render_failure, to_plain_text
 from infra.report.preview import NoPreviewError, parse
-from local.console import run, run_in_foreground, say, step
-from local.environment import build_environment
+from local.console import capture, run, run_in_foreground, say, step
 from local.stack_config import docker_host, read_config
 from local.workspace import ROOT, STACKS, STATE, LocalError, Workspace
 
@@ -48,14 +46,7 @@ def preview(workspace: Workspace) -> None:
     """Print what `make up` would change, and write the report for a reviewer."""
     command = ["pulumi", "--non-interactive", "preview", "--json", "--show-sames", *REFRESH]
     with step("Previewing the stack"):
-        done = subprocess.run(
-            [*command, "--stack", workspace.stack],
-            cwd=ROOT,
-            env=build_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = capture([*command, "--stack", workspace.stack])
     try:
         markdown = render(parse(done.stdout))
     except NoPreviewError:

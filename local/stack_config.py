@@ -1,16 +1,14 @@
 """The config file of a stack: what it sets, and where it points the stack to."""
 
 import json
-import subprocess
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
 from infra.paths import REPOSITORY
-from local.console import run, say
-from local.environment import build_environment
-from local.workspace import LOOPBACK, PROJECT, ROOT, LocalError, Workspace
+from local.console import capture, run, say
+from local.workspace import LOOPBACK, PROJECT, LocalError, Workspace
 
 
 def read_config(workspace: Workspace) -> dict[str, Any]:
@@ -89,15 +87,7 @@ def api_key_header(workspace: Workspace) -> dict[str, str] | None:
     """
     if str(read_config(workspace).get(f"{PROJECT}:keyAuth")).lower() != "true":
         return {}
-    # Not by `run`, which would log the keys.
-    done = subprocess.run(
-        ["pulumi", "--non-interactive", "config", "get", "consumers", "--stack", workspace.stack],
-        cwd=ROOT,
-        env=build_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = capture(["pulumi", "--non-interactive", "config", "get", "consumers", "--stack", workspace.stack])
     if done.returncode:
         raise LocalError(f"the consumers' keys can't be read: {done.stderr.strip()}")
     keys: list[str] = list(json.loads(done.stdout).values())
