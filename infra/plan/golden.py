@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -10,7 +9,7 @@ from infra.image import TAG_DIGITS
 from infra.paths import ROOT
 from infra.plan.recorder import PlannedResource, record_plan
 from infra.plan.stack_file import stack_files, stack_name
-from infra.props import UNKNOWN
+from infra.props import UNKNOWN, Props
 
 PLANS = ROOT / "plans"
 CONTENT = re.compile(rf"(?<=[:-])[0-9a-f]{{{TAG_DIGITS}}}\b")
@@ -36,7 +35,7 @@ def render_plan(file: Path) -> str:
     return f"{HEAD.format(stack=stack_name(file))}{body}"
 
 
-def _render(resource: PlannedResource) -> dict[str, Any]:
+def _render(resource: PlannedResource) -> Props:
     properties = {
         "dependsOn": resource.depends_on,
         "id": "" if resource.id.startswith("[") else resource.id,
@@ -49,7 +48,7 @@ def _render(resource: PlannedResource) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if value}
 
 
-def _mask(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _mask(value: object) -> object:
     """Mask what differs between commits or machines."""
     if isinstance(value, dict):
         return {_mask(name): _mask(item) for name, item in value.items()}

@@ -16,6 +16,7 @@ from pulumi.runtime.stack import run_in_stack
 from infra import stack as program
 from infra.kong.provider.ownership import entity_id
 from infra.plan import stack_file
+from infra.props import Props
 from infra.registry import ABSENT
 
 SECRET = "[secret]"  # noqa: S105 - what is shown in its place
@@ -33,14 +34,14 @@ class PlannedResource:
     type: str
     name: str
     id: str
-    inputs: dict[str, Any]
+    inputs: Props
     parent: str
     depends_on: list[str]
     dependencies: dict[str, list[str]]
     """By input: the URNs of the resources that its value comes from."""
     provider: str
     protect: bool
-    options: dict[str, Any]
+    options: Props
 
 
 class _Recorder(mocks.MockMonitor):
@@ -50,7 +51,7 @@ class _Recorder(mocks.MockMonitor):
         self._stack = stack
         self._hostname = hostname
         self.recorded: list[PlannedResource] = []
-        self.outputs: dict[str, Any] = {}
+        self.outputs: Props = {}
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         """Return the URN that the engine would assign: with the types of all parents but the stack."""
@@ -62,7 +63,7 @@ class _Recorder(mocks.MockMonitor):
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
         """Answer the lookups in Route 53 and in a registry, as if the zone and the registry were empty."""
-        found: dict[str, dict[str, Any]] = {
+        found: dict[str, Props] = {
             "aws:route53/getZone:getZone": {"name": self._hostname},
             "aws:route53/getRecords:getRecords": {},
         }
@@ -139,9 +140,9 @@ def _to_json(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def _resource_options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
+def _resource_options(request: resource_pb2.RegisterResourceRequest) -> Props:
     """Return the resource options that change what an `up` does."""
-    options: dict[str, Any] = {}
+    options: Props = {}
     if request.deleteBeforeReplaceDefined:
         options["deleteBeforeReplace"] = request.deleteBeforeReplace
     if request.retainOnDelete:
@@ -161,7 +162,7 @@ def _shorten(urn: str) -> str:
     return "" if resource_type in ("", STACK_TYPE) else f"{resource_type}::{name}"
 
 
-def record_plan(file: Path) -> tuple[list[PlannedResource], dict[str, Any]]:
+def record_plan(file: Path) -> tuple[list[PlannedResource], Props]:
     """Return the resources that a stack declares, sorted by type and name, and its outputs.
 
     An invalid config raises `pulumi.RunError`, as in a preview.
@@ -169,7 +170,7 @@ def record_plan(file: Path) -> tuple[list[PlannedResource], dict[str, Any]]:
     return contextvars.copy_context().run(asyncio.run, _record(file))
 
 
-async def _record(file: Path) -> tuple[list[PlannedResource], dict[str, Any]]:
+async def _record(file: Path) -> tuple[list[PlannedResource], Props]:
     config, secrets = stack_file.read_config(file)
     recorder = _Recorder(stack_file.stack_name(file), config.get(f"{stack_file.project_name()}:hostname", ""))
     runtime.set_all_config(config, secrets)

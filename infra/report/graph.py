@@ -1,10 +1,8 @@
 """The stack as a Mermaid graph, colored by change."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from infra.report.preview import STACK, Change
+from infra.report.preview import STACK, Change, State
 
 MAX_NODES = 80
 MAX_EDGES = 300  # GitHub draws up to 500
@@ -44,7 +42,7 @@ def render_graph(changes: list[Change]) -> str:
     return "\n".join(lines)
 
 
-def _state(change: Change) -> Mapping[str, Any]:
+def _state(change: Change) -> State:
     return change.new or change.old
 
 

@@ -43,6 +43,9 @@ ACTIONS = {
     "discard": "forget",
 }
 """What the engine's steps mean to a reviewer. Any other leaves the resource unchanged."""
+State = Mapping[str, Any]
+"""A resource as the engine stores it: `inputs`, `protect`, `parent` and so on."""
+
 PATH = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\[?"((?:[^"\\]|\\.)*)"\]?')
 
 
@@ -55,10 +58,10 @@ class Property:
     """One property that changes, with its values; `ABSENT` is none."""
 
     path: str
-    old: Any
-    new: Any
+    old: object
+    new: object
     replaces: bool = False
-    drift: Any = ABSENT
+    drift: object = ABSENT
     """Its value after the last run, if it has drifted."""
 
 
@@ -68,9 +71,8 @@ class Change:
 
     urn: str
     action: str
-    old: Mapping[str, Any]
-    """The old state, as the engine stores it: `inputs`, `protect`, `parent` and so on."""
-    new: Mapping[str, Any]
+    old: State
+    new: State
     properties: list[Property] = field(default_factory=list)
     deleted_outside: bool = False
     """Whether it was deleted outside Pulumi since the last run."""
@@ -122,7 +124,7 @@ def parse(text: str) -> Preview:
         steps = digest.get("steps") or []
     except (ValueError, AttributeError) as error:
         raise NoPreviewError(text.strip() or "pulumi printed nothing to standard output") from error
-    by_urn: dict[str, list[dict[str, Any]]] = {}
+    by_urn: dict[str, list[State]] = {}
     for step in steps:
         by_urn.setdefault(step["urn"], []).append(step)
     changes = [_change(urn, steps) for urn, steps in by_urn.items()]
@@ -138,7 +140,7 @@ def parse(text: str) -> Preview:
     )
 
 
-def _messages(diagnostics: list[dict[str, Any]], severity: str) -> list[str]:
+def _messages(diagnostics: list[State], severity: str) -> list[str]:
     messages = [
         str(each.get("message", "")).strip().removeprefix(f"{severity}: ")
         for each in diagnostics
@@ -147,7 +149,7 @@ def _messages(diagnostics: list[dict[str, Any]], severity: str) -> list[str]:
     return list(dict.fromkeys(filter(None, messages)))
 
 
-def _change(urn: str, steps: list[dict[str, Any]]) -> Change:
+def _change(urn: str, steps: list[State]) -> Change:
     taken = [step for step in steps if step["op"] in ACTIONS]
     # The steps of a replacement come in any order, and `replace` is the one with the reasons.
     last = next((step for step in taken if step["op"] == "replace"), (taken or steps)[-1])
@@ -168,9 +170,7 @@ def _change(urn: str, steps: list[dict[str, Any]]) -> Change:
     )
 
 
-def _properties(
-    step: dict[str, Any], old: dict[str, Any], new: dict[str, Any], recorded: dict[str, Any] | None
-) -> Iterator[Property]:
+def _properties(step: State, old: State, new: State, recorded: State | None) -> Iterator[Property]:
     detailed = step.get("detailedDiff") or {}
     reasons = [*(step.get("diffReasons") or []), *(step.get("replaceReasons") or [])]
     paths = sorted(detailed) or sorted(set(reasons))
@@ -188,13 +188,13 @@ def _properties(
         )
 
 
-def _get(state: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - JSON
+def _get(state: State, path: str) -> object:
     """Return a value of a state: from the inputs, or else from the outputs."""
     value = _get_path(state.get("inputs") or {}, path)
     return value if value is not ABSENT else _get_path(state.get("outputs") or {}, path)
 
 
-def _get_path(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
+def _get_path(value: object, path: str) -> object:
     for name, index, quoted in PATH.findall(path):
         key = name or re.sub(r"\\(.)", r"\1", quoted)
         if index and isinstance(value, list) and int(index) < len(value):
@@ -206,7 +206,7 @@ def _get_path(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def mask(value: Any) -> Any:  # noqa: ANN401 - JSON
+def mask(value: object) -> object:
     """Replace secret and unknown values by their names."""
     if isinstance(value, Mapping):
         if value.get(SIGNATURE) == SECRET_SIGNATURE:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from typing import Any
 
 from infra.kong.provider.admin_api import AdminApi
 from infra.kong.provider.errors import Json
@@ -57,7 +56,7 @@ class EntityMapping:
         """Return the managed fields of a live entity. What else Kong fills in does not count as drift."""
         return {name: self._live_value(name, found, state) for name in self._entity.fields}
 
-    def _live_value(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
+    def _live_value(self, name: str, found: Json, state: Props) -> object:
         default = self._entity.fields[name][0]
         if name in self._entity.local_fields:
             return state.get(name, default)

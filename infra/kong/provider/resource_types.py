@@ -1,7 +1,5 @@
 """The resource types whose entities differ from the others in Kong."""
 
-from typing import Any
-
 from infra.kong.provider.admin_api import AdminApi
 from infra.kong.provider.errors import InvalidEntityError, Json, NameTakenError
 from infra.kong.provider.resource import EntityResource
@@ -63,7 +61,7 @@ class MembershipResource(EntityResource):
     def _request_body(self, inputs: Props) -> Json:
         return {name: value for name, value in inputs.items() if name != "consumer"}  # it is in the path
 
-    def _live_value(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
+    def _live_value(self, name: str, found: Json, state: Props) -> object:
         return state[name] if name == "consumer" else super()._live_value(name, found, state)
 
 
@@ -154,7 +152,7 @@ class PluginResource(EntityResource):
             del body["protocols"]
         return body
 
-    def _live_value(self, name: str, found: Json, state: Props) -> Any:  # noqa: ANN401 - JSON
+    def _live_value(self, name: str, found: Json, state: Props) -> object:
         if name == "protocols" and found["name"] not in CONFIGS and state.get(name) is None:
             return None
         if name != "config":
@@ -165,7 +163,7 @@ class PluginResource(EntityResource):
         return _pick_managed((defaults_of(known) if known else {}) | (given or {}), found["config"])
 
 
-def _pick_managed(given: Any, live: Any) -> Any:  # noqa: ANN401 - JSON
+def _pick_managed(given: object, live: object) -> object:
     """Return the part of a live config that was given. A record of which nothing was given is left to Kong."""
     if isinstance(given, dict) and isinstance(live, dict):
         picked: Json = {}

@@ -1,7 +1,5 @@
 """The health checks of an upstream: Kong's defaults, and how a given record is merged with them."""
 
-from typing import Any
-
 from infra.props import UNKNOWN, Props
 
 HEALTHCHECKS: Props = {
@@ -61,14 +59,14 @@ def _find_mismatch(shape: object, value: object, path: str) -> str | None:
     return f"{path.rstrip('.')} must be {'a list' if isinstance(shape, list) else f'like {shape!r}'}"
 
 
-def pick_known(shape: object, value: object) -> Any:  # noqa: ANN401 - JSON
+def pick_known(shape: object, value: object) -> object:
     """Return a live record with exactly the fields of `shape`: other versions of Kong have more, or fewer."""
     if isinstance(shape, dict) and isinstance(value, dict):
         return {key: pick_known(default, value.get(key, default)) for key, default in shape.items()}
     return value
 
 
-def merge_defaults(shape: object, value: object) -> Any:  # noqa: ANN401 - JSON
+def merge_defaults(shape: object, value: object) -> object:
     """Return a record with the defaults of `shape` for what it leaves out."""
     if isinstance(shape, dict) and isinstance(value, dict):
         return shape | {key: merge_defaults(shape.get(key), item) for key, item in value.items()}
