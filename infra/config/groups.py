@@ -6,8 +6,9 @@ from typing import Self
 import pulumi
 
 from infra.config import parsers
-from infra.config.parsers import boolean, one_of, url, whole_number
+from infra.config.parsers import boolean, one_of, whole_number
 from infra.config.reader import ConfigReader
+from infra.config.urls import database_url, url
 from infra.paths import DATA
 
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
@@ -142,7 +143,7 @@ class ServiceConfig:
         return cls(
             max_context_bytes=config.required("maxContextBytes", whole_number(1, MAX_CONTEXT_BYTES)),
             sequence_service_url=config.optional("sequenceServiceUrl", url("http", "https")),
-            database_url=_as_output(config.secret("databaseUrl", parsers.database_url(DATA))),
+            database_url=_as_output(config.secret("databaseUrl", database_url(DATA))),
         )
 
 

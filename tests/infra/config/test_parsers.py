@@ -6,15 +6,14 @@ import pytest
 
 from infra.config.parsers import (
     InvalidValueError,
-    database_url,
     header_value,
     hostname,
     image,
     ipv4_addresses,
     network,
-    url,
     whole_number,
 )
+from infra.config.urls import database_url, url
 
 ENGINE = url("ssh", "tcp", "unix", "npipe")
 WEB = url("http", "https")
