@@ -22,8 +22,8 @@ from local import processes
 from local.environment import DEFAULT_HOST, build_environment
 from local.recovery import PLUGIN
 from local.workspace import PROJECT
+from tests.certificates import certificate
 from tests.faults.proxy import FaultProxy
-from tests.infra.certificates import certificate
 from tests.stack.clone import Clone, docker_client
 
 UP = "up --yes --refresh --run-program --skip-preview"

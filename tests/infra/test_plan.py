@@ -118,14 +118,14 @@ def test_an_image_for_a_registry_is_pushed_with_its_login(tmp_path: Path) -> Non
     assert container["inputs"]["image"] == "[unknown before up]"
 
 
-def test_an_image_from_elsewhere_is_deployed_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_image_is_deployed_without_a_build(tmp_path: Path) -> None:
     image = f"ghcr.io/team/api@sha256:{'0' * 64}"
     plan = yaml.safe_load(render_plan(stack_with(tmp_path, image=image, **LOGIN)))["resources"]
     assert "docker:index/image:Image::session-context" not in plan
     assert plan["docker:index/container:Container::session-context-1"]["inputs"]["image"] == image
 
 
-def test_a_build_gets_its_packages_where_the_config_says(tmp_path: Path) -> None:
+def test_a_build_uses_the_configured_proxy_and_package_index(tmp_path: Path) -> None:
     proxy, index = "http://proxy.internal:3128", "https://pypi.internal/simple"
     plan = yaml.safe_load(render_plan(stack_with(tmp_path, buildProxy=proxy, packageIndex=index)))["resources"]
     args = plan["docker:index/image:Image::session-context"]["inputs"]["build"]["args"]

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.tls import find_errors, validity_error
-from tests.infra.certificates import HOSTNAME, certificate
+from tests.certificates import HOSTNAME, certificate
 
 
 @pytest.mark.parametrize("name", [HOSTNAME, HOSTNAME.upper(), "*.fountain.coach"])

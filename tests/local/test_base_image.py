@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from local import base_image, images
-from tests.infra.certificates import certificate
+from tests.certificates import certificate
 from tests.stack.clone import docker_client
 
 PROXY = "http://proxy.example:3128"

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from local.debian import install_packages
-from tests.infra.certificates import certificate
+from tests.certificates import certificate
 from tests.ports import free_port
 
 _START_SECONDS = 20

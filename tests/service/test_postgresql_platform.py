@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import requests
 
-from tests.infra.certificates import certificate
+from tests.certificates import certificate
 from tests.service.pgbouncer import PgBouncer
 from tests.service.postgresql import Postgresql
 from tests.service.processes import Service, running

@@ -11,7 +11,7 @@ from uuid import uuid4
 import yaml
 from docker.models.containers import Container
 
-from tests.infra.certificates import HOSTNAME, certificate
+from tests.certificates import HOSTNAME, certificate
 from tests.service.postgresql import Postgresql
 from tests.stack.clone import Clone, docker_client
 from tests.stack.sshd import Sshd

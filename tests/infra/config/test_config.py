@@ -15,7 +15,7 @@ from pulumi.runtime import mocks, settings
 from infra import config
 from infra.paths import ROOT
 from infra.plan import stack_file
-from tests.infra.certificates import HOSTNAME, certificate
+from tests.certificates import HOSTNAME, certificate
 
 KEY = "canary-canary-canary"
 
@@ -180,7 +180,7 @@ def test_a_certificate_and_its_key_are_accepted() -> None:
 IMAGE = f"ghcr.io/team/api@sha256:{'0' * 64}"
 
 
-def test_an_image_from_elsewhere_is_not_pushed() -> None:
+def test_an_existing_image_is_not_pushed() -> None:
     expected = "image is already built, so nothing is pushed to imageRepository: set one of them"
     assert expected in rejection(image=IMAGE, imageRepository="ghcr.io/team/api")
 

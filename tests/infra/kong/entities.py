@@ -5,7 +5,7 @@ from uuid import uuid4
 from infra.kong.provider.resource import EntityResource
 from infra.kong.schema.entity import Entity
 from infra.props import Props
-from tests.infra.certificates import certificate
+from tests.certificates import certificate
 from tests.offline.peers import Gateway
 
 CERT, CERT_KEY = certificate("a.example")

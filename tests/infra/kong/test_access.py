@@ -12,7 +12,7 @@ from infra.kong.schema.access import CERTIFICATE, CONSUMER, KEY, PLUGIN, SNI
 from infra.kong.schema.entity import Entity
 from infra.plugin import PluginError
 from infra.props import Props
-from tests.infra.certificates import certificate
+from tests.certificates import certificate
 from tests.infra.kong.entities import checked, live, urn
 from tests.offline.peers import Gateway
 

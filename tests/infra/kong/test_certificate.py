@@ -4,7 +4,7 @@ from infra.kong.provider.connection import Kong
 from infra.kong.provider.resource_types import CertificateResource
 from infra.kong.schema.access import CERTIFICATE
 from infra.props import UNKNOWN
-from tests.infra.certificates import HOSTNAME, certificate
+from tests.certificates import HOSTNAME, certificate
 from tests.infra.kong.entities import urn
 from tests.offline.peers import Gateway
 

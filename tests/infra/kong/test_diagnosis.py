@@ -16,7 +16,7 @@ from infra.kong.provider.errors import (
     AdminApiUnreachableError,
     AdminApiUnusableError,
 )
-from tests.infra.certificates import certificate
+from tests.certificates import certificate
 from tests.infra.kong.admin_servers import AdminServer, Answer, says, serving
 
 HTML = {"Content-Type": "text/html", "Server": "nginx"}

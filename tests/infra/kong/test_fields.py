@@ -18,7 +18,7 @@ from infra.kong.schema.access import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLU
 from infra.kong.schema.entity import Entity
 from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.props import Props
-from tests.infra.certificates import certificate
+from tests.certificates import certificate
 from tests.infra.kong.entities import Peers, checked, live, patch, urn
 from tests.offline.peers import Gateway
 

@@ -1,4 +1,4 @@
-"""Certificates as an authority would give them, signed by themselves."""
+"""Self-signed certificates for tests."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ HOSTNAME = "sessioncontext.fountain.coach"
 
 
 def certificate(*names: str, days: tuple[int, int] = (-1, 90)) -> tuple[str, str]:
-    """A certificate for the names, valid from and to so many days from now, and its key, both in PEM."""
+    """Return a certificate for the names, valid from and to these days from now, and its key, both in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
     begin, end = (datetime.now(UTC) + timedelta(days=count) for count in days)
