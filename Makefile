@@ -4,7 +4,7 @@ export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help api-diff clients up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
+.PHONY: help actionlint api-diff clients sbom up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -31,12 +31,19 @@ restore: setup ## replace the sessions by such a file, while the API is down: ma
 test: lint ## run linters and all tests; starts what they need and stops it again
 	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5
 
-lint: setup ## check style, types, imports and workflows
+lint: setup ## check style, types, imports, workflows and Dockerfiles
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/zizmor -q --offline --no-progress .github
+	.venv/bin/hadolint Dockerfile offline/gateway/Dockerfile tests/local/kong_image/Dockerfile
+
+actionlint: setup ## check the workflows' syntax too; the first time it is built, with Go
+	@.venv/bin/python -m local.go_tool actionlint
+
+sbom: setup ## write what an image consists of as CycloneDX, and check its licenses: make sbom IMAGE=NAME
+	@.venv/bin/python -m local.sbom $(or $(IMAGE),$(error name the image: make sbom IMAGE=NAME))
 
 fuzz: setup ## send generated requests against the API's own document: make fuzz CASES=20000 DATABASE=postgresql
 	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000) $(or $(DATABASE),sqlite)
