@@ -47,8 +47,10 @@ class Peer:
             self._count(counter, self.checks[kind]["unhealthy"][counter])
 
     def _count(self, counter: str, limit: int | None) -> None:
-        """A limit of 0 disables a counter. A success resets failures, and a failure successes
-        (lua-resty-healthcheck, incr_counter)."""
+        """Count a success, which resets failures, or a failure, which resets successes; a limit of 0 disables it.
+
+        As lua-resty-healthcheck, incr_counter.
+        """
         if not limit:
             return
         is_success = counter == "successes"

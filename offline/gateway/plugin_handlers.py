@@ -87,7 +87,7 @@ class Plugins:
                 handle(exchange, plugin)
 
     def _authenticate(self, exchange: Exchange, plugin: Row) -> None:
-        """kong/plugins/key-auth/handler.lua"""
+        """Identify the consumer by a key: kong/plugins/key-auth/handler.lua."""
         config, request = plugin["config"], exchange.request
         if request.method == "OPTIONS" and not config["run_on_preflight"]:
             return
@@ -116,7 +116,7 @@ class Plugins:
             raise RejectedError(401, "Unauthorized" if any(keys) else "No API key found in request", challenge)
 
     def _restrict_groups(self, exchange: Exchange, plugin: Row) -> None:
-        """kong/plugins/acl/handler.lua"""
+        """Let in members of groups: kong/plugins/acl/handler.lua."""
         config = plugin["config"]
         if exchange.consumer is None:
             raise RejectedError(401, "Unauthorized")
@@ -161,7 +161,7 @@ class Plugins:
             self._counts = Counter({key: count for key, count in self._counts.items() if key[3] > now})
 
     def _correlate(self, exchange: Exchange, plugin: Row) -> None:
-        """kong/plugins/correlation-id/handler.lua"""
+        """Give the request an id: kong/plugins/correlation-id/handler.lua."""
         config = plugin["config"]
         name, count = config["header_name"], next(self._numbers)
         if not (value := exchange.upstream_headers.get(name)):
@@ -191,7 +191,7 @@ def _set_consumer(exchange: Exchange, consumer: Row | None, credential: Row | No
 
 
 def _restrict_address(exchange: Exchange, plugin: Row) -> None:
-    """kong/plugins/ip-restriction/handler.lua"""
+    """Let in addresses: kong/plugins/ip-restriction/handler.lua."""
     config, address = plugin["config"], ip_address(exchange.address)
 
     def is_in(networks: list[str]) -> bool:

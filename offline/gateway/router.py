@@ -20,8 +20,10 @@ class Match:
 
     @property
     def rank(self) -> tuple[int, bool, int, int]:
-        """Sort by more conditions, plain hosts, longer paths and older routes, in this order
-        (kong/router/transform.lua, get_priority)."""
+        """Sort by more conditions, plain hosts, longer paths and older routes, in this order.
+
+        As kong/router/transform.lua, get_priority.
+        """
         route = self.route
         kinds = sum(bool(route[name]) for name in ("methods", "hosts", "paths"))
         has_plain_hosts = bool(route["hosts"]) and not any("*" in host for host in route["hosts"])

@@ -13,19 +13,19 @@ PAGE = blocks(ROOT / "docs" / "api.md")
 
 
 def program(language: str) -> str:
-    """The only block in a language."""
+    """Return the only block in a language."""
     (block,) = [block for block in PAGE if block.language == language]
     return block.content
 
 
 def command(name: str, document: str) -> list[str]:
-    """The command that generates a client, for this document."""
+    """Return the command that generates a client, for this document."""
     (line,) = [step for block in PAGE for step, _ in block.steps() if re.match(rf"(npx )?{name} ", step)]
     return shlex.split(line.replace("$API/openapi.json", document).removeprefix("npx "))
 
 
 def run(words: list[str], folder: Path, **variables: str) -> str:
-    """What a command prints; one that fails shows it."""
+    """Return what a command prints; one that fails shows it."""
     environment = {**os.environ, "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}", **variables}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -55,13 +55,13 @@ class Prometheus(Process):
         wait_for(lambda: requests.get(f"{self.url}/-/ready", timeout=10).ok)
 
     def query(self, expression: str) -> list[Any]:
-        """The samples of an expression."""
+        """Query the samples of an expression."""
         answer = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=10)
         samples: list[Any] = answer.json()["data"]["result"]
         return samples
 
     def alerts(self) -> set[str]:
-        """The alerts whose expression is true, also if not for long enough yet to fire."""
+        """List the alerts whose expression is true, also if not for long enough yet to fire."""
         active = {sample["metric"]["alertname"] for sample in self.query("ALERTS")}
         return active - {"SessionContextSlow"}  # as slow as this machine
 

@@ -9,7 +9,7 @@ from tests.faults.deployment import Deployment
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    """A deployment whose platform runs, with an empty stack."""
+    """Yield a deployment whose platform runs, with an empty stack."""
     deployment = Deployment.empty()
     yield deployment
     assert deployment.close() == []

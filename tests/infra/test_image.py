@@ -11,7 +11,7 @@ from offline.docker_plugin.image import hash_context
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with the inputs of a build."""
+    """Return a folder with the inputs of a build."""
     return make_project(tmp_path / "project")
 
 

@@ -20,7 +20,7 @@ RUN [ "$HTTPS_PROXY $https_proxy $NO_PROXY" = "{PROXY} {PROXY} .example" ]
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[docker.DockerClient]:
-    """An engine that has the current base image for the official image, on a machine without a proxy."""
+    """Yield an engine that has the current base image for the official image, on a machine without a proxy."""
     name = f"session-context-base:{uuid4().hex[:8]}"
     for variable in ("http_proxy", "https_proxy", "no_proxy"):
         monkeypatch.delenv(variable, raising=False)

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "kong_image"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[docker.DockerClient]:
-    """An engine with stand-ins for the official images, under other names."""
+    """Yield an engine with stand-ins for the official images, under other names."""
     tag = uuid4().hex[:8]
     with docker_client() as client, pytest.MonkeyPatch.context() as patch:
         base_image.prepare(client, prefer_official=False)
@@ -35,7 +35,7 @@ def client() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture
 def platform(client: docker.DockerClient) -> Iterator[Platform]:
-    """The empty platform of another stack."""
+    """Yield the empty platform of another stack."""
     stack = f"t{uuid4().hex[:6]}"
     workspace = Workspace(stack=stack, proxy_port=free_port(), admin_port=free_port(), dns_port=free_port())
     platform = Platform(client, workspace)

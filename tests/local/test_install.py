@@ -10,7 +10,7 @@ from local.workspace import ROOT, SHELL
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without Pulumi that reaches no download page."""
+    """Return a machine without Pulumi that reaches no download page."""
     monkeypatch.setattr(pulumi_tools, "BIN", tmp_path / "bin")
     monkeypatch.setattr(pulumi_tools, "DOWNLOADS", "http://127.0.0.1:9")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))

@@ -12,7 +12,7 @@ from local import processes
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    """A process with a long command line, on a machine without `ps`."""
+    """Yield a process with a long command line, on a machine without `ps`."""
     command = [sys.executable, "-c", "input()", "x" * 200, "--port 4711"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as started:
         yield started
@@ -21,7 +21,7 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture(autouse=True)
 def slim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine with no programs, as slim containers have no `ps`."""
+    """Leave the machine no programs, as slim containers have no `ps`."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -16,7 +16,7 @@ from tests.ports import free_port
 
 @pytest.fixture
 def running() -> Iterator[int]:
-    """A process that looks like pulumi."""
+    """Yield a process that looks like pulumi."""
     with subprocess.Popen([sys.executable, "-c", "input()", "pulumi up"], stdin=subprocess.PIPE) as process:
         yield process.pid
 

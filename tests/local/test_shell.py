@@ -12,7 +12,7 @@ from tests.local.shell_clone import ShellClone
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ShellClone:
-    """A clone without stacks."""
+    """Return a clone without stacks."""
     return ShellClone(tmp_path.resolve())
 
 

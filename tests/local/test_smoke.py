@@ -17,7 +17,7 @@ from tests.service.processes import Service, running
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """A service with one session of a user's."""
+    """Yield a service with one session of a user's."""
     monkeypatch.setattr(smoke, "LIVE_SECONDS", 1)
     with running(Service(tmp_path)) as service:
         service.create(7, context="a user's own")
@@ -26,7 +26,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 
 @contextmanager
 def gateway(service: Service, *faults: tuple[str, int]) -> Iterator[tuple[smoke.Api, list[str]]]:
-    """A gateway that answers the next request of a method with a status of its own, and what it was asked.
+    """Yield a gateway that answers the next request of a method with a status of its own, and what it was asked.
 
     The answer of a 502 is lost on its way: the service has done what was asked.
     """

@@ -36,7 +36,7 @@ def site(gateway: Gateway, upstream: Upstream) -> Site:
 
 @pytest.fixture
 def name(gateway: Gateway) -> Iterator[str]:
-    """A unique name; what is created under it is deleted afterwards."""
+    """Yield a unique name; what is created under it is deleted afterwards."""
     name = f"n{uuid4().hex[:10]}"
     yield name
     for kind in ("routes", "services", "upstreams", "consumers"):

@@ -31,7 +31,7 @@ def client() -> Iterator[docker.DockerClient]:
 
 
 def engine(registry: Registry, **auth: object) -> EngineClient:
-    """The stand-in's engine, configured as the program configures the plugin."""
+    """Return the stand-in's engine, configured as the program configures the plugin."""
     configured = EngineClient()
     entry = {"address": f"http://{registry.host}", **auth}
     configured.configure({"context": "", "registryAuth": json.dumps([entry])})

@@ -12,7 +12,7 @@ UP = "up --yes --skip-preview"
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A deployed clone of a user with a strict umask. Every test leaves it converged."""
+    """Yield a deployed clone of a user with a strict umask. Every test leaves it converged."""
     clone = Clone(tmp_path_factory.mktemp("clone"))
     subprocess.run(["chmod", "-R", "go-rwx", clone.folder], check=True)
     try:
@@ -24,7 +24,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 @pytest.fixture
 def edited(clone: Clone) -> Iterator[Clone]:
-    """The clone, whose config file is restored afterwards."""
+    """Yield the clone, whose config file is restored afterwards."""
     original = clone.file.read_text()
     yield clone
     clone.file.write_text(original)
@@ -32,7 +32,7 @@ def edited(clone: Clone) -> Iterator[Clone]:
 
 @pytest.fixture
 def redeployed(clone: Clone) -> Iterator[Clone]:
-    """The clone, whose config file is restored and deployed again afterwards."""
+    """Yield the clone, whose config file is restored and deployed again afterwards."""
     original = clone.file.read_text()
     yield clone
     clone.file.write_text(original)
@@ -41,7 +41,7 @@ def redeployed(clone: Clone) -> Iterator[Clone]:
 
 @pytest.fixture
 def empty(clone: Clone) -> Iterator[Clone]:
-    """The clone's platform with an empty stack. Afterwards, its config file and zone are restored and deployed."""
+    """Yield the clone's platform with an empty stack; restore and deploy its config file and zone afterwards."""
     clone.pulumi("destroy --yes")
     original = clone.file.read_text()
     yield clone

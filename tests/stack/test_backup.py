@@ -24,7 +24,7 @@ def create(clone: Clone, context: str) -> int:
 
 @pytest.fixture(params=["here", "over ssh"])
 def reached(request: pytest.FixtureRequest, clone: Clone) -> Iterator[Clone]:
-    """The clone, whose config reaches the engine in one of two ways."""
+    """Yield the clone, whose config reaches the engine in one of two ways."""
     if request.param == "here":
         yield clone
         return

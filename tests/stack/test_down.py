@@ -14,7 +14,7 @@ NOBODY = "127.0.0.1:9"
 
 @pytest.fixture
 def deployed(tmp_path: Path) -> Iterator[Clone]:
-    """A deployed clone of its own."""
+    """Yield a deployed clone of its own."""
     clone = Clone(tmp_path)
     try:
         clone.make("up")

@@ -17,7 +17,7 @@ UP = "up --yes --skip-preview"
 
 @pytest.fixture
 def stack(clone: Clone) -> Iterator[Clone]:
-    """The clone, redeployed afterwards."""
+    """Yield the clone, redeployed afterwards."""
     original = clone.file.read_text()
     yield clone
     clone.variables.clear()

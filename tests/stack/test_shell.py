@@ -20,7 +20,7 @@ FOR_OTHER_WORK = {
 
 @pytest.fixture
 def in_use(clone: Clone) -> Iterator[Clone]:
-    """The clone, in a shell with variables for other work."""
+    """Yield the clone, in a shell with variables for other work."""
     clone.variables = FOR_OTHER_WORK
     yield clone
     clone.variables = {}

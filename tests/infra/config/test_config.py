@@ -21,7 +21,7 @@ KEY = "canary-canary-canary"
 
 
 def load(secrets: Mapping[str, object] | None = None, **given: object) -> config.StackConfig:
-    """The config of the dev stack, changed; `secrets` are as if encrypted in the stack's file."""
+    """Load the config of the dev stack, changed; `secrets` are as if encrypted in the stack's file."""
     values, _ = stack_file.read_config(ROOT / "Pulumi.dev.yaml")
     project = stack_file.project_name()
     for key, value in {**given, **(secrets or {})}.items():

@@ -18,7 +18,7 @@ def gateway() -> Iterator[Gateway]:
 
 @pytest.fixture
 def kong(gateway: Gateway) -> Kong:
-    """The provider's Kong, configured for the gateway, which applies changes at once, so there are no waits."""
+    """Return the provider's Kong, configured for the gateway, which applies changes at once: no waits."""
     kong = Kong(wait=lambda _: None)
     kong.configure({"adminUrl": gateway.admin})
     return kong

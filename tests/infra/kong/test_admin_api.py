@@ -23,7 +23,7 @@ from tests.infra.kong.admin_servers import AdminServer, serving
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdminServer]:
-    """A server with Kong's response at its root."""
+    """Yield a server with Kong's response at its root."""
     monkeypatch.setattr(admin_api, "BACKOFF_SECONDS", 0.01)
     with serving(AdminServer()) as server:
         yield server

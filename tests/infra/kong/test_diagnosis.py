@@ -31,14 +31,14 @@ def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[AdminServer]:
-    """A server with Kong's response at its root."""
+    """Yield a server with Kong's response at its root."""
     with serving(AdminServer()) as server:
         yield server
 
 
 @pytest.fixture
 def pem(tmp_path: Path) -> Path:
-    """A certificate for localhost, with its key."""
+    """Return a certificate for localhost, with its key."""
     file = tmp_path / "admin.pem"
     file.write_text("".join(certificate("localhost")))
     return file

@@ -17,7 +17,7 @@ MINE = urn("KongMembership", "mine")
 
 @pytest.fixture
 def username(gateway: Gateway) -> str:
-    """A consumer that another stack created."""
+    """Return a consumer that another stack created."""
     made: str = gateway.made("POST", "/consumers", {"username": f"{uuid4().hex} & sons"})["username"]
     return made
 

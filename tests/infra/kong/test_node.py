@@ -24,7 +24,7 @@ SERVICE_URN = urn("KongService", "one")
 
 @pytest.fixture
 def other_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdminServer]:
-    """A server of JSON that is not Kong's Admin API, as with a missing path prefix."""
+    """Yield a server of JSON that is not Kong's Admin API, as with a missing path prefix."""
     monkeypatch.setattr(admin_api, "BACKOFF_SECONDS", 0.01)
     with serving(AdminServer()) as server:
         server.root, server.answers = NOT_FOUND, [NOT_FOUND] * 99

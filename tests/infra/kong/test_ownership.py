@@ -21,7 +21,7 @@ MINE = urn("KongService", "mine")
 
 @pytest.fixture
 def adopting(gateway: Gateway) -> Kong:
-    """The provider's Kong, with `kong:adopt`."""
+    """Return the provider's Kong, with `kong:adopt`."""
     kong = Kong()
     kong.configure({"adminUrl": gateway.admin, "adopt": "true"})
     return kong

@@ -42,7 +42,7 @@ ROW = re.compile(r"^\| (`/.*`) \| ([A-Z, ]+) \|$", re.MULTILINE)
 
 @pytest.fixture
 def proxy(gateway: Gateway) -> Iterator[FaultProxy]:
-    """A proxy of the gateway that records each call."""
+    """Yield a proxy of the gateway that records each call."""
     host, _, port = gateway.admin.removeprefix("http://").partition(":")
     proxy = FaultProxy(("127.0.0.1", 0), (host, int(port)))
     yield proxy

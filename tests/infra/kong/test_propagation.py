@@ -122,7 +122,7 @@ def test_a_deleted_route_is_waited_for_if_access_was_restricted(waits: Waits, ga
 
 @pytest.fixture
 def slow() -> Iterator[Gateway]:
-    """A gateway that applies routes and plugins by separate timers, as Kong does."""
+    """Yield a gateway that applies routes and plugins by separate timers, as Kong does."""
     gateway = Gateway("--worker-state-update-frequency", "2")
     yield gateway
     gateway.stop()

@@ -14,7 +14,7 @@ NOBODY = "127.0.0.1:9"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project without packages, in a folder with a space in its name."""
+    """Return the project without packages, in a folder with a space in its name."""
     folder = tmp_path / "a clone"
     shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Pulumi.yaml", folder)

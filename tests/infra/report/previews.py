@@ -17,7 +17,7 @@ def recorded(name: str) -> str:
 
 
 def step(op: str, kind: str = "a:b:Thing", name: str = "x", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """A step as the engine writes it; `old` and `new` are inputs."""
+    """Make a step as the engine writes it; `old` and `new` are inputs."""
     states = {
         f"{side}State": {
             "custom": True,
