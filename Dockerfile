@@ -10,16 +10,18 @@ ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
 ARG PIP_INDEX_URL
 RUN python3 -m venv /opt/venv
 COPY service/requirements.txt /tmp/requirements.txt
-# pip is only of use here; what runs does not need it.
-RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/requirements.txt \
-    && /opt/venv/bin/pip uninstall --yes setuptools pip
+# pip is only of use here; what runs does not need it. Compiled files with hashes instead of dates are the same in each
+# build.
+RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: --no-compile -r /tmp/requirements.txt \
+    && /opt/venv/bin/pip uninstall --yes setuptools pip \
+    && python3 -m compileall -qf --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM ${BASE_IMAGE}
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY service ./service
 # Readable whatever the umask of the clone; a fresh volume on the data folder takes its owner from here.
-RUN python3 -m compileall -q service && chmod -R a+rX service \
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash service && chmod -R a+rX service \
     && install -d -o 10001 -g 10001 -m 0700 data
 USER 10001:10001
 VOLUME /app/data
