@@ -28,7 +28,8 @@ class ShellClone:
 
     def __init__(self, path: Path) -> None:
         self.path = path / "clone"
-        shutil.copytree(ROOT / "local", self.path / "local", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("infra", "local"):
+            shutil.copytree(ROOT / name, self.path / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("activate", "Pulumi.yaml"):
             shutil.copy(ROOT / name, self.path)
         (self.path / ".venv").symlink_to(ROOT / ".venv")
