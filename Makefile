@@ -4,7 +4,7 @@ export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help actionlint api-diff clients sbom up down preview smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
+.PHONY: help actionlint api-diff clients sbom up down preview cluster cluster-down smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -18,6 +18,12 @@ down: setup ## destroy the stack, and stop and remove what `make up` started
 
 preview: setup ## show what `make up` would change, and write a report for reviewers
 	@.venv/bin/python -m local preview
+
+cluster: setup ## start a Kubernetes cluster with two nodes on this machine, for make up STACK=cluster
+	@.venv/bin/python -m local cluster
+
+cluster-down: setup ## remove that cluster, and all that it started
+	@.venv/bin/python -m local cluster-down
 
 smoke: setup ## create, read and remove a session through the gateway
 	@.venv/bin/python -m local smoke

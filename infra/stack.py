@@ -7,8 +7,9 @@ import pulumi
 from infra import kong
 from infra.config import load
 from infra.dns import DnsRecord, look_up
-from infra.gateway import API_KEY_HEADER, Gateway
-from infra.host.docker import DockerHost, docker_provider
+from infra.gateway import Gateway
+from infra.host import create_host
+from infra.host.docker import docker_provider
 from infra.image import Image
 
 NAME = "session-context"
@@ -33,15 +34,7 @@ def deploy() -> None:
 
     dns = DnsRecord(NAME, config=config.record, found=found, protect=config.protect)
     image = Image(NAME, config=config.image, after=dns.is_free, opts=on_docker)
-    host = DockerHost(
-        NAME,
-        image=image,
-        host=config.host,
-        service=config.service,
-        api_key_header=API_KEY_HEADER if config.access.key_auth else None,
-        protect=config.protect,
-        opts=on_docker,
-    )
+    host = create_host(NAME, config=config, image=image, opts=on_docker)
     gateway = Gateway(
         NAME,
         hostname=config.record.hostname,
@@ -56,7 +49,8 @@ def deploy() -> None:
 
     pulumi.export("url", f"https://{config.record.hostname}")
     pulumi.export("image", image.reference)
-    pulumi.export("containers", [container.name for container in host.containers])
+    for name, value in host.outputs.items():
+        pulumi.export(name, value)
     pulumi.export("kong", gateway.ids)
     pulumi.export("record", {"name": record.name, "addresses": record.records})
     pulumi.export("recordBefore", dns.before)

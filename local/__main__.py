@@ -19,6 +19,7 @@ from local import (
     route53,
     stack_config,
 )
+from local.cluster import lifecycle
 from local.console import say
 from local.container_health import explain_unhealthy
 from local.environment import bypass_proxies, remove_foreign_variables
@@ -42,6 +43,10 @@ def _start_platform(workspace: Workspace, *, prefer_official: bool) -> tuple[doc
 def _prepare_stack(workspace: Workspace, *, prefer_official: bool = False) -> docker.DockerClient:
     """Start the platform, and make the stack ready for a run."""
     recovery.terminate_plugins()
+    if workspace.config_file.is_file() and stack_config.on_kubernetes(workspace):
+        pulumi_tools.install_kubernetes_plugin()
+    if workspace.config_file.is_file() and stack_config.uses_local_cluster(workspace):
+        lifecycle.require_running()
     client, zone = _start_platform(workspace, prefer_official=prefer_official)
     recovery.repair_backend(STATE / "state")
     pulumi_stack.create(workspace)
@@ -113,11 +118,13 @@ def down(workspace: Workspace) -> None:
     say("Removed everything except packages, CLI and images, which speed up the next `make up`, and .local/")
 
 
-EXCLUSIVE = ("down", "preview", "restore", "up")
+EXCLUSIVE = ("cluster", "cluster-down", "down", "preview", "restore", "up")
 """Verbs of which one at a time runs on a stack."""
 
 VERBS = {
     "backup": backup.back_up,
+    "cluster": lambda _: lifecycle.up(),
+    "cluster-down": lambda _: lifecycle.down(),
     "down": down,
     "preview": preview,
     "restore": backup.restore,
@@ -132,7 +139,8 @@ def main() -> int:
     os.environ |= bypass_proxies()
     try:
         verb, workspace = sys.argv[1], read_workspace()
-        with hold_lock(f"run on stack {workspace.stack}") if verb in EXCLUSIVE else nullcontext():
+        lock = "cluster" if verb.startswith("cluster") else f"run on stack {workspace.stack}"
+        with hold_lock(lock) if verb in EXCLUSIVE else nullcontext():
             VERBS[verb](workspace)
     except (LocalError, DockerException) as error:
         print(f"\nError: {error}", file=sys.stderr)

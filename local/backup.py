@@ -29,6 +29,7 @@ print(count)
 
 def back_up(workspace: Workspace) -> None:
     """Copy the sessions from a running container into FILE, which is complete or does not exist."""
+    _require_docker(workspace)
     default = STATE / "backups" / f"{workspace.stack}-{time.strftime('%Y%m%d-%H%M%S')}.db"
     file = Path(os.environ.get("FILE") or default)
     if file == default:
@@ -55,6 +56,7 @@ def restore(workspace: Workspace) -> None:
     if not name or not Path(name).is_file():
         problem = f"file {name} does not exist" if name else "FILE is not set"
         raise LocalError(f"{problem}. Name the backup to restore: make restore FILE=sessions.db")
+    _require_docker(workspace)
     containers = _find_containers(workspace, running=False)
     with (
         step(f"Restoring the sessions of stack {workspace.stack}"),
@@ -121,6 +123,11 @@ def _run_command(workspace: Workspace, container: str) -> list[str]:
     """Return the beginning of a `docker run` with the image and the volumes of a container."""
     image = _docker(workspace, ["inspect", "--format", "{{.Config.Image}}", container])
     return ["run", "--rm", "-i", "--network", "none", "--user", _USER, "--volumes-from", container, image]
+
+
+def _require_docker(workspace: Workspace) -> None:
+    if stack_config.on_kubernetes(workspace):
+        raise LocalError("on Kubernetes the sessions are in PostgreSQL: back them up as docs/operations.md says")
 
 
 def _find_containers(workspace: Workspace, *, running: bool) -> list[str]:

@@ -6,6 +6,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from local.cluster.layout import KUBECONFIG
 from local.workspace import BACKEND, BIN, LOOPBACK, SHELL, VENV
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -54,6 +55,7 @@ def build_environment() -> dict[str, str]:
         inherited
         | bypass_proxies()
         | ({"DOCKER_HOST": host} if host else {})
+        | _kubeconfigs()
         | {
             "PATH": os.pathsep.join([str(BIN), str(VENV / "bin"), *path]),
             "PULUMI_BACKEND_URL": BACKEND,
@@ -62,6 +64,12 @@ def build_environment() -> dict[str, str]:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
     )
+
+
+def _kubeconfigs() -> dict[str, str]:
+    """Return KUBECONFIG extended by that of `make cluster`, so that its context is one of the user's."""
+    given = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    return {"KUBECONFIG": f"{given}{os.pathsep}{KUBECONFIG}"} if KUBECONFIG.is_file() else {}
 
 
 @cache

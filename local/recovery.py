@@ -10,6 +10,7 @@ import docker
 from docker.models.containers import Container
 
 from local import processes, pulumi_stack, stack_config
+from local.cluster import leftovers
 from local.console import say, step
 from local.images import has_image
 from local.route53 import delete_record
@@ -58,6 +59,8 @@ def recover(client: docker.DockerClient, workspace: Workspace, *, zone: str) -> 
         resource["id"]: resource for resource in resources if "id" in resource and not resource.get("initErrors")
     }
     _remove_unfinished(client, workspace, healthy)
+    if stack_config.uses_local_cluster(workspace):
+        leftovers.remove_unfinished(workspace, resources)
     rebuilds = _force_rebuild_of_lost_images(client, resources)
     pending = deployment.get("pending_operations") or []
     if not (pending or rebuilds):

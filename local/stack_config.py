@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from infra.paths import REPOSITORY
+from local.cluster.layout import CONTEXT
 from local.console import capture, run, say
 from local.workspace import LOOPBACK, PROJECT, LocalError, Workspace
 
@@ -28,7 +29,7 @@ def point_at_platform(workspace: Workspace, *, zone: str) -> None:
     wanted: dict[str, Any] = {
         f"{PROJECT}:kongAdminUrl": workspace.admin_url,
         f"{PROJECT}:hostedZoneId": zone,
-        f"{PROJECT}:network": workspace.platform,
+        **({} if on_kubernetes(workspace) else {f"{PROJECT}:network": workspace.platform}),
         "aws:endpoints": [{"route53": workspace.route53_url}],
     }
     file, config = workspace.config_file, read_config(workspace)
@@ -44,6 +45,16 @@ def point_at_platform(workspace: Workspace, *, zone: str) -> None:
         say(f"{file.name}: set {key} to {json.dumps(value)}")
         to = ["--path", f"{key}[0].route53", value[0]["route53"]] if isinstance(value, list) else [key, value]
         run(["pulumi", "config", "set", "--stack", workspace.stack, *to], log="config-set")
+
+
+def on_kubernetes(workspace: Workspace) -> bool:
+    """Return whether a Kubernetes cluster runs the stack's service."""
+    return read_config(workspace).get(f"{PROJECT}:containerHost") == "kubernetes"
+
+
+def uses_local_cluster(workspace: Workspace) -> bool:
+    """Return whether the stack is for the cluster of `make cluster`."""
+    return on_kubernetes(workspace) and read_config(workspace).get(f"{PROJECT}:kubeContext") == CONTEXT
 
 
 def labels(workspace: Workspace) -> list[str]:

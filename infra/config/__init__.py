@@ -8,13 +8,13 @@ from pulumi.runtime import config as runtime
 
 from infra.config.groups import (
     AccessConfig,
-    HostConfig,
     ImageConfig,
     KongConfig,
     RecordConfig,
     ServiceConfig,
     TimeoutConfig,
 )
+from infra.config.hosts import HostConfig, read_host
 from infra.config.parsers import boolean
 from infra.config.passphrase import is_of_one_machine, is_public
 from infra.config.reader import ConfigReader
@@ -39,11 +39,12 @@ def load() -> StackConfig:
     """Load the config of the running stack. Raises `pulumi.RunError` with everything that is wrong or missing."""
     reader = ConfigReader()
     record = RecordConfig.read(reader)
+    host = read_host(reader)
     stack_config = StackConfig(
         record=record,
-        image=ImageConfig.read(reader),
-        host=HostConfig.read(reader),
-        service=ServiceConfig.read(reader),
+        image=ImageConfig.read(reader, host),
+        host=host,
+        service=ServiceConfig.read(reader, host),
         kong=KongConfig.read(reader),
         access=AccessConfig.read(reader, record.hostname),
         timeouts=TimeoutConfig.read(reader),

@@ -6,13 +6,12 @@ from typing import Self
 import pulumi
 
 from infra.config import parsers
+from infra.config.hosts import HostConfig
 from infra.config.parsers import boolean, one_of, whole_number
 from infra.config.reader import ConfigReader
-from infra.config.urls import database_url, url
-from infra.paths import DATA
+from infra.config.urls import url
 
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
-MAX_REPLICAS = 16
 MAX_CONTEXT_BYTES = 4 * 2**20
 """A container's memory is fixed, and the service may hold 64 of the largest contexts in it."""
 MAX_REQUESTS_PER_MINUTE = 10**9
@@ -81,13 +80,15 @@ class ImageConfig:
     """How many images `make up` keeps on the engine."""
 
     @classmethod
-    def read(cls, config: ConfigReader) -> Self:
+    def read(cls, config: ConfigReader, host: HostConfig) -> Self:
         repository = config.optional("imageRepository", parsers.repository)
         deployed = config.optional("image", parsers.pinned_image)
         username = config.optional("registryUsername", parsers.header_value)
         password = config.secret("registryPassword", parsers.header_value)
         if repository and deployed:
             config.reject("image is already built, so nothing is pushed to imageRepository: set one of them")
+        if not (repository or deployed) and host.registry_required and config.accepted("imageRepository", "image"):
+            config.reject(f"imageRepository is missing, and so is image; {host.registry_required}")
         if config.accepted("registryUsername", "registryPassword") and bool(username) != bool(password):
             config.reject("registryUsername and registryPassword belong together: set both or neither")
         if username and not (repository or deployed) and config.accepted("image", "imageRepository"):
@@ -112,25 +113,6 @@ class ImageConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostConfig:
-    """What runs the containers."""
-
-    kind: str
-    docker_host: str | None
-    network: str
-    replicas: int
-
-    @classmethod
-    def read(cls, config: ConfigReader) -> Self:
-        return cls(
-            kind=config.required("containerHost", one_of("docker")),
-            docker_host=config.optional("dockerHost", url("ssh", "tcp", "unix", "npipe")),
-            network=config.required("network", parsers.network),
-            replicas=config.required("replicas", whole_number(1, MAX_REPLICAS)),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class ServiceConfig:
     """The settings of the service itself: `service/settings.py`."""
 
@@ -139,11 +121,14 @@ class ServiceConfig:
     database_url: pulumi.Output[str] | None
 
     @classmethod
-    def read(cls, config: ConfigReader) -> Self:
+    def read(cls, config: ConfigReader, host: HostConfig) -> Self:
+        database_url = config.secret("databaseUrl", host.parse_database_url)
+        if database_url is None and host.database_required and config.accepted("databaseUrl"):
+            config.reject(f"databaseUrl is missing; {host.database_required}")
         return cls(
             max_context_bytes=config.required("maxContextBytes", whole_number(1, MAX_CONTEXT_BYTES)),
             sequence_service_url=config.optional("sequenceServiceUrl", url("http", "https")),
-            database_url=_as_output(config.secret("databaseUrl", database_url(DATA))),
+            database_url=_as_output(database_url),
         )
 
 

@@ -1,6 +1,6 @@
 """The only reader of `pulumi.Config`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, cast
 
 import pulumi
@@ -74,6 +74,17 @@ class ConfigReader:
         """Read `PROVIDER:KEY`, such as kong:adopt, which is set for one run and is no config of the stack."""
         name = f"{provider}:{key}"
         return self._check(name, lambda: boolean(pulumi.Config(provider).get(key) or "false"))
+
+    def reject_keys(self, reasons: Mapping[str, str]) -> None:
+        """Reject each of these keys that has a value, with the reason."""
+        for key, reason in reasons.items():
+            self._known.add(key)
+            if self._config.get(key) not in (None, "", "[]"):
+                self._reject(key, f"has no effect here: {reason}. Remove it")
+
+    def ignore_keys(self, keys: Iterable[str]) -> None:
+        """Take these for known without reading them."""
+        self._known.update(keys)
 
     def reject_unknown_keys(self, given: Mapping[str, str]) -> None:
         """Reject each key of this project, of Kong or of Docker that nothing reads."""

@@ -1,18 +1,19 @@
 """The containers on a Docker engine: hardened, health-checked, and replaced without downtime."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import pulumi
 import pulumi_docker as docker
 
-from infra.config.groups import HostConfig, ImageConfig, ServiceConfig
+from infra.config.groups import ImageConfig
+from infra.config.hosts import DockerConfig, HostConfig
 from infra.image import Image
-from infra.paths import DATA
+from infra.paths import DATA, SECRETS
 from infra.registry import registry_auth
 
 PORT = 8080
 USER = "10001:10001"
-SECRETS = "/run/secrets"
 MEMORY_MB = 512
 FILES = 4096
 STOP_SECONDS = 30  # longer than uvicorn waits for open requests
@@ -66,7 +67,7 @@ class SecretFiles(pulumi.ComponentResource):
     """The mount for containers that need the files."""
 
     def __init__(
-        self, name: str, *, image: Image, files: dict[str, pulumi.Output[str]], opts: pulumi.ResourceOptions
+        self, name: str, *, image: Image, files: Mapping[str, pulumi.Output[str]], opts: pulumi.ResourceOptions
     ) -> None:
         super().__init__("session-context:index:SecretFiles", name, None, opts)
         secrets_container = docker.Container(
@@ -103,14 +104,16 @@ class DockerHost(pulumi.ComponentResource):
     addresses: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]]
     """By name: the container, and its HOST:PORT in the network."""
 
+    outputs: dict[str, list[pulumi.Output[str]]]
+
     def __init__(
         self,
         name: str,
         *,
         image: Image,
-        host: HostConfig,
-        service: ServiceConfig,
-        api_key_header: str | None,
+        host: DockerConfig,
+        variables: Mapping[str, str],
+        secrets: Mapping[str, pulumi.Output[str]],
         protect: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -121,22 +124,22 @@ class DockerHost(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=protect),  # the plugin supports no timeouts for it
         )
         volumes = [docker.ContainerVolumeArgs(volume_name=data.name, container_path=DATA)]
-        if service.database_url:
-            files = {"database_url": service.database_url}
+        if secrets:
             volumes.append(
-                SecretFiles(name, image=image, files=files, opts=pulumi.ResourceOptions(parent=self)).mount
+                SecretFiles(name, image=image, files=secrets, opts=pulumi.ResourceOptions(parent=self)).mount
             )
-        variables = _variables(service, api_key_header)
+        envs = [f"{key}={value}" for key, value in variables.items()]
         names = [f"{name}-{number}" for number in range(1, host.replicas + 1)]
         self.containers = [
-            self._replica(replica, image=image, network=host.network, variables=variables, volumes=volumes)
+            self._replica(replica, image=image, network=host.network, envs=envs, volumes=volumes)
             for replica in names
         ]
         self.addresses = {
             replica: (container, pulumi.Output.concat(container.name, f":{PORT}"))
             for replica, container in zip(names, self.containers, strict=True)
         }
-        self.register_outputs({"containers": [container.name for container in self.containers]})
+        self.outputs = {"containers": [container.name for container in self.containers]}
+        self.register_outputs(self.outputs)
 
     def _replica(
         self,
@@ -144,13 +147,13 @@ class DockerHost(pulumi.ComponentResource):
         *,
         image: Image,
         network: str,
-        variables: list[str],
+        envs: list[str],
         volumes: list[docker.ContainerVolumeArgs],
     ) -> docker.Container:
         return docker.Container(
             name,
             image=image.reference,
-            envs=variables,
+            envs=envs,
             user=USER,
             read_only=True,
             init=True,
@@ -183,13 +186,3 @@ class DockerHost(pulumi.ComponentResource):
                 replace_on_changes=REPLACE_ON_CHANGES,
             ),
         )
-
-
-def _variables(service: ServiceConfig, api_key_header: str | None) -> list[str]:
-    """`NAME=value` for each setting of the service that is not a secret."""
-    variables = [f"MAX_CONTEXT_BYTES={service.max_context_bytes}"]
-    if service.sequence_service_url:
-        variables.append(f"SEQUENCE_SERVICE_URL={service.sequence_service_url}")
-    if api_key_header:
-        variables.append(f"API_KEY_HEADER={api_key_header}")
-    return variables

@@ -100,7 +100,11 @@ class _Recorder(mocks.MockMonitor):
         answer.object.CopyFrom(request.object)
         if request.type == STASH_TYPE:
             answer.object["output"] = request.object["input"]
-        if request.custom and "name" not in answer.object:
+        if request.type.startswith("kubernetes:"):
+            metadata = answer.object.fields["metadata"].struct_value
+            if "name" not in metadata:
+                metadata["name"] = f"{NAMED_BY_ENGINE}{request.name}]"
+        elif request.custom and "name" not in answer.object:
             answer.object["name"] = f"{NAMED_BY_ENGINE}{request.name}]"  # which the engine generates at `up`
         return answer
 

@@ -6,7 +6,7 @@ value that may be secret.
 
 from collections.abc import Iterator
 
-from infra.policy import containers, routes
+from infra.policy import containers, pods, routes
 from infra.policy.declared import Declared, rule
 from infra.props import UNKNOWN
 
@@ -34,6 +34,9 @@ RULES = [
     containers.read_only_root,
     containers.limits,
     containers.pinned_image,
+    pods.hardened,
+    pods.pinned_image,
+    pods.no_load_balancer,
     routes.narrow_route,
     limited_ttl,
     protected,

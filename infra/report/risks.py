@@ -138,6 +138,19 @@ def _certificate(change: Change) -> Iterator[str]:
         yield "presents another certificate to clients"
 
 
+def _deployment(change: Change) -> Iterator[str]:
+    for each in change.properties:
+        if each.path.endswith(".image"):
+            yield f"rolls out another image: {code(each.old)} becomes {code(each.new)}"
+        elif each.path == "spec.replicas":
+            yield f"gets another number of pods: {code(each.old)} becomes {code(each.new)}"
+
+
+def _pod_access(change: Change) -> Iterator[str]:
+    if change.changes("spec"):
+        yield f"lets requests reach the pods in another way: {_changed(change)}"
+
+
 def _kong(change: Change) -> Iterator[str]:
     if change.changes("adminUrl"):
         yield f"manages another gateway: {_becomes(change, 'adminUrl')}"
@@ -151,6 +164,9 @@ TRAFFIC: dict[str, Callable[[Change], Iterator[str]]] = {
     "kong:index:KongKey": _key,
     "kong:index:KongCertificate": _certificate,
     "kong:index:KongSni": _certificate,
+    "kubernetes:apps/v1:Deployment": _deployment,
+    "kubernetes:core/v1:Service": _pod_access,
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy": _pod_access,
     "pulumi:providers:kong": _kong,
 }
 """By type: how a change could prevent requests from being answered, or admit others."""

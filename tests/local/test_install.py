@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from local import install, pulumi_tools
+from local import go_programs, install, pulumi_tools
 from local.workspace import ROOT, SHELL
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a machine without Pulumi that reaches no download page."""
-    monkeypatch.setattr(pulumi_tools, "BIN", tmp_path / "bin")
+    for module in (go_programs, pulumi_tools):
+        monkeypatch.setattr(module, "BIN", tmp_path / "bin")
     monkeypatch.setattr(pulumi_tools, "DOWNLOADS", "http://127.0.0.1:9")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:/usr/bin:/bin")
@@ -64,7 +65,7 @@ def test_the_language_host_is_used_once_it_is_installed(machine: Path, place: st
 def test_after_activate_setup_does_not_find_its_own_cli(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{SHELL}:{machine / 'bin'}:{machine / 'path'}")
     executable(machine / "bin" / "pulumi")
-    assert pulumi_tools._find_command("pulumi") is None
+    assert go_programs.find_command("pulumi") is None
 
 
 def test_a_stand_in_of_another_clone_is_replaced(machine: Path) -> None:

@@ -1,51 +1,15 @@
 """The stack's config: all errors are reported at once, and none repeats a secret."""
 
-import asyncio
-import contextvars
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
-import pulumi
 import pytest
 import yaml
-from pulumi.runtime import config as runtime
-from pulumi.runtime import mocks, settings
 
-from infra import config
 from infra.paths import ROOT
-from infra.plan import stack_file
 from tests.certificates import HOSTNAME, certificate
+from tests.infra.config.loading import load, rejection
 
 KEY = "canary-canary-canary"
-
-
-def load(secrets: Mapping[str, object] | None = None, **given: object) -> config.StackConfig:
-    """Load the config of the dev stack, changed; `secrets` are as if encrypted in the stack's file."""
-    values, _ = stack_file.read_config(ROOT / "Pulumi.dev.yaml")
-    project = stack_file.project_name()
-    for key, value in {**given, **(secrets or {})}.items():
-        values[key if ":" in key else f"{project}:{key}"] = value if isinstance(value, str) else json.dumps(value)
-
-    async def read() -> config.StackConfig:
-        runtime.set_all_config(values, [f"{project}:{key}" for key in secrets or {}])
-        settings.configure(
-            mocks.MockSettings(  # type: ignore[no-untyped-call] # the SDK's own has no types
-                monitor=None, engine=mocks.MockEngine(None), project=project, stack="dev", dry_run=True
-            )
-        )
-        return config.load()
-
-    # The SDK keeps settings and open outputs in the context: they end with it.
-    return contextvars.copy_context().run(asyncio.run, read())
-
-
-def rejection(secrets: Mapping[str, object] | None = None, **given: object) -> str:
-    with pytest.raises(pulumi.RunError) as error:
-        load(secrets, **given)
-    assert "canary" not in str(error.value)
-    assert "BEGIN" not in str(error.value)
-    return str(error.value)
 
 
 def test_exactly_the_described_keys_are_known() -> None:

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.config.passphrase import is_public
 from infra.paths import ROOT
-from tests.infra.config.test_config import KEY, load, rejection
+from tests.infra.config.loading import load, rejection
+from tests.infra.config.test_config import KEY
 
 REMOTE_ZONE: dict[str, object] = {"aws:endpoints": []}
 REMOTE_KONG: dict[str, object] = {"kongAdminUrl": "https://kong-admin.internal:8444"}

@@ -1,0 +1,143 @@
+"""What runs the service: the config of each kind of host, and why a key of one is refused with the other."""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import pulumi
+
+from infra.config import cluster_parsers, parsers
+from infra.config.parsers import one_of, whole_number
+from infra.config.reader import ConfigReader
+from infra.config.urls import database_url, url
+from infra.paths import DATA
+
+MAX_REPLICAS = 16
+MAX_PODS = 100
+STACK = re.compile("[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+"""The stack's objects are named `session-context-STACK`, and a Service's name has at most 63 characters."""
+
+NODE_PORTS = (1, 65535)  # a cluster can have another range than the usual 30000 to 32767
+ONLY_ON_DOCKER = {"network": "Kubernetes has no Docker network; nodeAddresses or gatewaySources say where Kong is"}
+ONLY_ON_KUBERNETES = {
+    "gatewaySources": "the containers publish no port, so only the Docker network of the gateway reaches them",
+    "imagePullSecret": "Docker's plugin has the credentials of the registry: see registryUsername",
+    "kubeContext": "there is no cluster; dockerHost names the engine",
+    "kubeconfig": "there is no cluster; dockerHost names the engine",
+    "maxReplicas": "Docker has no autoscaler; replicas is the number of containers",
+    "namespace": "Docker has no namespaces",
+    "nodeAddresses": "the gateway reaches the containers by their names in the Docker network",
+    "nodePort": "the gateway reaches the containers by their names in the Docker network",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerConfig:
+    """A Docker engine that runs the containers."""
+
+    docker_host: str | None
+    network: str
+    replicas: int
+    database_required: ClassVar[str] = ""
+    """Why the stack must set a database; empty where the volume has one of SQLite."""
+    registry_required: ClassVar[str] = ""
+    """Why the stack must name a registry; empty where the engine that runs the image has built it."""
+
+    @staticmethod
+    def parse_database_url(value: str) -> str:
+        """Accept what the service supports: PostgreSQL, or SQLite in the volume."""
+        return database_url(DATA)(value)
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        return cls(
+            docker_host=_docker_host(config),
+            network=config.required("network", parsers.network),
+            replicas=config.required("replicas", whole_number(1, MAX_REPLICAS)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubernetesConfig:
+    """A Kubernetes cluster that runs the pods, and how the gateway reaches them."""
+
+    docker_host: str | None
+    """The Docker engine that builds the image."""
+    context: str | None
+    """A context of the kubeconfig; None for its current one."""
+    kubeconfig: pulumi.Output[str] | None
+    """A whole kubeconfig; None for that of KUBECONFIG or ~/.kube/config."""
+    namespace: str
+    image_pull_secret: str | None
+    """The Secret in the namespace that has the nodes' credentials for it."""
+    replicas: int
+    max_replicas: int | None
+    """How many pods a HorizontalPodAutoscaler may run; None for none."""
+    node_addresses: list[str]
+    """The nodes, for a gateway outside of the cluster; empty for one inside."""
+    node_port: int | None
+    gateway_sources: list[str]
+    """Where the gateway's requests come from: CIDRs for one outside, namespaces for one inside."""
+    database_required: ClassVar[str] = "pods share no disk, which SQLite would need: set the URL of a PostgreSQL"
+    registry_required: ClassVar[str] = "the nodes pull the image from a registry: set one of them"
+
+    @staticmethod
+    def parse_database_url(value: str) -> str:
+        """Accept PostgreSQL alone."""
+        return cluster_parsers.postgresql_url(value)
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        stack = pulumi.get_stack()
+        if not STACK.fullmatch(stack):
+            config.reject(
+                f"stack {stack} needs another name, since its objects in the cluster are named after it: up to 40 "
+                "lower-case letters, digits and '-'"
+            )
+        replicas = config.required("replicas", whole_number(1, MAX_PODS))
+        max_replicas = config.optional("maxReplicas", whole_number(1, MAX_PODS))
+        if config.accepted("replicas", "maxReplicas") and max_replicas and max_replicas <= replicas:
+            config.reject(f"maxReplicas {max_replicas} must be more than replicas, which is {replicas}")
+        node_addresses = config.structured("nodeAddresses", cluster_parsers.node_addresses)
+        node_port = config.optional("nodePort", whole_number(*NODE_PORTS))
+        if config.accepted("nodeAddresses", "nodePort") and bool(node_addresses) != bool(node_port):
+            config.reject(
+                "nodeAddresses and nodePort belong together: set both for a gateway outside of the cluster, and "
+                "neither for one inside"
+            )
+        kubeconfig = config.secret("kubeconfig")
+        return cls(
+            docker_host=_docker_host(config),
+            context=config.optional("kubeContext", str),
+            kubeconfig=None if kubeconfig is None else pulumi.Output.secret(kubeconfig),
+            namespace=config.required("namespace", cluster_parsers.dns_label),
+            image_pull_secret=config.optional("imagePullSecret", cluster_parsers.dns_label),
+            replicas=replicas,
+            max_replicas=max_replicas,
+            node_addresses=node_addresses,
+            node_port=node_port,
+            gateway_sources=config.structured(
+                "gatewaySources",
+                cluster_parsers.source_networks if node_addresses else cluster_parsers.source_namespaces,
+            ),
+        )
+
+
+HostConfig = DockerConfig | KubernetesConfig
+
+
+def read_host(config: ConfigReader) -> HostConfig:
+    """Read the config of the host that `containerHost` names."""
+    kind = config.required("containerHost", one_of("docker", "kubernetes"))
+    if kind == "kubernetes":
+        config.reject_keys(ONLY_ON_DOCKER)
+        return KubernetesConfig.read(config)
+    if config.accepted("containerHost"):
+        config.reject_keys(ONLY_ON_KUBERNETES)
+    else:
+        config.ignore_keys(ONLY_ON_KUBERNETES)
+    return DockerConfig.read(config)
+
+
+def _docker_host(config: ConfigReader) -> str | None:
+    return config.optional("dockerHost", url("ssh", "tcp", "unix", "npipe"))

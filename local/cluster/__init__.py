@@ -1,0 +1,1 @@
+"""A Kubernetes cluster with two nodes on this machine, for `make cluster`."""
