@@ -28,10 +28,8 @@ def smoke(workspace: Workspace) -> None:
     if not pulumi_stack.exists(workspace):
         raise LocalError(f"stack {workspace.stack} does not exist. Run `make up` first.")
     hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
-    key, rejected = (
-        stack_config.api_key_header(workspace),
-        PLAIN_HTTP_STATUS.get(stack_config.plain_http(workspace)),
-    )
+    key = stack_config.api_key_header(workspace)
+    rejected = PLAIN_HTTP_STATUS.get(stack_config.plain_http(workspace))
     rate = stack_config.requests_per_minute(workspace)
     api = Api(workspace.proxy_url, hostname, key or {})
     with step(f"Testing the API at {api.url} for host {hostname}"):
@@ -85,7 +83,7 @@ class Api:
             else:
                 if response.status_code in expected:
                     return response
-                problem = f"status {response.status_code} {response.text.strip()}"
+                problem = f"status {response.status_code} {response.text.strip()[:200]}"
                 if response.status_code == requests.codes.too_many_requests:
                     pause = float(response.headers.get("Retry-After", 1))
                     problem = f"rate limit reached, retrying after {pause:.0f} s"

@@ -30,7 +30,10 @@ def test_a_registry_that_never_answers_causes_no_long_wait(
     assert f"Could not pull {host}/kong:3.9: no answer within 1 s" in capsys.readouterr().out
 
 
-def test_the_same_reason_for_several_images_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_reason_for_several_images_is_printed_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "_printed", set())
     with docker_client() as client:
         for name in ("kong:3.9", "postgres:16"):
             assert not images.pull_image(client, f"127.0.0.1:9/{name}")
