@@ -76,7 +76,7 @@ async def list_sessions(
         raise PreconditionFailedError
     if precondition.is_current(None, None):
         return NoContent(304)
-    page = await sessions.list_sessions(records.Query(query.user_id, query.after), query.limit)
+    page = await sessions.list_sessions(records.SessionFilter(query.user_id, query.after), query.limit)
     none: list[records.Session] = []
     first = await anext(page.chunks, none)  # a database that does not answer is told before the answer begins
     headers = {}

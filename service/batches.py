@@ -1,4 +1,4 @@
-"""Database work in batches: a thread gathers what waits and does it together, in one transaction."""
+"""Database work in batches: a thread takes all that is waiting and does it in one transaction."""
 
 import asyncio
 import threading
@@ -16,15 +16,14 @@ from service.driver import is_damage, is_stale, is_unavailable
 from service.files import DatabaseFiles
 from service.problems import ServiceError, StoreBusyError, StoreUnavailableError
 
-# Work of one kind: does all items in the given transaction and returns one outcome for each, in order: a
-# result, or the error that is this item's alone. It may be run again after a rollback, so it touches
-# nothing but the transaction.
+# Does all items in the given transaction and returns an outcome for each, in order: a result, or an error of that
+# item alone. It touches nothing but the transaction, since it may be called again after a rollback.
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Connection, Sequence[Item]], Sequence[Result | ServiceError]]
 
-_CAPACITY = 1024  # waiting items; past it a client is better off with a quick refusal
-_BATCH = 256  # items in one transaction; more no longer pays, and lengthens the wait of each
+_CAPACITY = 1024  # pending items; past it a quick refusal serves a client better
+_BATCH = 256  # items in a transaction; more gain nothing, and each waits longer
 
 
 @dataclass(eq=False, slots=True)
@@ -36,10 +35,10 @@ class _Pending:
 
 
 class BatchExecutor:
-    """One thread and one connection at a time; started in, and used from, one event loop."""
+    """Runs work on one thread, over one connection at a time; created and used in one event loop."""
 
     def __init__(self, engine: Engine, name: str, files: DatabaseFiles | None = None) -> None:
-        """Work on files is answered only while they are those that were opened."""
+        """`files` are those of a SQLite database: results count only while they are the ones that were opened."""
         self._engine = engine
         self._files = files
         self._loop = asyncio.get_running_loop()
@@ -50,13 +49,12 @@ class BatchExecutor:
         self._thread.start()
 
     async def submit(self, work: Work[Item, Result], item: Item) -> Result:
-        """The result of the work on this item, once its transaction is durable.
+        """Do the work on this item, and return the result once its transaction is durable.
 
-        An item that fails is undone alone: others in its batch are not touched.
-        Raises StoreBusyError at once when too many items wait, StoreUnavailableError when the database
-        does not take it, and whatever the work raises on this item.
+        An item that fails is undone alone; the others of its batch are done. Raises StoreBusyError at once if too
+        many items are pending, StoreUnavailableError if the database fails, and the error of this item.
         """
-        # Only the event loop's thread puts, so nothing comes between the look and the put.
+        # Only the event loop's thread puts, so the size can't grow between the test and the put.
         if self._pending.qsize() >= _CAPACITY:
             raise StoreBusyError
         done: asyncio.Future[Result] = self._loop.create_future()
@@ -64,7 +62,7 @@ class BatchExecutor:
         return await done
 
     async def close(self) -> None:
-        """Finish what waits, then stop."""
+        """Finish all pending work, then stop."""
         self._pending.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -75,32 +73,32 @@ class BatchExecutor:
             self._loop.call_soon_threadsafe(_resolve, batch)
 
     def _gather(self) -> list[_Pending]:
-        """What waits, at least one; nothing once this is closed."""
+        """Wait for at least one item and take all that are pending; return none once this is closed."""
         batch: list[_Pending] = []
         while (one := self._pending.get()) is not None:
             batch.append(one)
             if len(batch) == _BATCH or self._pending.empty():
                 return batch
-        self._pending.put(None)  # closed, and stays so for the next call
+        self._pending.put(None)  # for the next call
         return batch
 
     def _commit(self, batch: list[_Pending]) -> None:
-        """Give each one its outcome, after the commit: a result, or the exception that undid it."""
+        """Set each outcome after the commit: a result, or the error because of which it was rolled back."""
         try:
             try:
                 self._run_in_transaction(batch)
-            except _UndoneError as undone:
-                if not is_stale(undone.__cause__):
+            except _RolledBackError as failure:
+                if not is_stale(failure.__cause__):
                     raise
-                self._engine.dispose()  # the other connections are as old
+                self._engine.dispose()  # the other connections are stale too
                 self._run_in_transaction(batch)
-        except _UndoneError as undone:
-            if len(batch) == 1 or is_unavailable(undone.__cause__):  # no item's own doing
-                _set_error(batch, undone.__cause__)
+        except _RolledBackError as failure:
+            if len(batch) == 1 or is_unavailable(failure.__cause__):
+                _set_error(batch, failure.__cause__)
                 return
-            for one in batch:
+            for one in batch:  # to find the items that fail
                 self._commit([one])
-        except Exception as error:  # noqa: BLE001 - whatever it is, the clients must hear of it
+        except Exception as error:  # noqa: BLE001 - the clients that wait must get an answer, whatever it is
             _set_error(batch, error)
 
     def _run_in_transaction(self, batch: Sequence[_Pending]) -> None:
@@ -112,22 +110,22 @@ class BatchExecutor:
                     db.invalidate()
                 if self._files is not None and is_damage(error):
                     self._files.report(str(error))
-                raise _UndoneError from error
+                raise _RolledBackError from error
         if self._files is not None:
             self._files.check()
 
 
-class _UndoneError(Exception):
-    """The work failed, before anything was committed; its cause says why."""
+class _RolledBackError(Exception):
+    """The work failed before the commit, because of the error that is the cause of this one."""
 
 
 def _execute(db: Connection, batch: Iterable[_Pending]) -> None:
-    by_kind = sorted(batch, key=lambda one: id(one.work))
-    for _, items in groupby(by_kind, key=lambda one: id(one.work)):
-        same = list(items)
-        results = same[0].work(db, [one.item for one in same])
-        for one, result in zip(same, results, strict=True):
-            one.outcome = result
+    by_work = sorted(batch, key=lambda one: id(one.work))
+    for _, group in groupby(by_work, key=lambda one: id(one.work)):
+        same = list(group)
+        outcomes = same[0].work(db, [one.item for one in same])
+        for one, outcome in zip(same, outcomes, strict=True):
+            one.outcome = outcome
 
 
 def _set_error(batch: Iterable[_Pending], error: BaseException | None) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Table, func, insert, select, update
 
 from service.database import open_database
 from service.schema import found_version
-from service.tables import SCHEMA_VERSION, allotted, idempotency_keys, sessions
+from service.tables import SCHEMA_VERSION, counters, idempotency_keys, sessions
 
 _ROWS = 100  # read and written together
 _BYTES = 4 * 1024 * 1024  # of contexts, past which fewer are
@@ -43,8 +43,7 @@ def copy(source_url: URL, goal_url: URL) -> dict[str, int]:
                 if _checksum(new, table) != copied.value:
                     raise CopyError(f"{table.name} differs after the copy; nothing was kept: run it again")
                 counts[table.name] = copied.rows
-            [counters] = old.execute(select(allotted)).mappings().all()
-            new.execute(update(allotted).values(dict(counters)))
+            new.execute(update(counters).values(dict(old.execute(select(counters)).mappings().one())))
     finally:
         source.dispose()
         goal.dispose()

@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from service.driver import cursor, is_disk_full
 from service.schema import SchemaError, bring_up_to_date, found_version, is_compatible
-from service.tables import SCHEMA_VERSION, allotted, idempotency_keys, sessions
+from service.tables import SCHEMA_VERSION, counters, idempotency_keys, sessions
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 # Where a sequencer gave the numbers until now, the service's own go on after them.
 _HIGHEST_NUMBER = select(func.max(sessions.c.sequence_number)).scalar_subquery()
 _SKIP_NUMBERS_IN_USE = (
-    update(allotted)
-    .where(allotted.c.last_sequence_number < _HIGHEST_NUMBER)
+    update(counters)
+    .where(counters.c.last_sequence_number < _HIGHEST_NUMBER)
     .values(last_sequence_number=_HIGHEST_NUMBER)
 )
 # Rows that were brought from another database may be ahead of a counter that was forgotten.
 _HIGHEST_ID = select(func.max(sessions.c.id)).scalar_subquery()
 _SKIP_IDS_IN_USE = (
-    update(allotted).where(allotted.c.last_session_id < _HIGHEST_ID).values(last_session_id=_HIGHEST_ID)
+    update(counters).where(counters.c.last_session_id < _HIGHEST_ID).values(last_session_id=_HIGHEST_ID)
 )
 _HIGHEST_ID_OF_KEY = select(func.max(idempotency_keys.c.session_id)).scalar_subquery()
 _SKIP_IDS_OF_KEYS = (
-    update(allotted)
-    .where(allotted.c.last_session_id < _HIGHEST_ID_OF_KEY)
+    update(counters)
+    .where(counters.c.last_session_id < _HIGHEST_ID_OF_KEY)
     .values(last_session_id=_HIGHEST_ID_OF_KEY)
 )
 _IS_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
 _SECONDS_TO_SWITCH_MODE = 5
-# A connection of each kind: one writes, one reads, one is asked for the state.
-_POOL = {"pool_size": 3, "max_overflow": 0}
+# One connection writes, the other reads.
+_POOL = {"pool_size": 2, "max_overflow": 0}
 # Defaults of a PostgreSQL URL; a server that has vanished is noticed in as many milliseconds. Poolers accept these
 # parameters at the start of a connection, and few others.
 _POSTGRESQL = {
@@ -93,8 +93,8 @@ def _open(url: URL) -> Engine:
 
 
 def _put_counters_right(db: Connection) -> None:
-    if db.scalar(select(func.count()).select_from(allotted)) == 0:
-        db.execute(insert(allotted), {"only_row": 1, "last_session_id": 0, "last_sequence_number": 0})
+    if db.scalar(select(func.count()).select_from(counters)) == 0:
+        db.execute(insert(counters), {"only_row": 1, "last_session_id": 0, "last_sequence_number": 0})
     is_behind = db.execute(_SKIP_IDS_IN_USE).rowcount
     if is_behind:  # a key's session may have an id past those of all sessions there are
         db.execute(_SKIP_IDS_OF_KEYS)

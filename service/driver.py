@@ -17,7 +17,7 @@ Values = Mapping[str, object]
 
 
 @lru_cache(maxsize=64)
-def sql(statement: Statement, dialect: Dialect) -> str:
+def compile_sql(statement: Statement, dialect: Dialect) -> str:
     """The statement in the database's own words, its values by name. It is one of a module's, not a new one."""
     return str(statement.compile(dialect=dialect))
 
@@ -26,7 +26,7 @@ def query(db: Connection, statement: Statement, many: Sequence[Values]) -> list[
     """All rows for each set of values; with PostgreSQL in one round trip. Raises SQLAlchemy's errors."""
     if not many:
         return []
-    text = sql(statement, db.dialect)
+    text = compile_sql(statement, db.dialect)
     with cursor(db) as one:
         if len(many) > 1 and db.dialect.name == "postgresql":
             one.executemany(text, many, returning=True)
@@ -38,7 +38,7 @@ def execute(db: Connection, statement: Statement, many: Sequence[Values]) -> Non
     """Run a statement with each set of values; with PostgreSQL in one round trip. Raises SQLAlchemy's errors."""
     if many:
         with cursor(db) as one:
-            one.executemany(sql(statement, db.dialect), many)
+            one.executemany(compile_sql(statement, db.dialect), many)
 
 
 # Classes of SQLSTATE: connection, transaction state, rollback, resources, lock, operator intervention, system; and

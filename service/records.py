@@ -1,4 +1,4 @@
-"""What the store takes and gives."""
+"""The values that the store takes and returns. Times are in seconds since 1970."""
 
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -8,63 +8,67 @@ from service.preconditions import Precondition
 
 
 class Session(NamedTuple):
-    """A session as clients know it; its sequence number stays in the database."""
+    """A session as clients see it; its sequence number stays in the database."""
 
     id: int
     user_id: int
     context: str
     version: int
-    modified_at: int | None  # seconds since 1970; unknown for a session of an early release
+    modified_at: int | None  # None for a session of the first release that has not changed since
 
 
 class NewSession(NamedTuple):
+    """A session to create."""
+
     user_id: int
     context: str
     key: str | None = None  # the client's Idempotency-Key
 
     @property
     def fingerprint(self) -> str:
-        """The same for each request that means the same."""
+        """A hash that equal requests share."""
         return sha256(f"{self.user_id} {self.context}".encode()).hexdigest()
 
 
 class Claim(NamedTuple):
-    """The wish to make a session; a key is kept from other requests for so many seconds."""
+    """A session to create, whose key no other request can use for `seconds`."""
 
     new: NewSession
     seconds: float
 
 
-class Claimed(NamedTuple):
-    """The session to be, or the one that the key's first request made."""
+class ClaimedSession(NamedTuple):
+    """A session with its final id: yet to be inserted, or what an earlier request with its key created."""
 
     session: Session
-    is_made: bool
+    exists: bool
 
 
 class UsedKey(NamedTuple):
-    """An Idempotency-Key, and when the claim of its last create ended."""
+    """An Idempotency-Key, and when its last claim ends."""
 
     key: str
     claimed_until: float
 
 
 class NumberedSession(NamedTuple):
+    """A session to insert, with its sequence number."""
+
     session: Session
     key: str | None
     sequence_number: int
 
 
 class Change(NamedTuple):
-    """A session's next context, or its end without one, if the precondition holds."""
+    """A new context for a session, or without one its deletion; made only if the precondition holds."""
 
     session_id: int
     context: str | None
     precondition: Precondition
 
 
-class Query(NamedTuple):
-    """Sessions, of one user or of all, whose ids are after one and not past another."""
+class SessionFilter(NamedTuple):
+    """The sessions of one user, or of all, whose ids are greater than `after` and at most `until`."""
 
     user_id: int | None
     after: int
@@ -72,7 +76,7 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Sessions in chunks of bounded size, and the id after which the next page begins if there is one."""
+    """Sessions in chunks of bounded size, and the id after which the next page begins, if there is one."""
 
     chunks: AsyncIterator[list[Session]]
     next_after: int | None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, inspect, select
 
-from service.tables import SCHEMA_VERSION, alembic_version, allotted, metadata
+from service.tables import SCHEMA_VERSION, alembic_version, counters, metadata
 
 COMPATIBLE = re.compile(r"(?P<schema>\d{4})_compatible_with_(?P<oldest>\d{4})")
 
@@ -55,7 +55,7 @@ def bring_up_to_date(db: Connection) -> None:
     if not inspect(db).has_table(alembic_version.name):
         # What all migrations together would make, without Alembic: it takes a fifth of the start, and 12 MB.
         metadata.create_all(db, checkfirst=False)  # a table of something else stays as it is
-        db.execute(insert(allotted), {"only_row": 1, "last_session_id": 0, "last_sequence_number": 0})
+        db.execute(insert(counters), {"only_row": 1, "last_session_id": 0, "last_sequence_number": 0})
         db.execute(insert(alembic_version), {"version_num": SCHEMA_VERSION})
     elif not is_compatible(found_version(db)):
         migrate(db)

@@ -104,11 +104,11 @@ class Sequencer:
         await self._http.close()
 
     def require_available(self) -> None:
-        """Raises SequencerUnavailableError when next_number is sure to, so that no id is spent on it."""
+        """Raise SequencerUnavailableError if request_number certainly would, so that no id is wasted."""
         if self._circuit.open or self._calls >= _CALLS:
             self._refuse()
 
-    async def next_number(self, session_id: int) -> int:
+    async def request_number(self, session_id: int) -> int:
         """The number of this session; SequencerUnavailableError within the deadline.
 
         Whether a failed call took a number is unknown: a gap may stay in the peer's numbers.

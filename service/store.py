@@ -1,4 +1,4 @@
-"""The sessions in the database: durable writes in batches, reads of what is committed."""
+"""The sessions in the database: durable writes in batches, and reads of what is committed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Container, Sequence
@@ -13,13 +13,22 @@ from service.database import open_database
 from service.files import DatabaseFiles
 from service.problems import SequencerUnavailableError, SessionNotFoundError
 from service.reads import PostgresqlReader, Reader, SqliteReader
-from service.records import Change, Claim, Claimed, NumberedSession, Page, Query, Session, UsedKey
+from service.records import (
+    Change,
+    Claim,
+    ClaimedSession,
+    NumberedSession,
+    Page,
+    Session,
+    SessionFilter,
+    UsedKey,
+)
 
 
 class Store:
-    """Sessions, durable and in order of their ids; opened and used in one event loop.
+    """Durable sessions, in the order of their ids; opened and used in one event loop.
 
-    Every method raises StoreUnavailableError when the database does not do its part.
+    Every method raises StoreUnavailableError if the database fails.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -37,11 +46,11 @@ class Store:
 
     @classmethod
     async def open(cls, url: URL) -> Self:
-        """Raises what open_database raises."""
+        """Open the database, created or migrated if necessary. Raises DatabaseNotOpenedError."""
         return cls(await asyncio.to_thread(open_database, url))
 
     async def close(self) -> None:
-        """Finish the writes that wait, then let go of the database."""
+        """Finish pending writes, then disconnect."""
         if self._watch is not None:
             self._watch.cancel()
         await self._writes.close()
@@ -49,66 +58,69 @@ class Store:
         self._engine.dispose()
 
     async def check(self) -> str:
-        """The database's state. Raises StoreUnavailableError unless it answers and has this release's schema."""
+        """Return the state of the database. Raises StoreUnavailableError unless sessions can be read."""
         await self._reader.check()
         if self._files is not None and self._files.is_full:
             return "disk full: writes are refused"
         return "ok"
 
     async def create_session(self, claim: Claim) -> Session:
-        """A session with the next id and the next of this database's own sequence numbers.
+        """Create a session with the next id and the next of the database's own sequence numbers.
 
-        Or what its key says: raises KeyInUseError or InvalidRequestError.
+        A key that was used before returns its session. Raises KeyInUseError, and InvalidRequestError if the key
+        belongs to a different request.
         """
         return await self._writes.submit(writes.create_sessions, claim)
 
-    async def claim_session(self, claim: Claim) -> Claimed:
-        """A session to be, with an id of its own; or what its key says, as for create_session."""
+    async def claim_session(self, claim: Claim) -> ClaimedSession:
+        """Allocate an id for a session that is inserted later. Keys count as in create_session."""
         return await self._writes.submit(writes.claim_sessions, claim)
 
     async def release_key(self, key: str) -> None:
-        """The session of the key was not made; who repeats the request need not wait."""
+        """End the claim of a session that could not be created, so that a retry need not wait."""
         await self._writes.submit(writes.release_keys, key)
 
     async def list_keys(self, after: str) -> list[UsedKey]:
-        """A few keys, in order, after this one; none at the end."""
+        """Return some of the keys after this one, in order; none if it is the last."""
         return await self._reader.read_keys(after)
 
     async def remove_keys(self, keys: Sequence[str], claimed_before: float) -> None:
-        """Forget those of the keys that no create has claimed since; a request with one is then a new one."""
+        """Forget those of the keys that were not claimed again; a request with one is then a new request."""
         await self._writes.submit(writes.remove_keys, (keys, claimed_before))
 
     async def insert_session(self, numbered: NumberedSession) -> Session:
-        """The session, now visible; SequencerUnavailableError when another has its sequence number."""
+        """Make a claimed session visible. Raises SequencerUnavailableError if its number is already in use."""
         try:
             return await self._writes.submit(writes.insert_sessions, numbered)
         except IntegrityError as error:
-            raise SequencerUnavailableError(f"number {numbered.sequence_number} was given twice") from error
+            raise SequencerUnavailableError(f"it returned {numbered.sequence_number} twice") from error
 
     async def change_session(self, change: Change) -> Session:
-        """The session after it; SessionNotFoundError, PreconditionFailedError."""
+        """Return the changed session. Raises SessionNotFoundError or PreconditionFailedError."""
         return await self._writes.submit(writes.change_sessions, change)
 
     async def get_session(self, session_id: int) -> Session:
-        """The session; SessionNotFoundError when there is none."""
+        """Return a session. Raises SessionNotFoundError."""
         session = await self._reader.find_session(session_id)
         if session is None:
             raise SessionNotFoundError
         return session
 
-    async def list_sessions(self, query: Query, limit: int | None) -> Page:
-        """The sessions of the query, at most so many."""
+    async def list_sessions(self, chosen: SessionFilter, limit: int | None) -> Page:
+        """Return the chosen sessions: the first `limit` of them, or all."""
         if limit is None:
-            return Page(self._chunks(query), None)
-        ids = await self._reader.read_ids(query, limit + 1)
-        chosen = ids[:limit]
-        last = chosen[-1] if chosen else query.after
-        # An id among them may still come to be, so which ones they are is settled here.
-        chunks = self._chunks(query._replace(until=last), frozenset(chosen))
-        return Page(chunks, last if len(ids) > limit else None)
+            return Page(self._read_chunks(chosen), None)
+        following = await self._reader.read_ids(chosen, limit + 1)
+        ids = following[:limit]
+        last = ids[-1] if ids else chosen.after
+        # A session with an id between these may still be inserted; it is not of this page.
+        chunks = self._read_chunks(chosen._replace(until=last), frozenset(ids))
+        return Page(chunks, last if len(following) > limit else None)
 
-    async def _chunks(self, query: Query, chosen: Container[int] | None = None) -> AsyncIterator[list[Session]]:
-        while chunk := await self._reader.read_chunk(query):
-            if kept := [session for session in chunk if chosen is None or session.id in chosen]:
+    async def _read_chunks(
+        self, chosen: SessionFilter, ids: Container[int] | None = None
+    ) -> AsyncIterator[list[Session]]:
+        while chunk := await self._reader.read_chunk(chosen):
+            if kept := [session for session in chunk if ids is None or session.id in ids]:
                 yield kept
-            query = query._replace(after=chunk[-1].id)
+            chosen = chosen._replace(after=chunk[-1].id)

@@ -1,4 +1,4 @@
-"""The tables: sessions, the numbers allotted so far, and the keys of creates that may be repeated."""
+"""The tables: the sessions, the counters of their ids and sequence numbers, and Idempotency-Keys."""
 
 from sqlalchemy import (
     BigInteger,
@@ -15,12 +15,12 @@ from sqlalchemy import (
     text,
 )
 
-# The newest in migrations/.
+# The newest of migrations/.
 SCHEMA_VERSION = "0002"
 
 metadata = MetaData()
 
-# SQLite makes only a column spelt INTEGER the key of the row itself; both hold 64 bits.
+# SQLite stores a primary key in the row id only if its type is spelled INTEGER. Both types hold 64 bits.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 sessions = Table(
@@ -35,8 +35,8 @@ sessions = Table(
     Index("sessions_of_a_user", "user_id", "id"),
 )
 
-# One row. An id that was ever allotted stays so, whether its session came to be, is, or was deleted.
-allotted = Table(
+# One row. An id is never allocated again, even if its session was not created or has been deleted.
+counters = Table(
     "allotted",
     metadata,
     Column("only_row", Integer, CheckConstraint("only_row = 1"), primary_key=True, autoincrement=False),
@@ -44,8 +44,8 @@ allotted = Table(
     Column("last_sequence_number", BigInteger, nullable=False),
 )
 
-# A key outlives its session: a create that is repeated later must not make another. Until the session is
-# made, one request at a time has the key, and not for ever: its process may be gone.
+# A key outlives its session, so that a repeated create makes no second one. Until the session is inserted
+# (`made_at`) one request at a time holds the key, and only until `claimed_until`, since its process may die.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -56,7 +56,7 @@ idempotency_keys = Table(
     Column("made_at", BigInteger),
 )
 
-# Alembic's own, where it notes the schema.
+# Where Alembic records the schema.
 alembic_version = Table(
     "alembic_version",
     metadata,

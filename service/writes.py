@@ -1,4 +1,4 @@
-"""The writes, each a batch of its kind in one transaction that holds the write lock."""
+"""The writes. Each function does a batch of one kind, in a transaction that holds the write lock."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -15,16 +15,16 @@ from service.problems import (
     SessionNotFoundError,
     invalid_header,
 )
-from service.records import Change, Claim, Claimed, NumberedSession, Session
-from service.tables import allotted, idempotency_keys, sessions
+from service.records import Change, Claim, ClaimedSession, NumberedSession, Session
+from service.tables import counters, idempotency_keys, sessions
 
 _ALLOCATE = (
-    update(allotted)
+    update(counters)
     .values(
-        last_session_id=allotted.c.last_session_id + bindparam("ids"),
-        last_sequence_number=allotted.c.last_sequence_number + bindparam("numbers"),
+        last_session_id=counters.c.last_session_id + bindparam("ids"),
+        last_sequence_number=counters.c.last_sequence_number + bindparam("numbers"),
     )
-    .returning(allotted.c.last_session_id, allotted.c.last_sequence_number)
+    .returning(counters.c.last_session_id, counters.c.last_sequence_number)
 )
 _INSERT = insert(sessions)
 _VERSION = select(sessions.c.id, sessions.c.user_id, sessions.c.version, sessions.c.modified_at).where(
@@ -41,14 +41,18 @@ _UPDATE = (
 )
 _DELETE = delete(sessions).where(sessions.c.id == bindparam("session_id"))
 _OF_KEY = idempotency_keys.c.key == bindparam("k")
-_KEY = select(idempotency_keys).where(_OF_KEY)
-_NEW_KEY = insert(idempotency_keys)
-_CLAIM = update(idempotency_keys).where(_OF_KEY).values(claimed_until=bindparam("until"))
-_REMOVE = delete(idempotency_keys).where(_OF_KEY, idempotency_keys.c.claimed_until < bindparam("claimed_before"))
-_MADE = update(idempotency_keys).where(_OF_KEY).values(made_at=bindparam("now"))
+_FIND_KEY = select(idempotency_keys).where(_OF_KEY)
+_INSERT_KEY = insert(idempotency_keys)
+_SET_CLAIM = update(idempotency_keys).where(_OF_KEY).values(claimed_until=bindparam("until"))
+_SET_MADE = update(idempotency_keys).where(_OF_KEY).values(made_at=bindparam("now"))
+_DELETE_KEY = delete(idempotency_keys).where(
+    _OF_KEY, idempotency_keys.c.claimed_until < bindparam("claimed_before")
+)
 
 
 class _Key(NamedTuple):
+    """A row of the table; `made_at` is None until the session is inserted."""
+
     key: str
     fingerprint: str
     session_id: int
@@ -57,60 +61,63 @@ class _Key(NamedTuple):
 
 
 def create_sessions(db: Connection, items: Sequence[Claim]) -> list[Session | ServiceError]:
-    """Sessions with the next ids and the next of this database's own numbers."""
-    claims, numbers = _claim_sessions(db, items, numbers_for_each=1)
-    to_make = [
+    """Insert sessions with the next ids and the next of the database's own sequence numbers."""
+    claims, numbers = _claim_sessions(db, items, numbers_per_id=1)
+    to_insert = [
         (claim.session, item.new.key)
         for claim, item in zip(claims, items, strict=True)
-        if isinstance(claim, Claimed) and not claim.is_made
+        if isinstance(claim, ClaimedSession) and not claim.exists
     ]
-    if lacking := len(to_make) - len(numbers):  # for keys whose first request ended before its session was made
-        numbers += _allocate(db, 0, lacking)[1]
-    numbered = [NumberedSession(*one, number) for one, number in zip(to_make, numbers, strict=True)]
-    made = {session.id: session for session in insert_sessions(db, numbered)}
+    if missing := len(to_insert) - len(numbers):  # for keys whose first request failed after it had an id
+        numbers += _allocate(db, 0, missing)[1]
+    numbered = [NumberedSession(*one, number) for one, number in zip(to_insert, numbers, strict=True)]
+    inserted = {session.id: session for session in insert_sessions(db, numbered)}
     return [
-        claim if isinstance(claim, ServiceError) else made.get(claim.session.id, claim.session) for claim in claims
+        claim if isinstance(claim, ServiceError) else inserted.get(claim.session.id, claim.session)
+        for claim in claims
     ]
 
 
-def claim_sessions(db: Connection, items: Sequence[Claim]) -> list[Claimed | ServiceError]:
-    """Sessions to be, each with an id that no other had, has or will have; a known key has its own."""
-    return _claim_sessions(db, items, numbers_for_each=0)[0]
+def claim_sessions(db: Connection, items: Sequence[Claim]) -> list[ClaimedSession | ServiceError]:
+    """Allocate an id for each session, unless its key has one already."""
+    return _claim_sessions(db, items, numbers_per_id=0)[0]
 
 
 def _claim_sessions(
-    db: Connection, items: Sequence[Claim], numbers_for_each: int
-) -> tuple[list[Claimed | ServiceError], list[int]]:
-    """What becomes of each, and so many numbers for each new id."""
+    db: Connection, items: Sequence[Claim], numbers_per_id: int
+) -> tuple[list[ClaimedSession | ServiceError], list[int]]:
+    """Claim each session; return with them the sequence numbers that were allocated together with new ids."""
     now = time.time()
     known = _find_keys(db, (item.new.key for item in items))
     fresh_keys = {item.new.key for item in items} - {None} - known.keys()
     count = sum(item.new.key is None for item in items) + len(fresh_keys)
-    new_ids, numbers = _allocate(db, count, count * numbers_for_each)
+    new_ids, numbers = _allocate(db, count, count * numbers_per_id)
     ids = iter(new_ids)
     claimed: dict[str, _Key] = {}
-    outcomes: list[Claimed | ServiceError] = []
+    outcomes: list[ClaimedSession | ServiceError] = []
     for new, seconds in items:
         row = known.get(new.key) if new.key else None
         if row is not None and row.fingerprint != new.fingerprint:
-            outcomes.append(invalid_header("Idempotency-Key", "It came with another request", "key_reused"))
+            message = "This key was already used with a different request"
+            outcomes.append(invalid_header("Idempotency-Key", message, "key_reused"))
             continue
-        # One that lasts longer than a claim can was made by a clock that was ahead, and is as good as over.
+        # A claim that ends later than any made now can end comes from a clock that was ahead: it has expired.
         if row is not None and row.made_at is None and now < row.claimed_until <= now + seconds:
             outcomes.append(KeyInUseError())
             continue
         session_id = row.session_id if row else next(ids)
         made_at = row.made_at if row else None
-        outcomes.append(Claimed(Session(session_id, new.user_id, new.context, 1, made_at), made_at is not None))
+        session = Session(session_id, new.user_id, new.context, 1, made_at)
+        outcomes.append(ClaimedSession(session, exists=made_at is not None))
         if new.key and made_at is None:
             claimed[new.key] = known[new.key] = _Key(new.key, new.fingerprint, session_id, now + seconds, None)
-    execute(db, _NEW_KEY, [row._asdict() for key, row in claimed.items() if key in fresh_keys])
-    _claim_until(db, [(key, row.claimed_until) for key, row in claimed.items() if key not in fresh_keys])
+    execute(db, _INSERT_KEY, [row._asdict() for key, row in claimed.items() if key in fresh_keys])
+    _set_claims(db, [(key, row.claimed_until) for key, row in claimed.items() if key not in fresh_keys])
     return outcomes, numbers
 
 
 def _allocate(db: Connection, ids: int, numbers: int) -> tuple[list[int], list[int]]:
-    """So many ids and so many numbers, each never allotted before."""
+    """Allocate this many ids and sequence numbers. None is ever allocated twice."""
     [[(last_id, last_number)]] = query(db, _ALLOCATE, [{"ids": ids, "numbers": numbers}])
     return (
         list(range(last_id - ids + 1, last_id + 1)),
@@ -119,36 +126,36 @@ def _allocate(db: Connection, ids: int, numbers: int) -> tuple[list[int], list[i
 
 
 def release_keys(db: Connection, items: Sequence[str]) -> list[None]:
-    """Let the next request with the key go on at once with the session that was not made."""
-    _claim_until(db, [(key, time.time()) for key in items])
+    """End the claims of these keys, so that the next request with one can create its session."""
+    _set_claims(db, [(key, time.time()) for key in items])
     return [None] * len(items)
 
 
 def remove_keys(db: Connection, items: Sequence[tuple[Sequence[str], float]]) -> list[None]:
-    """Forget those keys that no create has claimed since."""
+    """Forget those of the keys that were not claimed again."""
     for keys, claimed_before in items:
-        execute(db, _REMOVE, [{"k": key, "claimed_before": claimed_before} for key in keys])
+        execute(db, _DELETE_KEY, [{"k": key, "claimed_before": claimed_before} for key in keys])
     return [None] * len(items)
 
 
 def insert_sessions(db: Connection, items: Sequence[NumberedSession]) -> list[Session]:
-    """The sessions, now visible. One that a faster request with its key has made stays as that made it."""
+    """Insert the sessions, except those that a faster request with the same key has inserted."""
     now = int(time.time())
     known = _find_keys(db, (item.key for item in items))
-    made, rows, keys = [], [], []
+    inserted, rows, keys = [], [], []
     for session, key, number in items:
         made_at = known[key].made_at if key else None
-        made.append(session._replace(modified_at=made_at or now))
+        inserted.append(session._replace(modified_at=made_at or now))
         if made_at is None:
-            rows.append({**made[-1]._asdict(), "sequence_number": number})
+            rows.append({**inserted[-1]._asdict(), "sequence_number": number})
             keys += [{"k": key, "now": now}] if key else []
     execute(db, _INSERT, rows)
-    execute(db, _MADE, keys)
-    return made
+    execute(db, _SET_MADE, keys)
+    return inserted
 
 
 def change_sessions(db: Connection, items: Sequence[Change]) -> list[Session | ServiceError]:
-    """The sessions as they are after each change; a deleted one as it was, without its context."""
+    """Return each session as its change left it; a deleted one as it was, without its context."""
     now = int(time.time())
     wanted = [{"session_id": session_id} for session_id in {change.session_id for change in items}]
     found = {
@@ -191,9 +198,9 @@ def _new_values(session: Session) -> dict[str, object]:
 
 def _find_keys(db: Connection, keys: Iterable[str | None]) -> dict[str | None, _Key]:
     wanted = [{"k": key} for key in {key for key in keys if key is not None}]
-    rows = [_Key._make(row) for found in query(db, _KEY, wanted) for row in found]
+    rows = [_Key._make(row) for found in query(db, _FIND_KEY, wanted) for row in found]
     return {row.key: row for row in rows}
 
 
-def _claim_until(db: Connection, claims: Sequence[tuple[str, float]]) -> None:
-    execute(db, _CLAIM, [{"k": key, "until": until} for key, until in claims])
+def _set_claims(db: Connection, claims: Sequence[tuple[str, float]]) -> None:
+    execute(db, _SET_CLAIM, [{"k": key, "until": until} for key, until in claims])

@@ -50,7 +50,7 @@ def test_the_largest_body_is_the_services_own(size: int) -> None:
 def test_the_gateway_waits_as_long_as_a_create_may_take() -> None:
     """A create takes at most the sequence service's timeout plus the service's own time."""
     default = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["readTimeout"]["default"]
-    longest = Settings().sequence_timeout_seconds + sessions._SECONDS_BESIDE_THE_PEER
+    longest = Settings().sequence_timeout_seconds + sessions.SECONDS_BESIDE_THE_PEER
     assert longest <= default / 1000 <= longest + 1
 
 

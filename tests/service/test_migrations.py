@@ -13,7 +13,7 @@ from service import database
 from service.database import open_database
 from service.schema import COMPATIBLE, migrate
 from service.settings import Settings
-from service.tables import SCHEMA_VERSION, allotted, metadata, sessions
+from service.tables import SCHEMA_VERSION, counters, metadata, sessions
 from tests.service.conftest import NewDatabase
 from tests.service.postgresql import Postgresql
 from tests.service.processes import Service, running
@@ -113,7 +113,7 @@ def test_a_schema_of_the_first_release_is_migrated_on_postgresql(tmp_path: Path,
         for number, one in enumerate(KEPT, 1):
             row = {"id": number, "user_id": one["userId"], "context": one["context"], "sequence_number": number}
             db.execute(insert(sessions), row)
-        db.execute(update(allotted).values(last_session_id=4, last_sequence_number=3))
+        db.execute(update(counters).values(last_session_id=4, last_sequence_number=3))
     engine.dispose()
     _assert_kept(tmp_path, url)
 
@@ -125,6 +125,6 @@ def _assert_kept(folder: Path, url: str) -> None:
         assert (old.headers["ETag"], old.headers.get("Last-Modified")) == ('"1"', None)
         assert service.update(2, context="new").headers["ETag"] == '"2"'
         assert "Last-Modified" in service.context(2).headers
-        assert service.create().json()["sessionId"] == 5  # 4 was allotted, for a session that did not come to be
+        assert service.create().json()["sessionId"] == 5  # 4 was allocated to a session that was not created
     with running(Service(folder, database_url=url)) as service:
         assert len(service.list()) == 4

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from service.records import Claim, NewSession, NumberedSession, Query
+from service.records import Claim, NewSession, NumberedSession, SessionFilter
 from service.settings import Settings
 from service.store import Store
 from tests.service.conftest import NewDatabase
@@ -17,7 +17,7 @@ def test_a_page_is_the_sessions_that_were_there_when_it_began(tmp_path: Path, ne
         first, late, last = [(await store.claim_session(Claim(NewSession(1, ""), 1))).session for _ in range(3)]
         for session in (first, last):
             await store.insert_session(NumberedSession(session, None, session.id))
-        page = await store.list_sessions(Query(None, 0), limit=2)
+        page = await store.list_sessions(SessionFilter(None, 0), limit=2)
         await store.insert_session(NumberedSession(late, None, late.id))
         ids = [session.id async for chunk in page.chunks for session in chunk]
         await store.close()
