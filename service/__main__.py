@@ -1,4 +1,4 @@
-"""`python -m service`: the service on its port until SIGTERM; and backup, restore and copy of its database."""
+"""`python -m service` serves until SIGTERM; with a verb it backs up, restores or copies the database."""
 
 import argparse
 import sys
@@ -11,14 +11,14 @@ from service.app import create_app
 from service.protocol import LimitedHttpProtocol
 from service.settings import Settings, SettingsError, load_settings, parse_database_url
 
-# Stopping waits for the requests that are under way, but not for ever.
+# A stop waits this long for current requests.
 _STOP_SECONDS = 25
-# The gateway closes idle connections first, after 60 s: a create that met our closing would fail.
+# The gateway closes idle connections first, after 60 s. If we did, a create could meet the closing and fail.
 _IDLE_SECONDS = 75
 
 
 def serve(app: FastAPI) -> None:
-    """Serve the app as its settings say."""
+    """Serve the app until SIGTERM."""
     settings: Settings = app.state.settings
     logs.configure(settings.log_level)
     uvicorn.run(
@@ -29,7 +29,7 @@ def serve(app: FastAPI) -> None:
         ws="none",
         lifespan="on",
         access_log=False,
-        proxy_headers=False,  # nothing here depends on a client's address
+        proxy_headers=False,  # nothing depends on the client's address
         server_header=False,
         log_config=None,
         timeout_keep_alive=_IDLE_SECONDS,
@@ -40,18 +40,18 @@ def serve(app: FastAPI) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    backup = verbs.add_parser("backup", help="write a copy of the SQLite database, also while it is served")
-    backup.add_argument("file", help="the copy; - is standard output")
-    restore = verbs.add_parser("restore", help="put a copy in the place of the SQLite database")
-    restore.add_argument("file", help="the copy; - is standard input")
-    copy = verbs.add_parser("copy", help="copy everything into an empty database, SQLite or PostgreSQL")
-    copy.add_argument("--to", required=True, metavar="DATABASE_URL", help="the empty database")
+    backup = verbs.add_parser("backup", help="copy the SQLite database to a file, even while it is served")
+    backup.add_argument("file", help="the backup; - for standard output")
+    restore = verbs.add_parser("restore", help="replace the SQLite database by a backup")
+    restore.add_argument("file", help="the backup; - for standard input")
+    copy = verbs.add_parser("copy", help="copy the database into an empty one, SQLite or PostgreSQL")
+    copy.add_argument("--to", required=True, metavar="DATABASE_URL", help="URL of the empty database")
     return parser.parse_args()
 
 
 def _maintain(arguments: argparse.Namespace) -> str:
-    """Run a verb on the database of the settings; what was done."""
-    from service import backup, copying  # the service itself does without
+    """Run a verb on the database of the settings; return what was done."""
+    from service import backup, copying  # the service itself doesn't need them
     from service.database import DatabaseNotOpenedError
 
     try:
@@ -69,7 +69,7 @@ def _maintain(arguments: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    """Serve, or do what the command line names."""
+    """Serve, or run the verb of the command line."""
     arguments = _arguments()
     if arguments.verb is None:
         serve(create_app())

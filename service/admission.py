@@ -1,7 +1,7 @@
-"""The outermost layer: lets requests in while there is room, and tells of each one that is done.
+"""The outermost layer: admits requests while there is capacity, and records each one that is done.
 
-One layer, because each costs every request: ids and security headers, the bounds on requests and bytes, the
-time a body may take, the access log and the metrics.
+It is a single layer, since each layer costs every request: ids and security headers, limits on concurrent requests
+and on bytes in memory, the timeout of bodies, the access log and the metrics.
 """
 
 import asyncio
@@ -11,27 +11,25 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs, metrics
-from service.problems import BodyTimeoutError, OverloadedError, problem
+from service.problems import BodyTimeoutError, OverloadedError, problem_response
 
-# Asked by those who watch the service, just when it is overloaded.
+# For monitoring, which matters most during an overload.
 _ALWAYS_ADMITTED = frozenset({"/livez", "/readyz", "/metrics"})
-# A larger answer is sent in chunks of this size, each when the client has taken most of the one before.
-_CHUNK = 64 * 1024
+# Larger bodies are sent in chunks of this size, each once the client has read most of the one before.
+_CHUNK_BYTES = 64 * 1024
 
-_SECURITY_HEADERS = [
+_CONTENT_SECURITY_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_WITHOUT_POLICY = [
     (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
-# What can be asked for again with If-None-Match has to be kept, by the client itself and by nobody else.
+_SECURITY_HEADERS = [_CONTENT_SECURITY_POLICY, *_WITHOUT_POLICY]
+# A client must keep what has an ETag, to revalidate it; nobody else may.
 _REVALIDATED = [*_SECURITY_HEADERS[:-1], (b"cache-control", b"private, no-cache")]
-_WITHOUT_POLICY = [header for header in _SECURITY_HEADERS if header[0] != b"content-security-policy"]
 
 
 class AdmissionMiddleware:
-    """An ASGI app that stands before another."""
-
     def __init__(self, app: ASGIApp, *, max_requests: int, max_held_bytes: int, body_seconds: float) -> None:
         self._app = app
         self._max_requests = max_requests
@@ -43,12 +41,12 @@ class AdmissionMiddleware:
         metrics.held_bytes.set_function(lambda: self._held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begin = perf_counter()
+        start = perf_counter()
         ids = logs.read_ids(scope["headers"])
         logs.current.set(ids)
         held = status = 0
-        body_due: float | None = None
-        body_came = False
+        body_deadline: float | None = None
+        body_complete = False
 
         def hold(count: int) -> None:
             nonlocal held
@@ -56,12 +54,12 @@ class AdmissionMiddleware:
             self._held_bytes += count
 
         async def receive_in_time() -> Message:
-            nonlocal body_due, body_came
-            if body_came:
-                return await receive()  # that the client has left, however late
-            body_due = body_due or asyncio.get_running_loop().time() + self._body_seconds
+            nonlocal body_deadline, body_complete
+            if body_complete:
+                return await receive()  # the client's disconnect, which has no deadline
+            body_deadline = body_deadline or asyncio.get_running_loop().time() + self._body_seconds
             try:
-                async with asyncio.timeout_at(body_due):
+                async with asyncio.timeout_at(body_deadline):
                     message = await receive()
             except TimeoutError:
                 raise BodyTimeoutError from None
@@ -69,40 +67,39 @@ class AdmissionMiddleware:
             if self._held_bytes > self._max_held_bytes:
                 metrics.refused.inc()
                 raise OverloadedError
-            body_came = not message.get("more_body")
+            body_complete = not message.get("more_body")
             return message
 
-        async def send_and_note(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = _add_headers(message["headers"], ids)
-            elif len(body := message.get("body", b"")) > _CHUNK:
+            elif len(body := message.get("body", b"")) > _CHUNK_BYTES:
                 await send_chunks(body, more=message.get("more_body", False))
                 return
             await send(message)
 
         async def send_chunks(body: bytes, *, more: bool) -> None:
             hold(len(body))
-            for begin in range(0, len(body), _CHUNK):
-                last = begin + _CHUNK >= len(body)
-                chunk = body[begin : begin + _CHUNK]
-                await send({"type": "http.response.body", "body": chunk, "more_body": more or not last})
+            for begin in range(0, len(body), _CHUNK_BYTES):
+                chunk = body[begin : begin + _CHUNK_BYTES]
+                is_last = begin + _CHUNK_BYTES >= len(body)
+                await send({"type": "http.response.body", "body": chunk, "more_body": more or not is_last})
             hold(-len(body))
 
         self._requests += 1
         try:
             if self._is_full() and scope["path"] not in _ALWAYS_ADMITTED:
                 metrics.refused.inc()
-                await problem(OverloadedError(), scope["raw_path"].decode("latin-1"))(
-                    scope, receive, send_and_note
-                )
+                response = problem_response(OverloadedError(), scope["raw_path"].decode("latin-1"))
+                await response(scope, receive, send_with_headers)
             else:
-                await self._app(scope, receive_in_time, send_and_note)
+                await self._app(scope, receive_in_time, send_with_headers)
         finally:
             self._requests -= 1
             hold(-held)
-            _record_request(scope, status, perf_counter() - begin, ids)
+            _record_request(scope, status, perf_counter() - start, ids)
 
     def _is_full(self) -> bool:
         return self._requests > self._max_requests or self._held_bytes > self._max_held_bytes
@@ -113,7 +110,7 @@ def _add_headers(headers: list[tuple[bytes, bytes]], ids: logs.Ids) -> list[tupl
     for name, _ in headers:
         if name == b"etag":
             security = _REVALIDATED
-        elif name == b"content-security-policy":  # the docs page's own
+        elif name == b"content-security-policy":  # the docs page has its own
             security = _WITHOUT_POLICY
     return [*headers, (b"x-request-id", ids.request_id.encode()), *security]
 

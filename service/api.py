@@ -1,7 +1,7 @@
-"""The operations: each hands what was asked to the rules, and writes the answer."""
+"""The operations: each passes the request to the rules and encodes the result."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
 from functools import lru_cache
 from time import time
@@ -22,17 +22,22 @@ from service.routing import Headers, Json, JsonStream, LeanRoute, NoContent
 from service.sessions import Sessions
 
 
-def _headers(**descriptions: str) -> dict[str, Any]:
+def _headers(descriptions: dict[str, str]) -> dict[str, Any]:
     return {
         "headers": {
-            name.replace("_", "-"): {"description": text, "schema": {"type": "string"}}
-            for name, text in descriptions.items()
+            name: {"description": description, "schema": {"type": "string"}}
+            for name, description in descriptions.items()
         }
     }
 
 
-_VERSIONED = {"ETag": "Entity tag of this version", "Last_Modified": "Time of the last change, if known"}
-_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified", **_headers(**_VERSIONED)}}
+_VERSION_HEADERS = {"ETag": "Entity tag of this version", "Last-Modified": "Time of the last change, if known"}
+_WITH_VERSION = _headers(_VERSION_HEADERS)
+_READ_RESPONSES = {
+    200: _WITH_VERSION,
+    304: {"description": "Not Modified", **_WITH_VERSION},
+    **problem_responses(404, 412, 422, 500, 503),
+}
 TAG = "Sessions"
 router = APIRouter(route_class=LeanRoute, tags=[TAG])
 
@@ -43,14 +48,14 @@ router = APIRouter(route_class=LeanRoute, tags=[TAG])
     status_code=201,
     response_model=payloads.SessionResponse,
     responses={
-        201: _headers(Location="Path of the new session", **_VERSIONED),
+        201: _headers({"Location": "Path of the new session", **_VERSION_HEADERS}),
         **problem_responses(408, 409, 412, 413, 415, 422, 500, 503),
     },
 )
 async def create_session(
     sessions: Sessions, new: payloads.SessionRequest, precondition: CollectionPrecondition, key: Key = None
 ) -> Json:
-    """Create a session. With an `Idempotency-Key`, a repeated create is the same create."""
+    """Create a session. With an `Idempotency-Key`, a repeated create returns the same session."""
     if precondition.fails_write(None, None):
         raise PreconditionFailedError
     session = await sessions.create_session(records.NewSession(new.user_id, new.context, parse_key(key)))
@@ -63,7 +68,7 @@ async def create_session(
     operation_id="listSessions",
     response_model=list[payloads.Session],
     responses={
-        200: _headers(Link='The next page, with `rel="next"`'),
+        200: _headers({"Link": 'The next page, with `rel="next"`'}),
         304: {"description": "Not Modified"},
         **problem_responses(412, 422, 500, 503),
     },
@@ -71,42 +76,40 @@ async def create_session(
 async def list_sessions(
     sessions: Sessions, query: Annotated[ListQuery, Query()], precondition: CollectionPrecondition
 ) -> JsonStream | NoContent:
-    """List sessions, by id: all, or those that the parameters choose. `limit` makes pages, linked by `Link`."""
+    """List sessions by id: all, or those that match the parameters. `limit` makes pages, linked by `Link`."""
     if precondition.fails(None, None):
         raise PreconditionFailedError
     if precondition.is_current(None, None):
         return NoContent(304)
     page = await sessions.list_sessions(records.SessionFilter(query.user_id, query.after), query.limit)
     none: list[records.Session] = []
-    first = await anext(page.chunks, none)  # a database that does not answer is told before the answer begins
+    first = await anext(page.chunks, none)  # before the response starts, so that a failure is still a 503
     headers = {}
     if page.next_after is not None:
-        next_query = query.model_copy(update={"after": page.next_after}).model_dump(
-            exclude_none=True, by_alias=True
-        )
-        headers["Link"] = f'</sessions?{urlencode(next_query)}>; rel="next"'
-    return JsonStream(_json_array(first, page.chunks), headers=headers)
+        next_query = query.model_copy(update={"after": page.next_after})
+        parameters = next_query.model_dump(exclude_none=True, by_alias=True)
+        headers["Link"] = f'</sessions?{urlencode(parameters)}>; rel="next"'
+    return JsonStream(_encode_list(first, page.chunks), headers=headers)
 
 
 @router.get(
     "/sessions/{sessionId}",
     operation_id="getSession",
     response_model=payloads.SessionResponse,
-    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **problem_responses(404, 412, 422, 500, 503)},
+    responses=_READ_RESPONSES,
 )
 async def get_session(
     sessions: Sessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
-    """Get a session. Its `ETag` is its version, for `If-Match` of a later change and `If-None-Match` of a read."""
-    session = await sessions.get_session(session_id)
-    return _unless_current(session, precondition) or Json(encode_session(session), 200, _version_headers(session))
+    """Get a session. Its `ETag` serves `If-Match` of a later update and `If-None-Match` of a later read."""
+    return _respond(await sessions.get_session(session_id), precondition, encode_session)
 
 
 @router.put(
     "/sessions/{sessionId}",
     operation_id="updateSession",
     response_model=payloads.SessionResponse,
-    responses={200: _headers(**_VERSIONED), **problem_responses(404, 408, 412, 413, 415, 422, 500, 503)},
+    responses={200: _WITH_VERSION, **problem_responses(404, 408, 412, 413, 415, 422, 500, 503)},
 )
 async def update_session(
     sessions: Sessions,
@@ -114,9 +117,9 @@ async def update_session(
     change: payloads.SessionUpdateRequest,
     precondition: WritePrecondition,
 ) -> Json:
-    """Change the context of a session. Each change makes a new version, also one to the same context.
+    """Update the context of a session. Each update makes a new version, even with the same context.
 
-    With `If-Match` only the version that you have read is changed; if somebody else was faster, the answer is 412.
+    With `If-Match` only the version that you have read is updated; 412 means that another client was faster.
     """
     session = await sessions.update_context(session_id, change.new_context, precondition)
     return Json(encode_session(session), 200, _version_headers(session))
@@ -130,7 +133,7 @@ async def update_session(
     responses=problem_responses(404, 412, 422, 500, 503),
 )
 async def delete_session(sessions: Sessions, session_id: SessionId, precondition: WritePrecondition) -> NoContent:
-    """Delete a session. Its id is never used again. With `If-Match` only the version that you have read goes."""
+    """Delete a session, with `If-Match` only the version that you have read. Its id is never used again."""
     await sessions.delete_session(session_id, precondition)
     return NoContent(204)
 
@@ -139,43 +142,43 @@ async def delete_session(sessions: Sessions, session_id: SessionId, precondition
     "/sessions/{sessionId}/context",
     operation_id="getSessionContext",
     response_model=payloads.SessionContextResponse,
-    responses={200: _headers(**_VERSIONED), **_NOT_MODIFIED, **problem_responses(404, 412, 422, 500, 503)},
+    responses=_READ_RESPONSES,
 )
 async def get_session_context(
     sessions: Sessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
-    """Get the context of a session. With `If-None-Match` the answer is 304 while you have it."""
-    session = await sessions.get_session(session_id)
-    return _unless_current(session, precondition) or Json(encode_context(session), 200, _version_headers(session))
+    """Get the context of a session. With `If-None-Match` the answer is 304 while yours is current."""
+    return _respond(await sessions.get_session(session_id), precondition, encode_context)
 
 
 @router.get("/livez", include_in_schema=False)
 async def livez(_: Sessions) -> Json:
-    """The process runs."""
+    """Answer as long as the process runs."""
     return Json(b'{"status":"ok"}')
 
 
 @router.get("/readyz", include_in_schema=False)
 async def readyz(sessions: Sessions) -> Json:
-    """Sessions can be served. A peer that is down is told, but reads go on without it."""
+    """Answer if sessions can be served. A peer that is down is shown, but reads need none."""
     return Json(orjson.dumps({"status": "ok", **await sessions.check()}))
 
 
-def _unless_current(session: records.Session, precondition: Precondition) -> NoContent | None:
-    if precondition is NO_PRECONDITION:
-        return None
-    if precondition.fails(session.version, session.modified_at):
-        raise PreconditionFailedError
-    if precondition.is_current(session.version, session.modified_at):
-        return NoContent(304, _version_headers(session))
-    return None
+def _respond(
+    session: records.Session, precondition: Precondition, encode: Callable[[records.Session], bytes]
+) -> Json | NoContent:
+    if precondition is not NO_PRECONDITION:
+        if precondition.fails(session.version, session.modified_at):
+            raise PreconditionFailedError
+        if precondition.is_current(session.version, session.modified_at):
+            return NoContent(304, _version_headers(session))
+    return Json(encode(session), 200, _version_headers(session))
 
 
 def _version_headers(session: records.Session) -> Headers:
     tag = (b"etag", entity_tag(session.version).encode())
     if session.modified_at is None:
         return (tag,)
-    # Another replica's clock may be ahead; a date in the future may not be sent (RFC 9110, section 8.8.2.1).
+    # Another replica's clock may be ahead, and the date must not be in the future (RFC 9110, section 8.8.2.1).
     return (tag, (b"last-modified", _http_date(min(session.modified_at, int(time())))))
 
 
@@ -184,11 +187,11 @@ def _http_date(seconds: int) -> bytes:
     return formatdate(seconds, usegmt=True).encode()
 
 
-async def _json_array(
+async def _encode_list(
     first: list[records.Session], rest: AsyncIterator[list[records.Session]]
 ) -> AsyncIterator[bytes]:
     yield b"[" + encode_sessions(first)
     async for chunk in rest:
         yield b"," + encode_sessions(chunk)
-        await asyncio.sleep(0)  # sending to a fast client does not wait, so others would
+        await asyncio.sleep(0)  # to let other requests run, since sending to a fast client never waits
     yield b"]"

@@ -1,4 +1,4 @@
-"""The application: its parts wired together, and nothing else."""
+"""The application: wires its parts together."""
 
 import asyncio
 import gc
@@ -21,41 +21,41 @@ from service.settings import Settings, SettingsError, load_settings
 from service.store import Store
 from service.tracing import Tracing, TracingError
 
-# More than this of bodies and answers is not held in memory, whatever the number of requests.
-_LARGEST_CONTEXTS_AT_ONCE = 64
+# Bounds the request and response bodies in memory: as many contexts of the maximum size.
+_MAX_CONTEXTS_IN_MEMORY = 64
 
 
 class SessionContextApi(FastAPI):
-    """FastAPI, with our own way through for requests: see routing.py for why."""
+    """FastAPI with LeanRouter before its own router."""
 
     def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(**options)
         routes = [route for route in router.routes if isinstance(route, LeanRoute)]
-        self.router.routes.extend(routes)  # include_router would wrap each in a dispatch of its own
+        self.router.routes.extend(routes)  # include_router would add a dispatch to each
         self.add_route("/metrics", metrics.show_metrics, include_in_schema=False)
         self.router.routes.extend(docs.routes)
-        self._answer: ASGIApp = AdmissionMiddleware(
+        self._handle: ASGIApp = AdmissionMiddleware(
             ProblemMiddleware(LeanRouter(routes, self.router), self.router.routes),
             max_requests=settings.max_requests,
-            max_held_bytes=settings.max_context_bytes * _LARGEST_CONTEXTS_AT_ONCE,
+            max_held_bytes=settings.max_context_bytes * _MAX_CONTEXTS_IN_MEMORY,
             body_seconds=settings.body_timeout_seconds,
         )
         self._api_key_header = settings.api_key_header
         self.state.tracing = None
         if settings.otel_exporter_otlp_endpoint is not None:
             self.state.tracing = Tracing(str(settings.otel_exporter_otlp_endpoint))
-            self._answer = self.state.tracing.wrap(self._answer)
+            self._handle = self.state.tracing.wrap(self._handle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         if scope["type"] == "http":
             if b"%" in scope["raw_path"]:
                 scope["path"] = normalize_path(scope["raw_path"])
-            await self._answer(scope, receive, send)
+            await self._handle(scope, receive, send)
             return
 
         async def send_last_line(message: Message) -> None:
-            # A start that fails comes with its whole traceback; the error itself says what to do.
+            # Starlette reports a failed start by a traceback, whose last line says what to do.
             if message["type"] == "lifespan.startup.failed":
                 message["message"] = message["message"].strip().splitlines()[-1]
             await send(message)
@@ -69,7 +69,7 @@ class SessionContextApi(FastAPI):
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service. Without settings it reads the environment, and ends the process when that is wrong."""
+    """Create the service. Without settings it reads the environment, and exits if that is invalid."""
     if settings is None:
         try:
             settings = load_settings()
@@ -88,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 {"name": TAG, "description": "A session belongs to a user and holds one text, its context."}
             ],
             redirect_slashes=False,
-            docs_url=None,  # ours needs no other host: docs.py
+            docs_url=None,  # in its place: docs.py
             redoc_url=None,
             lifespan=_run,
         )
@@ -104,7 +104,7 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
     store = await Store.open(settings.database_url)
     sequencer = None
     if settings.sequence_service_url is not None:
-        from service.sequencer import Sequencer  # a start without the peer is faster, and 10 MB smaller
+        from service.sequencer import Sequencer  # which takes time at the start, and 10 MB
 
         sequencer = Sequencer(str(settings.sequence_service_url), settings.sequence_timeout_seconds)
     app.state.sessions = Sessions(store, sequencer, settings.sequence_timeout_seconds)
@@ -112,7 +112,7 @@ async def _run(app: FastAPI) -> AsyncIterator[None]:
     if settings.idempotency_key_days:
         expiry = asyncio.create_task(remove_expired_keys(store, settings.idempotency_key_days))
     gc.collect()
-    gc.freeze()  # what is there now stays: no collection needs to look through it again
+    gc.freeze()  # nothing so far becomes garbage, so collections can skip it
     try:
         yield
     finally:

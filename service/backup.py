@@ -1,4 +1,4 @@
-"""Backups of a SQLite database: made while it is served, checked, and put back whole or not at all."""
+"""Backup and restore of a SQLite database: copied while it is served, checked, and replaced atomically."""
 
 import fcntl
 import os
@@ -22,66 +22,65 @@ _CHUNK = 1024 * 1024
 
 
 class BackupError(Exception):
-    """Nothing was changed; the message says why, and what to do."""
+    """Nothing was changed. The message says why, and what to do."""
 
 
-def back_up(url: URL, goal: str) -> int:
-    """Write a copy of the database to a file, or to standard output; the number of sessions in it.
+def back_up(url: URL, target: str) -> int:
+    """Copy the database to a file, or to standard output; return the number of sessions in the copy.
 
-    The copy is one transaction's view, needs no file beside it, and is on disk when this returns. A file that is
-    there is replaced at once, by a whole copy or not at all.
+    The copy is a snapshot in one file, and on disk when this returns. It replaces an existing file atomically.
     """
     source = _database_file(url)
     if not source.is_file():
         raise BackupError(f"there is no database {source} to back up")
-    # Only the database's own folder is sure to have room, and to be on a disk: /tmp may be memory.
-    folder = source.parent if goal == STANDARD_STREAM else Path(goal).absolute().parent
-    if goal != STANDARD_STREAM and Path(goal).absolute() in _files_of(source.absolute()):
-        raise BackupError(f"{goal} is the database itself: name another file")
+    # For standard output the copy is beside the database, where there is room for it: /tmp may be memory.
+    folder = source.parent if target == STANDARD_STREAM else Path(target).absolute().parent
+    if target != STANDARD_STREAM and Path(target).absolute() in _files_of(source.absolute()):
+        raise BackupError(f"{target} is the database itself: name another file")
     with _scratch_file(folder) as copy:
         try:
             with closing(_connect(source)) as live, closing(_connect(copy)) as db:
-                live.backup(db)  # in one step, so in one transaction, beside which others write
+                live.backup(db)  # in one step, so in one transaction, during which others can write
                 db.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.Error as error:
-            raise BackupError(f"{source} can't be read: {error}") from error
+            raise BackupError(f"can't read {source}: {error}") from error
         sessions = check(copy)
         _sync(copy)
-        if goal == STANDARD_STREAM:
+        if target == STANDARD_STREAM:
             with copy.open("rb") as content:
                 shutil.copyfileobj(content, sys.stdout.buffer, _CHUNK)
             sys.stdout.buffer.flush()
         else:
-            copy.replace(goal)
+            copy.replace(target)
             _sync(folder)
     return sessions
 
 
-def restore(url: URL, origin: str) -> int:
-    """Put a backup from a file, or from standard input, in the place of the database; the number of its sessions.
+def restore(url: URL, source: str) -> int:
+    """Replace the database by a backup from a file or standard input; return the number of sessions in it.
 
-    A crash in the middle leaves the old database or the new one. Raises BackupError, with the database as it was,
-    when the backup is not good or a process serves the database.
+    A crash leaves the old database or the new one. Raises BackupError, and leaves the database as it was, if the
+    backup is unusable or a process serves the database.
     """
-    goal = _database_file(url)
-    if origin != STANDARD_STREAM and not Path(origin).is_file():
-        raise BackupError(f"there is no backup {origin}")
-    goal.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch_file(goal.parent) as copy:
-        with copy.open("wb") as content, _opened(origin) as source:
-            shutil.copyfileobj(source, content, _CHUNK)
+    database = _database_file(url)
+    if source != STANDARD_STREAM and not Path(source).is_file():
+        raise BackupError(f"there is no backup {source}")
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch_file(database.parent) as copy:
+        with copy.open("wb") as content, _open(source) as backup:
+            shutil.copyfileobj(backup, content, _CHUNK)
         sessions = check(copy)
-        owner = (goal if goal.exists() else goal.parent).stat()
+        owner = (database if database.exists() else database.parent).stat()
         os.chown(copy, owner.st_uid, owner.st_gid)
         _sync(copy)
-        _make_way(goal)
-        copy.replace(goal)
-        _sync(goal.parent)
+        _remove_files_beside(database)
+        copy.replace(database)
+        _sync(database.parent)
     return sessions
 
 
 def check(file: Path) -> int:
-    """The number of sessions in a copy. Raises BackupError unless this release can use it, and it is whole."""
+    """Return the number of sessions in a copy. Raises BackupError if it is damaged or of a later release."""
     try:
         with closing(_connect(file)) as db:
             problems = [row[0] for row in db.execute("PRAGMA integrity_check(3)")]
@@ -89,7 +88,7 @@ def check(file: Path) -> int:
                 raise BackupError(f"the backup is damaged: {'; '.join(problems)}")
             [schema] = db.execute("SELECT version_num FROM alembic_version").fetchone()
             if schema > SCHEMA_VERSION and not is_compatible(schema):
-                raise BackupError(f"the backup is of a later release, with schema {schema}: use that release")
+                raise BackupError(f"the backup has schema {schema} of a later release: use that release")
             db.execute("PRAGMA journal_mode = DELETE")
             [sessions] = db.execute("SELECT count(*) FROM sessions").fetchone()
     except (sqlite3.Error, TypeError) as error:
@@ -104,7 +103,7 @@ def _database_file(url: URL) -> Path:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=rw", uri=True)  # which makes no new file
+    return sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=rw", uri=True)  # creates no file
 
 
 def _files_of(database: Path) -> list[Path]:
@@ -112,17 +111,17 @@ def _files_of(database: Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(origin: str) -> Iterator[IO[bytes]]:
-    if origin == STANDARD_STREAM:
+def _open(source: str) -> Iterator[IO[bytes]]:
+    if source == STANDARD_STREAM:
         yield sys.stdin.buffer
     else:
-        with Path(origin).open("rb") as file:
+        with Path(source).open("rb") as file:
             yield file
 
 
 @contextmanager
 def _scratch_file(folder: Path) -> Iterator[Path]:
-    """A new file in the folder, removed at the end unless it was moved away."""
+    """Create a file, and remove it at the end unless it was renamed."""
     handle, name = tempfile.mkstemp(prefix=".sessions-", suffix=".tmp", dir=folder)
     os.close(handle)
     file = Path(name)
@@ -133,8 +132,8 @@ def _scratch_file(folder: Path) -> Iterator[Path]:
             each.unlink(missing_ok=True)
 
 
-def _make_way(database: Path) -> None:
-    """Have nothing beside the one file: a WAL that stayed would be taken for the new file's, and damage it."""
+def _remove_files_beside(database: Path) -> None:
+    """Remove the WAL and its index, which SQLite would apply to the restored file, and so damage it."""
     if not database.exists():
         _remove_leftovers(database)
         return
@@ -142,13 +141,13 @@ def _make_way(database: Path) -> None:
         raise BackupError(f"a process serves {database}: stop it first")
     try:
         with closing(_connect(database)) as db:
-            db.execute("PRAGMA journal_mode = DELETE")  # takes in the WAL: a crash leaves it whole
+            db.execute("PRAGMA journal_mode = DELETE")  # merges the WAL, so that a crash loses nothing
     except sqlite3.DatabaseError:
-        _remove_leftovers(database)  # what is damaged has nothing to take in
+        _remove_leftovers(database)  # a damaged database has nothing to merge
 
 
 def _is_open_elsewhere(database: Path) -> bool:
-    # Each connection to a database in WAL mode keeps a lock on these bytes: SHARED_FIRST in SQLite's src/os.h.
+    # Every connection in WAL mode keeps a shared lock on these bytes: SHARED_FIRST in SQLite's src/os.h.
     with database.open("r+b") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)

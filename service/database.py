@@ -1,7 +1,7 @@
-"""Opening the database, SQLite or PostgreSQL: the connections' settings, and the schema, made or migrated.
+"""Opens the database, SQLite or PostgreSQL: the settings of its connections, and its write lock.
 
-Every transaction that may write begins with the one write lock of the database, so all processes that share
-it write in turn: no write fails because of another, and a change sees all changes before it.
+Every transaction that may write begins by taking the write lock, so the processes that share a database write in
+turn: no write fails because of another, and each sees all writes before it.
 """
 
 import logging
@@ -11,64 +11,45 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, select, text, update
+from sqlalchemy import URL, Column, Connection, Engine, create_engine, event, func, insert, select, text, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from service.driver import cursor, is_disk_full
-from service.schema import SchemaError, bring_up_to_date, found_version, is_compatible
+from service.schema import SchemaError, create_or_migrate, is_compatible, read_version
 from service.tables import SCHEMA_VERSION, counters, idempotency_keys, sessions
 
 if TYPE_CHECKING:
     import psycopg
 
-# Where a sequencer gave the numbers until now, the service's own go on after them.
-_HIGHEST_NUMBER = select(func.max(sessions.c.sequence_number)).scalar_subquery()
-_SKIP_NUMBERS_IN_USE = (
-    update(counters)
-    .where(counters.c.last_sequence_number < _HIGHEST_NUMBER)
-    .values(last_sequence_number=_HIGHEST_NUMBER)
-)
-# Rows that were brought from another database may be ahead of a counter that was forgotten.
-_HIGHEST_ID = select(func.max(sessions.c.id)).scalar_subquery()
-_SKIP_IDS_IN_USE = (
-    update(counters).where(counters.c.last_session_id < _HIGHEST_ID).values(last_session_id=_HIGHEST_ID)
-)
-_HIGHEST_ID_OF_KEY = select(func.max(idempotency_keys.c.session_id)).scalar_subquery()
-_SKIP_IDS_OF_KEYS = (
-    update(counters)
-    .where(counters.c.last_session_id < _HIGHEST_ID_OF_KEY)
-    .values(last_session_id=_HIGHEST_ID_OF_KEY)
-)
 _IS_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
-_SECONDS_TO_SWITCH_MODE = 5
+_SWITCH_MODE_SECONDS = 5
 # One connection writes, the other reads.
 _POOL = {"pool_size": 2, "max_overflow": 0}
-# Defaults of a PostgreSQL URL; a server that has vanished is noticed in as many milliseconds. Poolers accept these
-# parameters at the start of a connection, and few others.
+# Defaults for PostgreSQL URLs, which detect a lost server within 5 s. Poolers accept few startup parameters, and
+# these are among them.
 _POSTGRESQL = {
     "application_name": "session-context",
     "client_encoding": "utf8",
     "connect_timeout": "5",
     "tcp_user_timeout": "5000",
 }
-# A lock is waited for as long as SQLite waits, and a process that hangs in a transaction loses it.
+# As long as SQLite waits for a lock; and a process that hangs in a transaction loses its lock.
 _TIMEOUTS = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "10s"}
-_WRITE_LOCK = 7391046205183847265  # any number, the same in every release
-
+_WRITE_LOCK = 7391046205183847265  # an arbitrary number, the same in every release
 
 log = logging.getLogger(__name__)
 
 
 class DatabaseNotOpenedError(Exception):
-    """The service can't start; the message says with which database, and why, in one line."""
+    """The message names the database and the reason, in one line."""
 
 
 def open_database(url: URL) -> Engine:
-    """An engine on a database that has the schema; several processes may open the same one at once.
+    """Open a database, and create or migrate its tables if necessary. Raises DatabaseNotOpenedError.
 
-    Raises DatabaseNotOpenedError.
+    Several processes may open the same database at once.
     """
     try:
         return _open(url)
@@ -77,9 +58,8 @@ def open_database(url: URL) -> Engine:
             try:
                 return _open_read_only(url)
             except (DBAPIError, SchemaError):
-                pass  # the first reason is the one to report
+                pass  # the first error is the one to report
         reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
-        # The text form of a URL that a message may hold is this one: it hides the password.
         name = url.render_as_string(hide_password=True)
         raise DatabaseNotOpenedError(f"can't use {name}: {reason}") from None
 
@@ -87,24 +67,31 @@ def open_database(url: URL) -> Engine:
 def _open(url: URL) -> Engine:
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     with engine.begin() as db:
-        bring_up_to_date(db)
-        _put_counters_right(db)
+        create_or_migrate(db)
+        _raise_counters(db)
     return engine
 
 
-def _put_counters_right(db: Connection) -> None:
+def _raise_counters(db: Connection) -> None:
+    """Move the counters past all values in use, which came from a peer or from another database."""
     if db.scalar(select(func.count()).select_from(counters)) == 0:
         db.execute(insert(counters), {"only_row": 1, "last_session_id": 0, "last_sequence_number": 0})
-    is_behind = db.execute(_SKIP_IDS_IN_USE).rowcount
-    if is_behind:  # a key's session may have an id past those of all sessions there are
-        db.execute(_SKIP_IDS_OF_KEYS)
-    db.execute(_SKIP_NUMBERS_IN_USE)
+    if _raise_counter(db, counters.c.last_session_id, sessions.c.id):
+        # The id of a key may be higher still. To look costs time where there are many keys.
+        _raise_counter(db, counters.c.last_session_id, idempotency_keys.c.session_id)
+    _raise_counter(db, counters.c.last_sequence_number, sessions.c.sequence_number)
+
+
+def _raise_counter(db: Connection, counter: Column[int], used: Column[int]) -> bool:
+    """Return whether the counter was behind the highest value in use."""
+    highest = select(func.max(used)).scalar_subquery()
+    return db.execute(update(counters).where(counter < highest).values({counter: highest})).rowcount > 0
 
 
 def _open_read_only(url: URL) -> Engine:
-    """Open a SQLite file whose disk has no room for the files beside it, which even a reader needs.
+    """Open a SQLite file on a full disk, where there is no room for the files that even a reader needs.
 
-    What is in a WAL is read through an index in memory, which no other process may then use.
+    The index of a WAL is then kept in memory, so no other process can open the database.
     """
     has_wal = _size(Path(f"{url.database}-wal"))
 
@@ -128,11 +115,11 @@ def _size(file: Path) -> int:
 
 
 def check_schema(db: Connection) -> None:
-    """Raises SchemaError unless it can be written and this release can use it, DBAPIError without a database."""
+    """Raise SchemaError if the server is read-only or its schema incompatible, DBAPIError if it fails."""
     if db.dialect.name == "postgresql" and db.scalar(_IS_READ_ONLY):
-        db.invalidate()  # after a failover the next connection may lead to the new primary
+        db.invalidate()  # after a failover the next connection may reach the new primary
         raise SchemaError("the server is read-only")
-    found = found_version(db)
+    found = read_version(db)
     if not is_compatible(found):
         raise SchemaError(f"the database has schema {found}, this release needs {SCHEMA_VERSION}")
 
@@ -146,24 +133,23 @@ def _sqlite(url: URL) -> Engine:
             f"the file is missing, but {wal} is there: restore a backup with `python -m service restore FILE`, or "
             f"remove {wal} to begin with nothing"
         )
-    # Each connection waits five seconds for another process that writes: that is the driver's own choice,
-    # and ?timeout= in the URL is another.
+    # The driver waits 5 s for the write lock unless the URL has another ?timeout=.
     engine = create_engine(url, paramstyle="named", **_POOL)
     event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _begin_sqlite_write)
-    _write_ahead(engine)
+    _enable_wal(engine)
     return engine
 
 
 def _postgresql(url: URL) -> Engine:
-    # The server may have been started anew since a connection was last used.
+    # The server may have restarted since a connection was last used.
     engine = create_engine(url.set(query={**_POSTGRESQL, **url.query}), pool_pre_ping=True, **_POOL)
     event.listen(engine, "connect", _on_postgresql_connect)
     event.listen(engine, "begin", _begin_postgresql_write)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         encoding = db.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
-        raise SchemaError(f"its encoding is {encoding}, and not every text has a place in it; UTF8 is needed")
+        raise SchemaError(f"its encoding {encoding} can't store all text: create it with ENCODING 'UTF8'")
     return engine
 
 
@@ -173,16 +159,16 @@ def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> N
 
 
 def _on_postgresql_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Set up a session, or leave it alone where it is a pooler's.
+    """Configure the session, unless it belongs to a pooler.
 
-    A pooler hands each transaction to a session of its own choice: what is set or prepared in one is missing in
-    the next, and found by another client. A pooler shows by the process id that it makes up.
+    A pooler gives each transaction any of its sessions: what one sets or prepares is missing in the next, and
+    visible to other clients. A pooler is recognized by the process id that it invents.
     """
     server: psycopg.Connection[tuple[int]] = connection  # type: ignore[assignment]
     [[process_id]] = server.execute("SELECT pg_backend_pid()")
     if process_id == server.info.backend_pid:
         for name, value in _TIMEOUTS.items():
-            # What the URL or the role says stays.
+            # A setting of the URL or the role takes precedence.
             unless_set = "SELECT set_config(%s, %s, false) WHERE current_setting(%s) = '0'"
             server.execute(unless_set, (name, value, name))
     else:
@@ -191,7 +177,7 @@ def _on_postgresql_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) 
 
 
 def _begin_postgresql_write(db: Connection) -> None:
-    """Take the write lock. An answered commit is durable, whatever the default of the server or the pooler is."""
+    """Take the write lock, and make the commit durable whatever the default of the server or the pooler is."""
     if _is_autocommit(db):
         return
     settings = {"synchronous_commit": "on"}
@@ -203,7 +189,7 @@ def _begin_postgresql_write(db: Connection) -> None:
 
 
 def _begin_sqlite_write(db: Connection) -> None:
-    """Take the write lock, which is waited for; a read that grows into a write would fail instead."""
+    """Wait for the write lock. A transaction that began as a read would fail at its first write instead."""
     if not _is_autocommit(db):
         with cursor(db) as lock:
             lock.execute("BEGIN IMMEDIATE")
@@ -213,16 +199,16 @@ def _is_autocommit(db: Connection) -> bool:
     return db.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
 
-def _write_ahead(engine: Engine) -> None:
-    # The change of mode does not wait for a lock as everything else does, so processes that start together
-    # have to try again. The mode stays with the file.
-    give_up = time.monotonic() + _SECONDS_TO_SWITCH_MODE
+def _enable_wal(engine: Engine) -> None:
+    # Unlike everything else this does not wait for a lock, so processes that start together have to retry. The
+    # mode is a property of the file.
+    deadline = time.monotonic() + _SWITCH_MODE_SECONDS
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         while True:
             try:
                 db.exec_driver_sql("PRAGMA journal_mode = WAL")
             except OperationalError as error:
-                if time.monotonic() > give_up or is_disk_full(error):
+                if time.monotonic() > deadline or is_disk_full(error):
                     raise
                 time.sleep(0.05)
             else:

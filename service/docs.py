@@ -1,4 +1,4 @@
-"""The docs page: Swagger UI, served from this host alone, under a policy that lets nothing else in."""
+"""The docs page: Swagger UI, served from this host alone, with a policy that allows nothing else."""
 
 from importlib.resources import files
 
@@ -6,8 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-_STATIC = files("fastapi_offline") / "static"
-_PAGE = """<!doctype html>
+_PAGE = b"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>FountainAI Session and Context Management API</title>
@@ -18,10 +17,10 @@ _PAGE = """<!doctype html>
 <script type="module" src="/docs/start.js"></script>
 </html>
 """
-# The page's policy lets it call its own origin alone, so that comes first; the document names the public servers.
-_START = """\
-const answer = await fetch("/openapi.json");
-const spec = await answer.json();
+# The page can call its own origin only, so this comes before the public servers of the document.
+_START = b"""\
+const response = await fetch("/openapi.json");
+const spec = await response.json();
 spec.servers.unshift({url: location.origin, description: "This server"});
 SwaggerUIBundle({
   spec,
@@ -32,32 +31,27 @@ SwaggerUIBundle({
   persistAuthorization: false,
 });
 """
-# Swagger UI sets styles of single elements, and draws its icons from data: URLs.
+# Swagger UI sets styles of elements, and takes its icons from data: URLs.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-async def _page(_: Request) -> Response:
-    return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
+def _route(path: str, media_type: str, content: bytes | None = None, **headers: str) -> Route:
+    """Serve the content, or the file of Swagger UI that has this name."""
 
+    async def serve(_: Request) -> Response:
+        static = files("fastapi_offline") / "static"
+        body = (static / path.removeprefix("/docs/")).read_bytes() if content is None else content
+        return Response(body, media_type=media_type, headers=headers)
 
-async def _start(_: Request) -> Response:
-    return Response(_START, media_type="text/javascript")
-
-
-async def _script(_: Request) -> Response:
-    return Response((_STATIC / "swagger-ui-bundle.js").read_bytes(), media_type="text/javascript")
-
-
-async def _style(_: Request) -> Response:
-    return Response((_STATIC / "swagger-ui.css").read_bytes(), media_type="text/css")
+    return Route(path, serve, include_in_schema=False)
 
 
 routes = [
-    Route("/docs", _page, include_in_schema=False),
-    Route("/docs/start.js", _start, include_in_schema=False),
-    Route("/docs/swagger-ui-bundle.js", _script, include_in_schema=False),
-    Route("/docs/swagger-ui.css", _style, include_in_schema=False),
+    _route("/docs", "text/html", _PAGE, **{"Content-Security-Policy": _POLICY}),
+    _route("/docs/start.js", "text/javascript", _START),
+    _route("/docs/swagger-ui-bundle.js", "text/javascript"),
+    _route("/docs/swagger-ui.css", "text/css"),
 ]

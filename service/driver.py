@@ -1,6 +1,6 @@
-"""Statements that SQLAlchemy compiles once and the database's driver runs.
+"""Runs statements by the database's driver, compiled once by SQLAlchemy.
 
-To execute one through SQLAlchemy takes some 50 µs more each time, and a lone write has several.
+Through SQLAlchemy each execution takes some 50 µs more, and a single write has several.
 """
 
 import sqlite3
@@ -18,12 +18,12 @@ Values = Mapping[str, object]
 
 @lru_cache(maxsize=64)
 def compile_sql(statement: Statement, dialect: Dialect) -> str:
-    """The statement in the database's own words, its values by name. It is one of a module's, not a new one."""
+    """Return the SQL of a statement that a module defines once; its values are passed by name."""
     return str(statement.compile(dialect=dialect))
 
 
 def query(db: Connection, statement: Statement, many: Sequence[Values]) -> list[list[Any]]:
-    """All rows for each set of values; with PostgreSQL in one round trip. Raises SQLAlchemy's errors."""
+    """Return the rows for each set of values; one round trip with PostgreSQL. Raises SQLAlchemy's errors."""
     if not many:
         return []
     text = compile_sql(statement, db.dialect)
@@ -35,41 +35,41 @@ def query(db: Connection, statement: Statement, many: Sequence[Values]) -> list[
 
 
 def execute(db: Connection, statement: Statement, many: Sequence[Values]) -> None:
-    """Run a statement with each set of values; with PostgreSQL in one round trip. Raises SQLAlchemy's errors."""
+    """Run a statement with each set of values; one round trip with PostgreSQL. Raises SQLAlchemy's errors."""
     if many:
         with cursor(db) as one:
             one.executemany(compile_sql(statement, db.dialect), many)
 
 
 # Classes of SQLSTATE: connection, transaction state, rollback, resources, lock, operator intervention, system; and
-# a table that something else has removed.
+# a table that another application has dropped.
 _UNAVAILABLE_STATES = ("08", "25", "40", "53", "55", "57", "58", "XX", "42P01")
-# A server that has become read-only, and plans and prepared statements that don't fit the server: another
-# connection may do.
+# A server that became read-only, and plans and prepared statements that it no longer accepts: a new connection may
+# work.
 _STALE_STATES = ("25006", "0A000", "26000", "42P05")
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """Whether the database failed, and not the statement."""
+    """Return whether the database failed rather than the statement."""
     if isinstance(error, (OperationalError, InterfaceError, InternalError)) or is_damage(error):
         return True
     return is_stale(error) or _state(error).startswith(_UNAVAILABLE_STATES)
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """Whether SQLite has found that its file is damaged, or no database."""
+    """Return whether SQLite found its file damaged or not a database."""
     driver_error = error.orig if isinstance(error, DBAPIError) else error
     return type(driver_error) is sqlite3.DatabaseError
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether SQLite has found no room, for data or for the files that it keeps beside them."""
+    """Return whether SQLite found no room, for data or for its auxiliary files."""
     driver_error = error.orig if isinstance(error, DBAPIError) else error
     return getattr(driver_error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
 
 
 def is_stale(error: BaseException | None) -> bool:
-    """Whether the same statement may succeed on a new connection."""
+    """Return whether the same statement may succeed on a new connection."""
     return _state(error) in _STALE_STATES
 
 
@@ -79,7 +79,7 @@ def _state(error: BaseException | None) -> str:
 
 @contextmanager
 def cursor(db: Connection) -> Iterator[Any]:
-    """The driver's own cursor, with SQLAlchemy's errors."""
+    """Open a cursor of the driver that raises SQLAlchemy's errors."""
     opened = db.connection.cursor()
     try:
         yield opened

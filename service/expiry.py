@@ -1,4 +1,4 @@
-"""Removes idempotency keys that have expired: a few at a time, beside everything else."""
+"""Removes expired Idempotency-Keys, a few at a time beside everything else."""
 
 import asyncio
 import time
@@ -8,13 +8,13 @@ from service.problems import UnavailableError
 from service.store import Store
 
 _SECONDS_PER_DAY = 86_400
-_STEP_SECONDS = 0.25  # between two looks at a few keys; a million take 20 minutes
-_PAUSE_SECONDS = 5  # after a look at all of them
+_STEP_SECONDS = 0.25  # between two reads of a few keys; a million take 20 minutes
+_PAUSE_SECONDS = 5  # after the last key
 
 
 async def remove_expired_keys(store: Store, days: float) -> None:
-    """Look through all keys over and over until cancelled."""
-    # A clock that is set while the process runs must not make keys expire.
+    """Scan all keys over and over, until cancelled."""
+    # Setting the clock while the process runs must not expire keys.
     seconds_ahead = time.time() - time.monotonic()
     after = ""
     while True:
@@ -26,6 +26,6 @@ async def remove_expired_keys(store: Store, days: float) -> None:
                 await store.remove_keys(expired, expired_before)
                 metrics.keys_removed.inc(len(expired))
         except UnavailableError:
-            keys = []  # begin again later
+            keys = []  # start over later
         after = keys[-1][0] if keys else ""
         await asyncio.sleep(_STEP_SECONDS if keys else _PAUSE_SECONDS)

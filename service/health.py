@@ -14,7 +14,7 @@ WAS_READY = "/tmp/was-ready"  # noqa: S108 - a tmpfs of the container, empty aft
 
 
 def main(port: int = PORT, was_ready: str = WAS_READY) -> int:
-    """Ask the service; 1, with the reason on standard output, when it does not answer 200."""
+    """Ask the service; unless it answers 200, print the reason and return 1."""
     try:
         open(was_ready).close()  # noqa: PTH123 - pathlib takes as long to load as all the rest
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Notices of Linux (inotify) that a process has closed a file which it could write to."""
+"""Linux's notifications (inotify) that a process has closed a file which it had opened for writing."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ _IN_CLOSE_WRITE = 0x8
 
 
 class Writers:
-    """The processes that open a file to write to it, once they close it; none are seen without inotify."""
+    """Processes that write to a file, noticed when they close it; where there is no inotify, never."""
 
     def __init__(self, path: Path) -> None:
         libc = ctypes.CDLL(None)
@@ -18,7 +18,7 @@ class Writers:
             libc.inotify_add_watch(self._events, os.fsencode(path), _IN_CLOSE_WRITE)
 
     def have_closed(self) -> bool:
-        """Return whether one has since the last call."""
+        """Return whether a writer has closed the file since the last call."""
         try:
             return bool(os.read(self._events, 65_536))
         except OSError:  # nothing to read, or no inotify

@@ -1,4 +1,4 @@
-"""Logs as JSON, one object a line on stdout, and the ids that tie a request's lines together."""
+"""JSON logs on standard output, one object per line, and the ids that correlate the lines of a request."""
 
 import atexit
 import itertools
@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_LONGEST_PATH = 256
-_WRITE_SECONDS = 0.1  # lines of requests wait so long for others to be written with
+_MAX_PATH_LENGTH = 256
+_WRITE_SECONDS = 0.1  # that the line of a request waits for others
 
 access = logging.getLogger("service.access")
 _process = secrets.token_hex(6)
@@ -27,7 +27,7 @@ _number = itertools.count(1)
 
 
 class Ids(NamedTuple):
-    """What a request is called, by us and by the trace that it belongs to."""
+    """The request id and W3C trace context of a request."""
 
     request_id: str
     traceparent: str = ""
@@ -37,7 +37,7 @@ current: ContextVar[Ids | None] = ContextVar("current", default=None)
 
 
 def read_ids(headers: Iterable[tuple[bytes, bytes]]) -> Ids:
-    """The ids that came with a request; what is not well-formed is as good as not sent."""
+    """Read the ids of a request. An invalid one is ignored, and a missing request id generated."""
     request_id = traceparent = ""
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
@@ -47,8 +47,8 @@ def read_ids(headers: Iterable[tuple[bytes, bytes]]) -> Ids:
     return Ids(request_id or f"{_process}-{next(_number)}", traceparent)
 
 
-def headers_to_pass_on() -> dict[str, str]:
-    """The current request's ids, for a peer that is called for it."""
+def make_peer_headers() -> dict[str, str]:
+    """Return the headers that pass the current request's ids on to a peer."""
     ids = current.get()
     if ids is None:
         return {}
@@ -57,7 +57,7 @@ def headers_to_pass_on() -> dict[str, str]:
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON object; line breaks in it are escaped, so no message can pass for two."""
+    """Formats a record as one JSON object. Line breaks are escaped, so no message can forge a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -74,11 +74,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Send all logs of the process to stdout."""
+    """Send all logs of the process to standard output."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Where a logger of its own says nothing of its level, uvicorn takes it for the most talkative.
+    # uvicorn logs everything unless its logger has a level of its own.
     logging.getLogger("uvicorn.error").setLevel(level)
     atexit.register(_write_lines)
 
@@ -87,13 +87,13 @@ _lines: list[str] = []
 
 
 def log_request(method: str, route: str, path: str, status: int, seconds: float, ids: Ids) -> None:
-    """One line for a request that is done.
+    """Log a request that is done.
 
-    Written by hand: a LogRecord and its way through the handlers cost as much as a tenth of a read.
+    Formatted by hand: a LogRecord and its handlers would add a tenth to the cost of a read.
     """
     line = (
         f'{{"timestamp":"{_timestamp(time.time())}","level":"INFO","logger":"service.access","message":"request",'
-        f'"method":"{method}","route":"{route}","path":{quote(path[:_LONGEST_PATH])},"status":{status},'
+        f'"method":"{method}","route":"{route}","path":{quote(path[:_MAX_PATH_LENGTH])},"status":{status},'
         f'"durationMs":{seconds * 1000:.2f},"requestId":"{ids.request_id}"'
     )
     _lines.append(f'{line},"traceparent":"{ids.traceparent}"}}\n' if ids.traceparent else line + "}\n")

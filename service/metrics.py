@@ -1,4 +1,4 @@
-"""What Prometheus is told. The counts are the process's own: one process is one target."""
+"""Prometheus metrics, of this process alone: each process is a target."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -13,25 +13,25 @@ from starlette.responses import Response
 registry = CollectorRegistry()
 ProcessCollector(registry=registry)  # start, CPU, memory, open files
 
-in_flight = Gauge("http_requests_in_flight", "Requests that are being answered", registry=registry)
-held_bytes = Gauge("http_held_bytes", "Bytes of bodies that are held in memory", registry=registry)
-refused = Counter("http_requests_refused", "Requests refused for want of room", registry=registry)
+in_flight = Gauge("http_requests_in_flight", "Requests in progress", registry=registry)
+held_bytes = Gauge("http_held_bytes", "Bytes of request and response bodies in memory", registry=registry)
+refused = Counter("http_requests_refused", "Requests refused because the service was full", registry=registry)
 batch_size = Histogram(
     "database_batch_size",
-    "Reads or writes that were done in one transaction",
+    "Reads or writes in a transaction",
     ["queue"],
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
     registry=registry,
 )
-queue_depth = Gauge("database_queue_depth", "Reads or writes that wait", ["queue"], registry=registry)
-database_errors = Counter("database_errors", "Transactions that the database failed", registry=registry)
-keys_removed = Counter("idempotency_keys_removed", "Idempotency keys removed on expiry", registry=registry)
-peer_calls = Counter("sequencer_calls", "Calls of the Central Sequence Service", ["outcome"], registry=registry)
-peer_retries = Counter("sequencer_retries", "Calls repeated for want of a connection", registry=registry)
+queue_depth = Gauge("database_queue_depth", "Reads or writes that are waiting", ["queue"], registry=registry)
+database_errors = Counter("database_errors", "Transactions that failed because of the database", registry=registry)
+keys_removed = Counter("idempotency_keys_removed", "Expired Idempotency-Keys removed", registry=registry)
+peer_calls = Counter("sequencer_calls", "Calls to the Central Sequence Service", ["outcome"], registry=registry)
+peer_retries = Counter("sequencer_retries", "Calls retried because no connection was made", registry=registry)
 
 
 class _Requests(Collector):
-    """Counts of requests, in plain lists: an observation costs a tenth of what prometheus_client's does."""
+    """Counts requests in plain lists: an observation costs a tenth of one by prometheus_client."""
 
     _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
     _LABELS = ("method", "route", "status")
@@ -51,7 +51,7 @@ class _Requests(Collector):
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily("http_requests", "Requests answered", labels=self._LABELS)
-        times = HistogramMetricFamily("http_request_duration_seconds", "Time to the answer", labels=self._LABELS)
+        times = HistogramMetricFamily("http_request_duration_seconds", "Time to the response", labels=self._LABELS)
         for key, counts in self._counts.items():
             buckets, total = [], 0
             for bound, count in zip([*map(str, self._BOUNDS), "+Inf"], counts, strict=True):
@@ -68,5 +68,5 @@ registry.register(requests)
 
 
 async def show_metrics(_: Request) -> Response:
-    """The metrics in Prometheus' own format."""
+    """Answer with the metrics in Prometheus' text format."""
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

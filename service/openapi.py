@@ -11,7 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.problems import MEDIA_TYPE, InvalidRequestError, SequencerUnavailableError, ServiceError, problem
+from service.problems import (
+    MEDIA_TYPE,
+    InvalidRequestError,
+    SequencerUnavailableError,
+    ServiceError,
+    problem_response,
+)
 
 
 class Problem(BaseModel):
@@ -59,7 +65,7 @@ _INVALID_ID = {"loc": ["path", "sessionId"], "msg": "Input should be a valid int
 
 
 def complete_document(document: dict[str, Any], api_key_header: str | None) -> None:
-    """Add what FastAPI does not know: problems, exact bounds, and the key that the gateway asks for."""
+    """Add what FastAPI does not know: problems, exact bounds, and the API key that the gateway expects."""
     schemas = {model.__name__: model.model_json_schema() for model in (Problem, InvalidRequestProblem)}
     document["components"]["schemas"].update(schemas)
     _restore_int64_bounds(document)
@@ -80,7 +86,7 @@ def _add_examples(document: dict[str, Any]) -> None:
 
 
 def _problem_examples(status: int, path: str, operation_id: str) -> dict[str, Any]:
-    """Show each problem with this status that the operation can meet, as it is sent."""
+    """Return each problem with this status that the operation can answer, as it is sent."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         errors: list[Exception] = [Exception()]
     elif status == HTTPStatus.UNPROCESSABLE_ENTITY:
@@ -89,7 +95,7 @@ def _problem_examples(status: int, path: str, operation_id: str) -> dict[str, An
         errors = [kind() for kind in _kinds(ServiceError) if kind.__dict__.get("detail") and kind.status == status]
     instance = path.replace("{sessionId}", "1" if status != HTTPStatus.UNPROCESSABLE_ENTITY else "x")
     values = [
-        json.loads(bytes(problem(error, instance).body))
+        json.loads(bytes(problem_response(error, instance).body))
         for error in errors
         if operation_id == "createSession" or not isinstance(error, SequencerUnavailableError)
     ]

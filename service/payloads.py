@@ -21,7 +21,7 @@ Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, json_schema_extra={"form
 Context = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 _SESSION_ID: int = Field(examples=[1])
-_USER_ID: int = Field(description="Whose session it is", examples=[7])
+_USER_ID: int = Field(description="User that the session belongs to", examples=[7])
 _CONTEXT: str = Field(examples=["hello"])
 
 
@@ -43,9 +43,7 @@ def _convert_exact_float(value: object, info: ValidationInfo) -> object:
 class SessionRequest(_Payload):
     """A new session."""
 
-    user_id: Annotated[Int64, BeforeValidator(_convert_exact_float)] = (
-        _USER_ID  # JSON Schema takes 5.0 for an integer
-    )
+    user_id: Annotated[Int64, BeforeValidator(_convert_exact_float)] = _USER_ID  # to JSON Schema 5.0 is an integer
     context: Context = Field(default="", description="Any text", examples=["hello"])
 
 

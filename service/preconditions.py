@@ -1,4 +1,4 @@
-"""Versions of a session as entity tags, and preconditions on them (RFC 9110, sections 8.8.3 and 13)."""
+"""Entity tags of versions, and preconditions on the current version (RFC 9110, sections 8.8.3 and 13)."""
 
 import re
 from contextlib import suppress
@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from service.problems import invalid_header
 
-# The entity tags of a condition; "*" among them matches any version.
-Tags = frozenset[str]
+Tags = frozenset[str]  # "*" among them matches any version
 
 _TAG = r'(?:W/)?"[!#-~]*"'
 # A list may have empty elements: RFC 9110, section 5.6.1.2.
@@ -18,7 +17,7 @@ _DATE_FORMATS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %
 
 
 class Precondition(NamedTuple):
-    """What a request demands of the current version, if anything. Dates are seconds since 1970."""
+    """What a request requires of the current version. Dates are in seconds since 1970."""
 
     if_match: Tags | None = None
     if_unmodified_since: int | None = None
@@ -26,24 +25,27 @@ class Precondition(NamedTuple):
     if_modified_since: int | None = None
 
     def fails(self, version: int | None, modified_at: int | None) -> bool:
-        """Whether no method may be performed (sections 13.1.1 and 13.1.4). A collection has no version."""
+        """Return whether the method must not be performed (sections 13.1.1 and 13.1.4). A list has no version."""
         if self.if_match is not None:
             return not (self.if_match & {"*", entity_tag(version)})
-        return _is_past(modified_at, self.if_unmodified_since)
+        if self.if_unmodified_since is None or modified_at is None:
+            return False
+        return modified_at > self.if_unmodified_since
 
     def fails_write(self, version: int | None, modified_at: int | None) -> bool:
-        """Whether a method that changes something may not be performed."""
-        return self.fails(version, modified_at) or self._names(version)
+        """Return whether a method that changes something must not be performed."""
+        return self.fails(version, modified_at) or self._matches_none_match(version)
 
     def is_current(self, version: int | None, modified_at: int | None) -> bool:
-        """Whether the client already has this version, so that a read is a 304 (sections 13.1.2 and 13.1.3)."""
+        """Return whether the client has this version, so that a read is a 304 (sections 13.1.2 and 13.1.3)."""
         if self.if_none_match is not None:
-            return self._names(version)
-        known = self.if_modified_since is not None and modified_at is not None
-        return known and not _is_past(modified_at, self.if_modified_since)
+            return self._matches_none_match(version)
+        if self.if_modified_since is None or modified_at is None:
+            return False
+        return modified_at <= self.if_modified_since
 
-    def _names(self, version: int | None) -> bool:
-        # If-None-Match compares weakly: what a cache on the way has weakened is still this version's tag.
+    def _matches_none_match(self, version: int | None) -> bool:
+        # The comparison is weak: a tag that a cache on the way has weakened still names this version.
         tag = entity_tag(version)
         return not (self.if_none_match or frozenset()).isdisjoint({"*", tag, f"W/{tag}"})
 
@@ -51,12 +53,8 @@ class Precondition(NamedTuple):
 NO_PRECONDITION = Precondition()
 
 
-def _is_past(modified_at: int | None, date: int | None) -> bool:
-    return modified_at is not None and date is not None and modified_at > date
-
-
 def entity_tag(version: int | None) -> str:
-    """The strong tag of a version."""
+    """Return the strong tag of a version."""
     return f'"{version}"'
 
 
@@ -66,9 +64,9 @@ def parse_precondition(
     if_none_match: str | None,
     if_modified_since: str | None,
 ) -> Precondition:
-    """Parse the headers of a request. Raises InvalidRequestError if one is not a list of entity tags.
+    """Parse the headers of a request. Raises InvalidRequestError for what is not a list of entity tags.
 
-    What is not a date is ignored, as the specification demands.
+    What is not a date is ignored, as the RFC requires.
     """
     if if_match is if_unmodified_since is if_none_match is if_modified_since is None:
         return NO_PRECONDITION

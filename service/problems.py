@@ -1,7 +1,7 @@
-"""The errors of the service, and the one place where an error becomes an RFC 9457 problem.
+"""The errors of the service, and how each becomes a problem (RFC 9457).
 
 ServiceError
-├── RequestError                     the client can mend it
+├── RequestError                     the client must change the request
 │   ├── SessionNotFoundError         404
 │   ├── BodyTimeoutError             408
 │   ├── KeyInUseError                409 with Retry-After
@@ -10,7 +10,7 @@ ServiceError
 │   ├── UnsupportedMediaTypeError    415
 │   │   └── UnsupportedContentCodingError
 │   └── InvalidRequestError          422, with `errors`
-└── UnavailableError                 503 with Retry-After: the same request may succeed later
+└── UnavailableError                 503 with Retry-After: a retry may succeed
     ├── OverloadedError
     ├── SequencerUnavailableError
     └── StoreUnavailableError
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class ServiceError(Exception):
-    """An error with an answer of its own."""
+    """An error that determines its response."""
 
     status: ClassVar[HTTPStatus]
     detail: ClassVar[str]
@@ -53,38 +53,38 @@ class SessionNotFoundError(RequestError):
 
 class BodyTimeoutError(RequestError):
     status = HTTPStatus.REQUEST_TIMEOUT
-    detail = "The body did not come in time"
+    detail = "The request body was not received in time"
     headers: ClassVar[dict[str, str]] = {"Connection": "close"}
 
 
 class KeyInUseError(RequestError):
     status = HTTPStatus.CONFLICT
-    detail = "A request with this Idempotency-Key is still under way"
+    detail = "A request with this Idempotency-Key is still in progress"
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
 class PreconditionFailedError(RequestError):
     status = HTTPStatus.PRECONDITION_FAILED
-    detail = "A precondition of the request does not hold for the current version"
+    detail = "A precondition of the request is false for the current version"
 
 
 class PayloadTooLargeError(RequestError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    detail = "The context is larger than this service keeps"
+    detail = "The context exceeds the maximum size"
 
 
 class UnsupportedMediaTypeError(RequestError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    detail = "The body must be application/json in UTF-8"
+    detail = "The request body must be application/json in UTF-8"
 
 
 class UnsupportedContentCodingError(UnsupportedMediaTypeError):
-    detail = "The body must be sent without a Content-Encoding"
+    detail = "The request body must not have a Content-Encoding"
     headers: ClassVar[dict[str, str]] = {"Accept-Encoding": "identity"}
 
 
 class InvalidRequestError(RequestError):
-    """`errors` says what is wrong where, and never repeats what was sent: a context is private."""
+    """`errors` says what is wrong and where. It never repeats what was sent: a context is private."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     detail = "The request is not valid"
@@ -95,36 +95,36 @@ class InvalidRequestError(RequestError):
 
 
 def invalid_header(name: str, message: str, kind: str) -> InvalidRequestError:
-    """The error of a header that can't be used."""
+    """Return the error of an invalid header."""
     return InvalidRequestError([{"loc": ["header", name], "msg": message, "type": kind}])
 
 
 class UnavailableError(ServiceError):
-    """Nothing was left behind; the same request may succeed in a second."""
+    """Nothing was changed, and a retry may succeed. The message is for the log only."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
 class OverloadedError(UnavailableError):
-    detail = "Too many requests are under way"
+    detail = "Too many concurrent requests"
 
 
 class SequencerUnavailableError(UnavailableError):
-    detail = "The Central Sequence Service gave no usable number"
+    detail = "The Central Sequence Service did not return a usable sequence number"
 
 
 class StoreUnavailableError(UnavailableError):
-    detail = "The database does not answer"
+    detail = "The database is unavailable"
 
 
 class StoreBusyError(StoreUnavailableError):
-    detail = "Too many requests wait for the database"
+    detail = "Too many requests are waiting for the database"
 
 
-def problem(error: Exception, instance: str) -> Response:
-    """The answer to any error; what is not known to be the client's or a peer's doing is a bare 500."""
-    status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed; the failure was logged"
+def problem_response(error: Exception, instance: str) -> Response:
+    """Convert any error. One that is neither ours nor the framework's is a 500 without details."""
+    status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed because of an internal error"
     headers: dict[str, str] = {}
     extra: dict[str, Any] = {}
     match error:
@@ -147,7 +147,7 @@ def problem(error: Exception, instance: str) -> Response:
 
 
 class ProblemMiddleware:
-    """Answers whatever the app raises; stands in for three layers of Starlette that serve this purpose."""
+    """Answers errors that the app raises, in the place of three of Starlette's middlewares."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app
@@ -167,17 +167,17 @@ class ProblemMiddleware:
             return
         except Exception as error:
             if started:
-                raise  # the server cuts the connection, so that half an answer can't pass for a whole one
-            instance = scope["raw_path"].decode("latin-1")  # as it was sent: no line break gets into the log
+                raise  # the server aborts the connection, so that the client notices the incomplete response
+            instance = scope["raw_path"].decode("latin-1")  # undecoded, so that no line break gets into the log
             _log(error, f"{scope['method']} {instance}")
             if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
                 error.headers = {"Allow": self._allowed(scope)}
-            await problem(error, instance)(scope, receive, send)
+            await problem_response(error, instance)(scope, receive, send)
 
     def _allowed(self, scope: Scope) -> str:
-        # A path may have several routes, and the router's own Allow names only the first one's methods.
-        here = [r for r in self._routes if isinstance(r, Route) and r.matches(scope)[0] is not Match.NONE]
-        methods = {method for route in here for method in route.methods or ()}
+        # A path may have several routes, and the router names only the methods of the first.
+        routes = [r for r in self._routes if isinstance(r, Route) and r.matches(scope)[0] is not Match.NONE]
+        methods = {method for route in routes for method in route.methods or ()}
         return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 

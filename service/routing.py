@@ -1,4 +1,4 @@
-"""The way from a request to its handler and back, without the framework's work per request."""
+"""From a request to its handler and back, without the framework's work on each request."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
 
 
 class Json(NamedTuple):
-    """An answer whose JSON is written already; an ASGI app, as every answer of a handler is."""
+    """A response of encoded JSON; an ASGI app, as all that handlers return."""
 
     body: bytes
     status: int = 200
@@ -28,11 +28,11 @@ class Json(NamedTuple):
         length = str(len(self.body)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", length), *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})  # the server leaves it out for HEAD
+        await send({"type": "http.response.body", "body": self.body})  # the server omits it for HEAD
 
 
 class NoContent(NamedTuple):
-    """An answer that says all in its status and headers."""
+    """A response without a body."""
 
     status: int
     headers: Headers = ()
@@ -43,7 +43,7 @@ class NoContent(NamedTuple):
 
 
 class JsonStream(StreamingResponse):
-    """JSON that is written as it is sent."""
+    """A response of JSON that is encoded while it is sent."""
 
     media_type = "application/json"
 
@@ -55,11 +55,11 @@ class JsonStream(StreamingResponse):
 
 
 class LeanRoute(APIRoute):
-    """A FastAPI route that calls its handler by itself: with the sessions, and what it declares to take.
+    """A FastAPI route that calls its handler itself, with the sessions and what the handler declares.
 
-    The declarations make the OpenAPI document as ever. What this goes around (injection, exit stacks,
-    response models) costs more than the whole work of a read. A header comes as it was sent, or None; a dependency
-    that declares headers is called with them.
+    FastAPI makes the OpenAPI document from the declarations. Its own way to the handler (injection, exit stacks,
+    response models) would cost more than all the work of a read. A declared header is passed as it was sent, or as
+    None, and a dependency is called with the headers that it declares.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
@@ -68,24 +68,24 @@ class LeanRoute(APIRoute):
         super().__init__(path, endpoint, **options)
         declared = self.dependant
         self._takes_id = bool(declared.path_params)
-        self._headers = _fields_of(declared)
+        self._headers = _header_names(declared)
         self._dependencies: list[tuple[str, Any, list[tuple[str, bytes]]]] = [
-            (str(one.name), one.call, _fields_of(one)) for one in declared.dependencies if one.header_params
+            (str(one.name), one.call, _header_names(one)) for one in declared.dependencies
         ]
-        every = [self._headers, *(fields for _, _, fields in self._dependencies)]
-        self._declared_headers = frozenset(header for fields in every for _, header in fields)
-        # Most requests have none of them.
+        every = [self._headers, *(names for _, _, names in self._dependencies)]
+        self._declared_headers = frozenset(header for names in every for _, header in names)
+        # Most requests have none of these headers.
         self._without_headers = dict.fromkeys(name for name, _ in self._headers)
-        self._without_headers |= {name: read() for name, read, _ in self._dependencies}
+        self._without_headers |= {name: call() for name, call, _ in self._dependencies}
         self._query: list[tuple[str, Any]] = [
             (query.name, query.field_info.annotation) for query in declared.query_params
         ]
         self._payload: Any = (
             (self.body_field.name, self.body_field.field_info.annotation) if self.body_field else None
         )
-        self.app = self._answer
+        self.app = self._handle
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["app"].state
         arguments = self._read_headers(scope)
         if self._takes_id:
@@ -94,13 +94,12 @@ class LeanRoute(APIRoute):
             arguments[name] = parse_query(scope["query_string"], model)
         if self._payload:
             name, model = self._payload
-            limit = state.settings.max_context_bytes
-            arguments[name] = await read_payload(scope, receive, model, limit)
-        answer = await self.endpoint(state.sessions, **arguments)
-        await answer(scope, receive, send)
+            arguments[name] = await read_payload(scope, receive, model, state.settings.max_context_bytes)
+        response = await self.endpoint(state.sessions, **arguments)
+        await response(scope, receive, send)
 
     def _read_headers(self, scope: Scope) -> dict[str, Any]:
-        """The arguments that come from headers; several headers of one name are as one."""
+        """Return the arguments that come from headers; repeated headers are joined."""
         sent: dict[bytes, str] = {}
         for header, value in scope["headers"]:
             if header in self._declared_headers:
@@ -109,21 +108,22 @@ class LeanRoute(APIRoute):
         arguments = self._without_headers.copy()
         if sent:
             arguments |= {name: sent.get(header) for name, header in self._headers}
-            for name, read, fields in self._dependencies:
-                arguments[name] = read(**{field: sent.get(header) for field, header in fields})
+            for name, call, headers in self._dependencies:
+                arguments[name] = call(**{argument: sent.get(header) for argument, header in headers})
         return arguments
 
 
-def _fields_of(declared: Dependant) -> list[tuple[str, bytes]]:
+def _header_names(declared: Dependant) -> list[tuple[str, bytes]]:
+    """Return the argument and the header of each header parameter."""
     return [(header.name, header.alias.lower().encode()) for header in declared.header_params]
 
 
 class LeanRouter:
-    """Finds the route of a request that has one; leaves every other request to the framework's router."""
+    """Finds the route of a request; leaves what has none to the framework's router."""
 
-    def __init__(self, routes: Iterable[LeanRoute], otherwise: ASGIApp) -> None:
+    def __init__(self, routes: Iterable[LeanRoute], fallback: ASGIApp) -> None:
         self._routes = [(route.path_regex.match, _methods(route), route) for route in routes]
-        self._otherwise = otherwise
+        self._fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -134,7 +134,7 @@ class LeanRouter:
                 scope["path_params"] = found.groupdict()
                 await route.app(scope, receive, send)
                 return
-        await self._otherwise(scope, receive, send)
+        await self._fallback(scope, receive, send)
 
 
 def _methods(route: LeanRoute) -> set[str]:
@@ -143,10 +143,7 @@ def _methods(route: LeanRoute) -> set[str]:
 
 
 def normalize_path(raw_path: bytes) -> str:
-    """A path in which only what has no meaning of its own is decoded, so that `%2F` is not `/` and `%0A` is kept.
-
-    RFC 3986, section 6.2.2.2.
-    """
+    """Decode unreserved characters only, so that `%2F` is not a slash (RFC 3986, section 6.2.2.2)."""
     return re.sub("%[0-9A-Fa-f]{2}", _decode_unreserved, raw_path.decode("latin-1"))
 
 

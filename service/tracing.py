@@ -1,4 +1,4 @@
-"""Traces for OpenTelemetry: off unless an OTLP endpoint is set, with the packages of the extra `otel`."""
+"""OpenTelemetry traces: off unless an OTLP endpoint is set. They need the packages of the extra `otel`."""
 
 from starlette.types import ASGIApp
 
@@ -6,11 +6,11 @@ _UNTRACED = "livez,readyz,metrics"
 
 
 class TracingError(Exception):
-    """Traces are asked for and can't be sent."""
+    """Traces are configured, but can't be sent."""
 
 
 class Tracing:
-    """Spans of requests, sent to an OTLP endpoint (HTTP). Raises TracingError without the packages."""
+    """Sends spans of requests to an OTLP endpoint (HTTP). Raises TracingError without the packages."""
 
     def __init__(self, endpoint: str) -> None:
         try:
@@ -31,7 +31,7 @@ class Tracing:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
-        """The app with a span for each request."""
+        """Return the app with a span for each request."""
         return self._middleware(
             app,
             tracer_provider=self._provider,
@@ -40,5 +40,5 @@ class Tracing:
         )
 
     def close(self) -> None:
-        """Send what has not been sent yet. It blocks, for as long as the collector lets it."""
+        """Send the remaining spans. This blocks as long as the collector does."""
         self._provider.shutdown()

@@ -54,7 +54,7 @@ def test_a_database_that_is_not_empty_is_left_as_it_is(tmp_path: Path) -> None:
         with running(Service(tmp_path, database_url=url)) as service:
             service.create(context=url)
     done = copy(tmp_path, *urls)
-    assert (done.returncode, b"name one that is empty" in done.stderr) == (1, True)
+    assert (done.returncode, b"name an empty database" in done.stderr) == (1, True)
     with running(Service(tmp_path, database_url=urls[1])) as service:
         assert [session["context"] for session in service.list()] == [urls[1]]
 

@@ -164,7 +164,7 @@ def test_a_head_that_is_too_large_or_wrong_is_a_problem(service: Service, head: 
         client.sendall(head)
         answer = client.recv(65536)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
-    assert b"\r\nContent-Type: application/problem+json\r\n" in answer
+    assert b"\r\ncontent-type: application/problem+json\r\n" in answer.lower()
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == status
 
 
