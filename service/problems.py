@@ -147,7 +147,7 @@ def problem_response(error: Exception, instance: str) -> Response:
 
 
 class ProblemMiddleware:
-    """Answers errors that the app raises, in the place of three of Starlette's middlewares."""
+    """Answers the errors that the app raises; replaces three of Starlette's middlewares."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app

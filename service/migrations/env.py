@@ -1,4 +1,4 @@
-"""Alembic's way in: migrates the connection that the service hands over, in the transaction it has begun."""
+"""Alembic's entry point: migrates the service's connection, within the transaction that it has begun."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""A headless Chromium without any network but this host, used over its DevTools protocol."""
+"""A headless Chromium whose only network is this host, controlled by its DevTools protocol."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ _SECONDS = 30
 
 
 class Page:
-    """One page, with what it logged."""
+    """A page, and what it logged."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket

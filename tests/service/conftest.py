@@ -1,4 +1,4 @@
-"""A service, and a peer, for each test that asks for one; each service on both databases."""
+"""Fixtures: a service on each of both databases, and a peer."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ NewDatabase = Callable[[Path], str]
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgresql]:
-    """A server for all tests; who stops it starts it again."""
+    """A server for all tests. A test that stops it has to start it again."""
     server = Postgresql()
     try:
         yield server
@@ -23,7 +23,7 @@ def postgresql() -> Iterator[Postgresql]:
 
 @pytest.fixture
 def own_server() -> Iterator[Postgresql]:
-    """A server of one test, which may change and stop it."""
+    """A server for one test, which may reconfigure and stop it."""
     server = Postgresql()
     try:
         yield server
@@ -33,7 +33,7 @@ def own_server() -> Iterator[Postgresql]:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def new_database(request: pytest.FixtureRequest) -> NewDatabase:
-    """Gives the URL of an empty database; one that is a file is in the folder."""
+    """Return a function that creates an empty database, a file in the given folder, and returns its URL."""
     if request.param == "sqlite":
         return lambda folder: f"sqlite:///{folder}/sessions.db"
     server: Postgresql = request.getfixturevalue("postgresql")
@@ -42,14 +42,14 @@ def new_database(request: pytest.FixtureRequest) -> NewDatabase:
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[Peer]:
-    """A peer for the tests of one module; each says how it behaves."""
+    """A peer for the tests of a module; each test sets its behavior."""
     with running(Peer()) as process:
         yield process
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[Service]:
-    """A service for all tests of one module, so none of them counts its sessions."""
+    """A service for all tests of a module, so no test may count its sessions."""
     folder = tmp_path_factory.mktemp("data")
     with running(Service(folder, database_url=new_database(folder))) as process:
         yield process
@@ -57,6 +57,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase)
 
 @pytest.fixture
 def fresh(tmp_path: Path, new_database: NewDatabase) -> Iterator[Service]:
-    """A service that has no session yet."""
+    """A service without sessions."""
     with running(Service(tmp_path, database_url=new_database(tmp_path))) as process:
         yield process

@@ -14,16 +14,16 @@ from tests.service.processes import Service, running
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
 _ROOT = Path(__file__).parents[2]
-_EXAMPLES_OF_A_ROUND = 300
+_EXAMPLES_PER_ROUND = 300
 
 
 def fuzz(service: Service, cases: int) -> tuple[int, str]:
-    """How many cases there were, at least so many unless one failed; and what failed, or nothing."""
+    """Run at least this many cases, unless one fails; return their number, and the failures."""
     done = 0
     while done < cases:
-        # Some 13 cases come of one example: of each operation, and of their sequences.
-        examples = max(1, min(_EXAMPLES_OF_A_ROUND, (cases - done) // 13))
-        count, failures = _round(service, examples)
+        # Each example yields some 13 cases: for each operation, and for sequences of them.
+        examples = max(1, min(_EXAMPLES_PER_ROUND, (cases - done) // 13))
+        count, failures = _run_round(service, examples)
         done += count
         print(f"{done} cases", flush=True)
         if failures:
@@ -31,7 +31,7 @@ def fuzz(service: Service, cases: int) -> tuple[int, str]:
     return done, ""
 
 
-def _round(service: Service, examples: int) -> tuple[int, str]:
+def _run_round(service: Service, examples: int) -> tuple[int, str]:
     command = ["--config-file", str(_CONFIG), "run", f"{service.url}/openapi.json"]
     options = ["--checks", "all", "--max-examples", str(examples), "--generation-database", "none", "--no-color"]
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def _round(service: Service, examples: int) -> tuple[int, str]:
 
 
 def main(cases: int, database: str) -> int:
-    """Report on a service with an empty database of this kind, sqlite or postgresql; 1 if a check failed."""
+    """Fuzz a service with an empty database, sqlite or postgresql; return 1 if a check failed."""
     begin = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

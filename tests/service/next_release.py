@@ -1,4 +1,4 @@
-"""The service as a next release could be: the same code with one more migration, which only adds to the schema."""
+"""A next release for tests: the same code with one more migration, which only adds to the schema."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ def upgrade() -> None:
 
 
 def make_next_release(folder: Path) -> Path:
-    """A folder in which `python -m service` runs the next release."""
+    """Make the folder one in which `python -m service` runs the next release."""
     copy = folder / "service"
     shutil.copytree(Path(service.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "migrations" / "versions" / f"{SCHEMA}.py").write_text(MIGRATION)

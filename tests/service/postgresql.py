@@ -1,4 +1,4 @@
-"""A real PostgreSQL server on a free loopback port, with its data in a folder of its own."""
+"""A real PostgreSQL server on a free port of loopback, with its data in a temporary folder."""
 
 import getpass
 import os
@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,21 @@ import psycopg
 from local.debian import install_packages
 from tests.certificates import certificate
 from tests.ports import free_port
+from tests.waiting import wait_for
 
-_START_SECONDS = 20
+_SECONDS = 20
 
 
 class Postgresql:
-    """Can be stopped and started again; empty databases are made on demand."""
+    """A server that can be stopped and started again, and creates empty databases on demand."""
 
     def __init__(self, fsync: str = "off", *, also_on: str | None = None) -> None:
-        """`also_on` is an address in a Docker network, whose containers then reach the server too."""
+        """Start; `also_on` is an address in a Docker network whose containers can then reach the server too."""
         self._addresses = f"127.0.0.1,{also_on}" if also_on else "127.0.0.1"
-        # The server outlives the kills of these tests, and never a power cut: nothing has to be synced.
+        # Tests kill the service, not the server, so nothing has to be synced.
         self._fsync = fsync
         self._bin = _binaries()
-        # The server refuses to run as root; Debian's package brings a user for it.
+        # The server refuses to run as root, but Debian's package has created a user.
         self._user = "postgres" if os.geteuid() == 0 else getpass.getuser()
         self._folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         shutil.chown(self._folder, self._user)
@@ -51,19 +51,18 @@ class Postgresql:
             + [word for name, value in settings.items() for word in ("-c", f"{name}={value}")],
             **self._as_user(),
         )
-        give_up = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                self.execute("postgres", "SELECT 1")
-            except psycopg.OperationalError:
-                assert time.monotonic() < give_up, "PostgreSQL did not start"
-                time.sleep(0.05)
-            else:
-                return
+        wait_for(self._accepts_connections, _SECONDS)
+
+    def _accepts_connections(self) -> bool:
+        try:
+            self.execute("postgres", "SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
 
     @property
     def folder(self) -> Path:
-        """The server's user may write there."""
+        """A folder that the server's user can write to."""
         return self._folder
 
     def run(self, script: str, **variables: str) -> None:
@@ -71,8 +70,8 @@ class Postgresql:
         environment = {"PATH": f"{self._bin}:{os.environ['PATH']}", **variables}
         subprocess.run(["sh", "-ec", script], check=True, env=environment, **self._as_user())
 
-    def speak_tls(self, name: str) -> Path:
-        """Take TLS too, as the host of this name; the certificate that vouches for it."""
+    def enable_tls(self, name: str) -> Path:
+        """Accept TLS too, as a host of this name; return the certificate of its authority."""
         files = [self._folder / "server.crt", self._folder / "server.key"]
         for file, content in zip(files, certificate(name), strict=True):
             file.write_text(content)
@@ -84,16 +83,16 @@ class Postgresql:
         return files[0]
 
     def stop(self) -> None:
-        """At once: all connections are cut."""
+        """Stop at once, which cuts all connections."""
         self._server.send_signal(signal.SIGINT)
-        self._server.wait(timeout=_START_SECONDS)
+        self._server.wait(timeout=_SECONDS)
 
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._folder)
 
     def new_database(self) -> str:
-        """The URL of an empty database."""
+        """Create an empty database; return its URL."""
         name = next(self._names)
         self.execute("postgres", f"CREATE DATABASE {name}")
         return self.url(name)

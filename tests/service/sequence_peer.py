@@ -1,6 +1,6 @@
-"""A Central Sequence Service on loopback that counts, and misbehaves as told: `python sequence_peer.py PORT`.
+"""A stand-in for the Central Sequence Service that counts, or misbehaves: `python sequence_peer.py PORT`.
 
-`POST /behave {"as": NAME}` chooses the behaviour, `GET /asked` lists the bodies it was asked with.
+`POST /behave {"as": NAME}` chooses the behavior, `GET /calls` lists the bodies of all calls.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from itertools import count
 from aiohttp import web
 
 numbers = count(1)
-asked: list[object] = []
+calls: list[object] = []
 ids: dict[str, str] = {}
-behaviour = "well"
+behavior = "well"
 
 WRONG_ANSWERS = {
     "200 instead of 201": (200, b'{"sequenceNumber": 7}'),
@@ -33,12 +33,12 @@ WRONG_ANSWERS = {
 
 
 async def sequence(request: web.Request) -> web.StreamResponse:
-    asked.append(await request.json())
+    calls.append(await request.json())
     ids.update({name: request.headers.get(name, "") for name in ("x-request-id", "traceparent")})
-    if behaviour in WRONG_ANSWERS:
-        status, body = WRONG_ANSWERS[behaviour]
+    if behavior in WRONG_ANSWERS:
+        status, body = WRONG_ANSWERS[behavior]
         return web.Response(status=status, body=body, headers={"Location": "/sequence"})
-    match behaviour:
+    match behavior:
         case "slow":
             await asyncio.sleep(0.5)
         case "hangs":
@@ -62,8 +62,8 @@ async def sequence(request: web.Request) -> web.StreamResponse:
 
 
 async def behave(request: web.Request) -> web.Response:
-    global behaviour
-    behaviour = (await request.json())["as"]
+    global behavior
+    behavior = (await request.json())["as"]
     return web.Response()
 
 
@@ -71,12 +71,12 @@ async def show_headers(_: web.Request) -> web.Response:
     return web.json_response(ids)
 
 
-async def show_asked(_: web.Request) -> web.Response:
-    return web.Response(text=json.dumps(asked), content_type="application/json")
+async def show_calls(_: web.Request) -> web.Response:
+    return web.Response(text=json.dumps(calls), content_type="application/json")
 
 
 if __name__ == "__main__":
     app = web.Application()
     app.add_routes([web.post("/sequence", sequence), web.post("/behave", behave)])
-    app.add_routes([web.get("/asked", show_asked), web.get("/headers", show_headers)])
+    app.add_routes([web.get("/calls", show_calls), web.get("/headers", show_headers)])
     web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, handler_cancellation=True)

@@ -2,15 +2,13 @@
 
 import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
+from tests.service.load import repeating
 from tests.service.processes import Service, running
 from tests.waiting import wait_for
 
@@ -59,8 +57,8 @@ def overwrite_a_page(file: Path) -> None:
         pages.write(os.urandom(4096))
 
 
-def checkpointed(service: Service, file: Path) -> None:
-    """Have everything in the file itself: SQLite writes it there after a thousand pages of the WAL."""
+def checkpoint(service: Service, file: Path) -> None:
+    """Get everything into the file itself, to which SQLite moves each thousand pages of the WAL."""
     while file.stat().st_size < 100 * 4096:
         service.create(context="x" * 100_000)
 
@@ -69,58 +67,43 @@ DISASTERS = [remove, remove_all, remove_wal, replace, truncate, empty, overwrite
 
 
 @pytest.mark.parametrize("disaster", DISASTERS, ids=lambda one: one.__name__)
-def test_nothing_is_answered_that_a_restart_would_not_find(
+def test_nothing_is_answered_that_a_restart_would_lose(
     filled: tuple[Service, Path], disaster: Callable[[Path], None]
 ) -> None:
     service, file = filled
-    checkpointed(service, file)
+    checkpoint(service, file)
     time.sleep(1)
     disaster(file)
-    wait_for(lambda: service.request("GET", "/readyz").status_code == 503, _SECONDS)
+    wait_for(lambda: not service.is_ready(), _SECONDS)
     for answer in (
         service.create(),
         service.update(1, context="lost"),
         service.context(1),
         service.request("GET", "/sessions"),
-        service.request("DELETE", "/sessions/1"),
+        service.delete(1),
     ):
         assert answer.status_code == 503
     assert service.request("GET", "/livez").status_code == 200
-    assert service.printed().count('"CRITICAL"') == 1
-    assert "python -m service restore" in service.printed()
+    assert service.output().count('"CRITICAL"') == 1
+    assert "python -m service restore" in service.output()
 
 
-def test_garbage_in_what_nobody_reads_is_noticed_under_load(filled: tuple[Service, Path]) -> None:
+def test_damage_to_an_unread_page_is_noticed_under_load(filled: tuple[Service, Path]) -> None:
     service, file = filled
-    checkpointed(service, file)
-    stop = threading.Event()
+    checkpoint(service, file)
     statuses: set[int] = set()
-
-    def write() -> None:
-        body = {"userId": 1, "context": "x" * 1_000}
-        while not stop.is_set():
-            statuses.add(requests.post(f"{service.url}/sessions", json=body, timeout=10).status_code)
-
-    writers = [threading.Thread(target=write) for _ in range(4)]
-    for writer in writers:
-        writer.start()
-    try:
+    with repeating(lambda _: statuses.add(service.create(context="x" * 1_000).status_code)):
         with file.open("r+b") as pages:
             pages.seek(file.stat().st_size // 4096 // 2 * 4096)
             pages.write(os.urandom(4096))
-        wait_for(lambda: service.request("GET", "/readyz").status_code == 503, _SECONDS)
+        wait_for(lambda: not service.is_ready(), _SECONDS)
         assert service.create().status_code == 503
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join()
     assert statuses == {201, 503}
 
 
 def test_a_damaged_page_that_is_read_is_a_503(filled: tuple[Service, Path]) -> None:
     service, file = filled
-    service.send(signal.SIGTERM)
-    service.wait()
+    service.stop()
     with file.open("r+b") as pages:
         pages.seek(8 * 4096)
         pages.write(os.urandom(file.stat().st_size - 9 * 4096))
@@ -128,21 +111,21 @@ def test_a_damaged_page_that_is_read_is_a_503(filled: tuple[Service, Path]) -> N
         statuses = [started.context(session_id).status_code for session_id in range(1, 51)]
         assert statuses[-1] == 503
         assert set(statuses) <= {200, 503}
-        assert started.request("GET", "/readyz").status_code == 503
+        assert not started.is_ready()
 
 
-def test_no_replica_answers_once_the_file_is_gone(filled: tuple[Service, Path]) -> None:
+def test_no_replica_answers_after_the_file_is_removed(filled: tuple[Service, Path]) -> None:
     service, file = filled
     with running(Service(file.parent)) as other:
         remove_all(file)
         for each in (service, other):
             assert each.create().status_code == 503
-            assert each.request("GET", "/readyz").status_code == 503
+            assert not each.is_ready()
             assert each.request("GET", "/sessions").status_code == 503
 
 
 @pytest.mark.parametrize("disaster", [remove, empty])
-def test_a_start_without_the_file_whose_wal_is_left_is_refused(
+def test_a_start_is_refused_if_only_the_wal_is_left(
     filled: tuple[Service, Path], disaster: Callable[[Path], None]
 ) -> None:
     service, file = filled
@@ -153,7 +136,7 @@ def test_a_start_without_the_file_whose_wal_is_left_is_refused(
     assert file.with_name(f"{file.name}-wal").stat().st_size > 0
 
 
-def test_a_write_after_the_file_is_gone_is_never_answered_as_done(filled: tuple[Service, Path]) -> None:
+def test_no_write_succeeds_after_the_file_is_removed(filled: tuple[Service, Path]) -> None:
     service, file = filled
     remove(file)
     assert service.create().status_code == 503

@@ -1,4 +1,4 @@
-"""The docs page in a real browser that has no network but this host."""
+"""The docs page in a real browser, whose only network is this host."""
 
 import asyncio
 import base64
@@ -13,7 +13,7 @@ OPERATIONS = ("createSession", "listSessions", "getSession", "updateSession", "d
 
 
 async def try_out(page: Page, operation: str, **fields: str) -> tuple[int, str]:
-    """Fill in the form of an operation and execute it; the answer that the page shows."""
+    """Fill in the form of an operation and execute it; return the response that the page shows."""
     form = f"#operations-Sessions-{operation}"
     await page.click(f"{form} .opblock-summary-control")
     for name, value in fields.items():
@@ -27,7 +27,7 @@ async def try_out(page: Page, operation: str, **fields: str) -> tuple[int, str]:
 
 
 async def shoot(page: Page, name: str) -> None:
-    """Keep a screenshot where SCREENSHOTS names a folder, for a person to look at."""
+    """Save a screenshot for manual inspection if SCREENSHOTS names a folder."""
     if folder := os.environ.get("SCREENSHOTS"):
         shot: dict[str, Any] = await page.call("Page.captureScreenshot", captureBeyondViewport=True)
         (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
@@ -60,7 +60,7 @@ def test_a_session_is_created_read_changed_and_deleted_by_clicking(tmp_path: Pat
         assert "unsafe-eval" not in service.request("GET", "/docs").headers["Content-Security-Policy"]
 
 
-def test_the_page_asks_for_a_key_where_the_gateway_does(tmp_path: Path) -> None:
+def test_the_page_asks_for_a_key_if_the_gateway_expects_one(tmp_path: Path) -> None:
     async def use(service: Service) -> None:
         async with browser(tmp_path / "profile") as page:
             await page.open(f"{service.url}/docs")

@@ -1,6 +1,5 @@
-"""A disk with no room, while the service runs and when it starts."""
+"""A full disk, while the service runs and when it starts."""
 
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from tests.service.processes import Service, running
 
 
 class SmallDisk:
-    """A disk of 2 MB at `folder`, which only commands that begin with `under` see: so anybody can mount it."""
+    """A disk of 2 MB at `folder`. Only commands under `under` see it, so mounting needs no root."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -23,12 +22,12 @@ class SmallDisk:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        said = self._mounted.stdout.readline() if self._mounted.stdout else ""
-        assert said == "mounted\n", f"a disk can't be mounted: {said}"
+        line = self._mounted.stdout.readline() if self._mounted.stdout else ""
+        assert line == "mounted\n", f"can't mount a disk: {line}"
         process_id = str(self._mounted.pid)
         self.under = ["nsenter", "--target", process_id, "--user", "--mount", "--wd", "--preserve-credentials"]
         self.seen = Path(f"/proc/{process_id}/root{folder}")
-        """The folder as this process sees it."""
+        """Path of the folder in this process."""
 
     def service(self) -> Service:
         return Service(self.folder, "service", self.under)
@@ -40,7 +39,7 @@ class SmallDisk:
                     pass
             except OSError:
                 return
-        raise AssertionError("the disk has no end")
+        raise AssertionError("the disk is never full")
 
     def make_room(self) -> None:
         (self.seen / "ballast").unlink()
@@ -59,9 +58,9 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
         disk.remove()
 
 
-def test_reads_go_on_while_the_disk_is_full(small_disk: SmallDisk) -> None:
+def test_reads_continue_while_the_disk_is_full(small_disk: SmallDisk) -> None:
     with running(small_disk.service()) as service:
-        session_id = service.create(context="kept").json()["sessionId"]
+        session_id = service.create_session(context="kept")
         small_disk.fill()
         statuses = [service.create(context="x" * 10_000).status_code for _ in range(5)]
         assert statuses[-1] == 503
@@ -74,26 +73,25 @@ def test_reads_go_on_while_the_disk_is_full(small_disk: SmallDisk) -> None:
 
 
 def stop(service: Service, _: Path) -> None:
-    service.send(signal.SIGTERM)
-    service.wait()
+    service.stop()
 
 
 def kill(service: Service, _: Path) -> None:
     service.kill()
 
 
-def kill_and_forget_the_index(service: Service, folder: Path) -> None:
-    """As after a copy of the database and its WAL, by hand."""
+def kill_and_remove_the_index(service: Service, folder: Path) -> None:
+    """Leave what a manual copy of the database and its WAL would have."""
     service.kill()
     (folder / "sessions.db-shm").unlink()
 
 
-@pytest.mark.parametrize(("end", "is_read_only"), [(stop, True), (kill, False), (kill_and_forget_the_index, True)])
+@pytest.mark.parametrize(("end", "is_read_only"), [(stop, True), (kill, False), (kill_and_remove_the_index, True)])
 def test_a_start_on_a_full_disk_serves_reads(
     small_disk: SmallDisk, end: Callable[[Service, Path], None], is_read_only: bool
 ) -> None:
     with running(small_disk.service()) as service:
-        session_id = service.create(context="kept").json()["sessionId"]
+        session_id = service.create_session(context="kept")
         end(service, small_disk.seen)
     small_disk.fill()
     with running(small_disk.service()) as service:
@@ -104,7 +102,7 @@ def test_a_start_on_a_full_disk_serves_reads(
         assert (ready.status_code, ready.json()["database"]) == (200, "disk full: writes are refused")
         small_disk.make_room()
         if is_read_only:
-            service.wait()  # only a start opens the files for writes
+            service.wait()  # since only a start opens the files for writing
         else:
             assert service.create().status_code == 201
     with running(small_disk.service()) as service:

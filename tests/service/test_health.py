@@ -1,4 +1,4 @@
-"""The container's health check, and what it says when the service isn't healthy."""
+"""The container's health check, and what it prints if the service is not healthy."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ class Answers(BaseHTTPRequestHandler):
 
 @contextmanager
 def answering(status: dict[str, int]) -> Iterator[int]:
-    """A server that answers each path with its status; its port."""
+    """Run a server that answers each path with its status; yield its port."""
     with HTTPServer(("127.0.0.1", 0), Answers) as server:
         server.status = status  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever).start()
@@ -67,8 +67,8 @@ def test_a_service_that_does_not_answer_is_unhealthy(was_ready: str, capsys: pyt
     assert "Connection refused" in capsys.readouterr().out
 
 
-def test_a_probe_loads_nothing_that_takes_long() -> None:
-    """As the container runs it. `http.client` and what it loads take four times as long as all the rest."""
+def test_the_health_check_imports_nothing_slow() -> None:
+    """Run it as the container does. `http.client` and its imports would take four times as long as the rest."""
     program = "import sys; exec(open(sys.argv[1]).read(), {'__name__': 'probe'}); print(*sys.modules)"
     probe = [sys.executable, "-I", "-S", "-c", program, health.__file__]
     loaded = set(subprocess.run(probe, capture_output=True, text=True, check=True).stdout.split())

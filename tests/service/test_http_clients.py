@@ -1,4 +1,4 @@
-"""Clients that ask for HTTP/2 over plain HTTP, as they do by themselves: JDK's and curl."""
+"""Clients that request an upgrade to HTTP/2 by default: the JDK's, and curl."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ public class Client {
 """
 
 
-def test_the_client_of_the_jdk_is_understood(service: Service, tmp_path: Path) -> None:
+def test_the_jdks_client_works(service: Service, tmp_path: Path) -> None:
     source = tmp_path / "Client.java"
     source.write_text(JAVA)
     command = [find_program("java", "default-jdk-headless"), str(source), f"{service.url}/sessions"]
@@ -38,7 +38,7 @@ def test_the_client_of_the_jdk_is_understood(service: Service, tmp_path: Path) -
     assert [len(json.loads(body)["context"]) for _, _, body in answers] == [5, 200_000, 4]
 
 
-def test_curl_is_understood_with_http2(service: Service) -> None:
+def test_curl_works_with_http2(service: Service) -> None:
     command = [find_program("curl"), "--silent", "--http2", "--json", '{"userId": 1, "context": "kept"}']
     done = subprocess.run([*command, f"{service.url}/sessions"], capture_output=True, timeout=60, check=True)
     assert json.loads(done.stdout)["context"] == "kept"

@@ -1,4 +1,4 @@
-"""Migrations: they make what the tables say, and keep what earlier releases wrote."""
+"""Migrations: they create the declared tables, and keep what earlier releases wrote."""
 
 import sqlite3
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_url, select, update
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, update
 
 from service import database
 from service.database import open_database
@@ -28,37 +28,38 @@ KEPT = [
 ]
 
 
-def test_a_new_database_is_as_the_migrations_make_it(tmp_path: Path, new_database: NewDatabase) -> None:
-    made = _opened(new_database(tmp_path / "made"))
-    migrated = _engine(new_database(tmp_path / "migrated"))
+def test_a_new_database_equals_a_migrated_one(tmp_path: Path, new_database: NewDatabase) -> None:
+    created = _open(new_database(tmp_path / "created"))
+    migrated = _create_engine(new_database(tmp_path / "migrated"))
     with migrated.begin() as db:
         migrate(db)
-    with made.connect() as here, migrated.connect() as there:
+    with created.connect() as here, migrated.connect() as there:
         for table in metadata.sorted_tables:
-            assert _described(here, table.name) == _described(there, table.name)
+            assert _describe(here, table.name) == _describe(there, table.name)
             assert here.execute(select(table)).all() == there.execute(select(table)).all()
         for db in (here, there):
             context = MigrationContext.configure(db, opts={"compare_server_default": True})
             assert compare_metadata(context, metadata) == []
-    made.dispose()
+    created.dispose()
     migrated.dispose()
 
 
-def _described(db: Connection, table: str) -> list[Any]:
+def _describe(db: Connection, table: str) -> list[Any]:
     about = inspect(db)
     columns = {column["name"]: {**column, "type": repr(column["type"])} for column in about.get_columns(table)}
     constraints = [about.get_unique_constraints(table), about.get_check_constraints(table)]
     return [columns, about.get_pk_constraint(table), about.get_indexes(table), *constraints]
 
 
-def _engine(url: str) -> Engine:
-    made = make_url(url)
-    if made.database and made.drivername == "sqlite":
-        Path(made.database).parent.mkdir(parents=True, exist_ok=True)
-    return create_engine(made if made.drivername == "sqlite" else made.set(drivername="postgresql+psycopg"))
+def _create_engine(url: str) -> Engine:
+    """Return an engine on a database without tables."""
+    parsed = Settings.model_validate({"database_url": url}).database_url
+    if parsed.drivername == "sqlite":
+        Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+    return create_engine(parsed)
 
 
-def _opened(url: str) -> Engine:
+def _open(url: str) -> Engine:
     return open_database(Settings.model_validate({"database_url": url}).database_url)
 
 
@@ -67,10 +68,10 @@ def test_the_newest_migration_is_the_schema_of_this_release() -> None:
     assert script.get_heads() == [SCHEMA_VERSION]
 
 
-def test_each_migration_only_adds_to_what_the_release_before_uses(tmp_path: Path) -> None:
-    """That release still reads and writes: it must find its columns, and need not fill new ones."""
+def test_each_migration_only_adds_to_the_previous_schema(tmp_path: Path) -> None:
+    """The previous release keeps running: its columns must stay, and inserts without new ones must work."""
     script = ScriptDirectory(str(Path(database.__file__).with_name("migrations")))
-    engine = _engine(f"sqlite:///{tmp_path}/sessions.db")
+    engine = _create_engine(f"sqlite:///{tmp_path}/sessions.db")
     before: dict[str, dict[str, str]] = {}
     for revision in reversed(list(script.walk_revisions())):
         named = COMPATIBLE.fullmatch(revision.revision)
@@ -84,13 +85,13 @@ def test_each_migration_only_adds_to_what_the_release_before_uses(tmp_path: Path
         for table, columns in before.items():
             assert columns.items() <= after[table].items(), revision.revision
             added = [name for name in after[table].keys() - columns.keys() if "required" in after[table][name]]
-            assert added == [], f"{revision.revision}: the release before fills in no {added}"
+            assert added == [], f"{revision.revision}: the previous release does not set {added}"
         before = after
     engine.dispose()
 
 
 def _columns(columns: list[Any]) -> dict[str, str]:
-    """The type of each, and whether a row must bring a value."""
+    """Return the type of each, and whether an insert needs a value."""
     return {
         column["name"]: f"{column['type']!r} "
         + ("optional" if column["nullable"] or column["default"] is not None else "required")
@@ -107,7 +108,7 @@ def test_a_database_of_the_first_release_keeps_its_sessions(tmp_path: Path) -> N
 
 def test_a_schema_of_the_first_release_is_migrated_on_postgresql(tmp_path: Path, postgresql: Postgresql) -> None:
     url = postgresql.new_database()
-    engine = _engine(url)
+    engine = _create_engine(url)
     with engine.begin() as db:
         migrate(db, "0001")
         for number, one in enumerate(KEPT, 1):
@@ -125,6 +126,6 @@ def _assert_kept(folder: Path, url: str) -> None:
         assert (old.headers["ETag"], old.headers.get("Last-Modified")) == ('"1"', None)
         assert service.update(2, context="new").headers["ETag"] == '"2"'
         assert "Last-Modified" in service.context(2).headers
-        assert service.create().json()["sessionId"] == 5  # 4 was allocated to a session that was not created
+        assert service.create_session() == 5  # 4 was allocated to a session that was not created
     with running(Service(folder, database_url=url)) as service:
         assert len(service.list()) == 4

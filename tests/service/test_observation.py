@@ -1,4 +1,4 @@
-"""What is told of each request: a log line, metrics, and headers that keep browsers and caches careful."""
+"""What each request leaves: a log line, metrics, ids, and security headers."""
 
 import json
 import re
@@ -14,41 +14,41 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def lines(service: Service) -> list[dict[str, Any]]:
-    time.sleep(0.3)  # lines are written ten times a second
-    return [json.loads(line) for line in service.printed().splitlines()]
+    time.sleep(0.3)  # access log lines are written with a delay of up to 0.1 s
+    return [json.loads(line) for line in service.output().splitlines()]
 
 
-def test_each_request_is_one_line_of_json_without_its_context(fresh: Service) -> None:
+def test_each_request_is_logged_as_a_json_line_without_its_context(fresh: Service) -> None:
     answer = fresh.create(context="private")
     fresh.update(1, context="private too")
     fresh.request("GET", "/nothing?secret=private", headers={"traceparent": TRACE})
-    told = [line for line in lines(fresh) if line["message"] == "request"]
-    assert [(line["method"], line["route"], line["status"]) for line in told] == [
+    requests = [line for line in lines(fresh) if line["message"] == "request"]
+    assert [(line["method"], line["route"], line["status"]) for line in requests] == [
         ("POST", "/sessions", 201),
         ("PUT", "/sessions/{sessionId}", 200),
         ("GET", "other", 404),
     ]
-    assert told[0]["requestId"] == answer.headers["X-Request-ID"]
-    assert told[0].keys() == {
+    assert requests[0]["requestId"] == answer.headers["X-Request-ID"]
+    assert requests[0].keys() == {
         "timestamp", "level", "logger", "message", "method", "route", "path", "status", "durationMs", "requestId",
     }  # fmt: skip
-    assert told[2]["traceparent"] == TRACE
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told[0]["timestamp"])
-    assert "private" not in fresh.printed()
+    assert requests[2]["traceparent"] == TRACE
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", requests[0]["timestamp"])
+    assert "private" not in fresh.output()
 
 
-def test_a_probe_is_no_line(fresh: Service) -> None:
+def test_probes_are_not_logged(fresh: Service) -> None:
     for path in ("/livez", "/readyz", "/metrics"):
         assert fresh.request("GET", path).status_code == 200
     assert not [line for line in lines(fresh) if line["message"] == "request"]
 
 
-def test_a_path_cannot_make_a_line_of_its_own(fresh: Service) -> None:
+def test_a_path_can_not_forge_a_line(fresh: Service) -> None:
     fresh.request("GET", '/%0A{"level":"CRITICAL"}"')
     assert {line["level"] for line in lines(fresh)} == {"INFO"}
 
 
-def test_a_failed_dependency_is_told_with_the_request_that_met_it(tmp_path: Path) -> None:
+def test_a_failed_dependency_is_logged_with_the_request_id(tmp_path: Path) -> None:
     with running(Peer()) as peer, running(Service(tmp_path, sequence_service_url=peer.url)) as service:
         peer.behave("500")
         service.request("POST", "/sessions", json={"userId": 1}, headers={"X-Request-ID": "theirs"})
@@ -57,13 +57,13 @@ def test_a_failed_dependency_is_told_with_the_request_that_met_it(tmp_path: Path
     assert "500 instead of 201" in warning["message"]
 
 
-def test_a_request_id_is_taken_over_when_it_is_well_formed(service: Service) -> None:
+def test_a_valid_request_id_is_adopted(service: Service) -> None:
     answer = service.request("GET", "/livez", headers={"X-Request-ID": "a-Z_0.9~"})
     assert answer.headers["X-Request-ID"] == "a-Z_0.9~"
 
 
 @pytest.mark.parametrize("request_id", ["", "x" * 129, 'a"b', "a b", "é"])
-def test_a_request_id_that_is_not_well_formed_is_replaced(service: Service, request_id: str) -> None:
+def test_an_invalid_request_id_is_replaced(service: Service, request_id: str) -> None:
     sent = {"X-Request-ID": request_id.encode()}
     first, second = (service.request("GET", "/livez", headers=sent).headers["X-Request-ID"] for _ in range(2))
     assert first != second
@@ -102,11 +102,11 @@ def test_metrics_count_calls_of_the_peer_by_outcome(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sessions", "/nothing", "/sessions/1/context", "/openapi.json"])
-def test_every_answer_is_kept_from_caches_sniffers_and_frames(service: Service, path: str) -> None:
+def test_every_response_has_security_headers(service: Service, path: str) -> None:
     headers = service.request("GET", path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-    # What has an ETag may be kept by its client, to ask whether it is still so.
+    # A client may keep what has an ETag, to revalidate it.
     assert headers["Cache-Control"] == ("private, no-cache" if "ETag" in headers else "no-store")
     assert "Server" not in headers

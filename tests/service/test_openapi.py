@@ -1,4 +1,4 @@
-"""The OpenAPI document: kept with the code, and true to the wire."""
+"""The OpenAPI document: committed with the code, and true to what is sent."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
 
 
-def test_the_kept_document_is_that_of_the_code() -> None:
+def test_the_committed_document_is_current() -> None:
     printed = subprocess.run([sys.executable, "-m", "service.openapi"], cwd=ROOT, capture_output=True, check=True)
     assert printed.stdout == (ROOT / "openapi.json").read_bytes()
 
@@ -31,7 +31,7 @@ def test_the_kept_document_is_that_of_the_code() -> None:
         ("get", "/sessions/{sessionId}/context", 404, {"path": "/sessions/1/context"}),
     ],
 )
-def test_an_error_is_as_its_example(
+def test_an_error_equals_its_example(
     service: Service, method: str, path: str, status: int, request_: dict[str, Any]
 ) -> None:
     content = DOCUMENT["paths"][path][method]["responses"][str(status)]["content"]["application/problem+json"]
@@ -52,7 +52,7 @@ def test_every_error_has_an_example() -> None:
     assert all(content["examples"] for content in errors)
 
 
-def test_the_document_asks_for_a_key_where_the_gateway_does(tmp_path: Path) -> None:
+def test_the_document_declares_the_key_that_the_gateway_expects(tmp_path: Path) -> None:
     assert "security" not in DOCUMENT
     with running(Service(tmp_path, api_key_header="apikey")) as service:
         document = service.request("GET", "/openapi.json").json()
@@ -61,7 +61,7 @@ def test_the_document_asks_for_a_key_where_the_gateway_does(tmp_path: Path) -> N
     assert document["components"]["securitySchemes"] == {"apiKey": scheme}
 
 
-def test_nothing_is_found_that_the_document_does_not_say(tmp_path: Path) -> None:
+def test_fuzzing_finds_nothing_that_the_document_does_not_allow(tmp_path: Path) -> None:
     with running(Service(tmp_path)) as service:
         cases, failures = fuzz(service, 300)
     assert not failures

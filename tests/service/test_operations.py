@@ -1,4 +1,4 @@
-"""The four operations, as clients of 2.0.0 know them."""
+"""The four operations of 2.0.0."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -9,18 +9,18 @@ import requests
 
 from tests.service.processes import Service, running
 
-# Every character there is but NUL and the surrogates, which are no characters.
+# All characters except NUL. Surrogates are not characters.
 ALL_OF_UNICODE = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x110000)]))
 
 
-def test_a_created_session_is_answered_whole_and_in_camel_case(fresh: Service) -> None:
+def test_a_create_returns_the_session_in_camel_case(fresh: Service) -> None:
     answer = fresh.create(user_id=42, context="hello")
     assert answer.status_code == 201
     assert answer.json() == {"sessionId": 1, "userId": 42, "context": "hello"}
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_a_context_left_out_of_a_create_is_empty(service: Service) -> None:
+def test_a_create_without_a_context_has_an_empty_one(service: Service) -> None:
     assert service.create().json()["context"] == ""
 
 
@@ -39,12 +39,12 @@ def test_the_list_holds_all_sessions_by_id_in_camel_case(fresh: Service) -> None
     ]
 
 
-def test_a_list_of_many_pieces_misses_nothing_and_repeats_nothing(fresh: Service) -> None:
+def test_a_list_of_many_chunks_is_complete(fresh: Service) -> None:
     created = [fresh.create(context="x" * (number * 100)).json() for number in range(450)]
     assert fresh.list() == created
 
 
-def test_an_update_answers_the_session_with_its_new_context(service: Service) -> None:
+def test_an_update_returns_the_session_with_its_new_context(service: Service) -> None:
     session = service.create(user_id=7, context="old").json()
     answer = service.update(session["sessionId"], context="new")
     assert answer.status_code == 200
@@ -58,8 +58,8 @@ def test_an_update_changes_no_other_session(fresh: Service) -> None:
     assert [session["context"] for session in fresh.list()] == ["one", "changed"]
 
 
-def test_an_empty_context_clears(service: Service) -> None:
-    session_id = service.create(context="old").json()["sessionId"]
+def test_an_empty_context_clears_the_context(service: Service) -> None:
+    session_id = service.create_session(context="old")
     assert service.update(session_id, context="").json()["context"] == ""
     assert service.context(session_id).json() == {"sessionId": session_id, "context": ""}
 
@@ -70,29 +70,29 @@ def test_an_update_without_a_context_changes_nothing(service: Service) -> None:
     assert (answer.status_code, answer.json()) == (200, session)
 
 
-def test_a_context_is_answered_with_its_id(service: Service) -> None:
-    session_id = service.create(context="c").json()["sessionId"]
+def test_a_context_is_returned_with_its_id(service: Service) -> None:
+    session_id = service.create_session(context="c")
     answer = service.context(session_id)
     assert (answer.status_code, answer.json()) == (200, {"sessionId": session_id, "context": "c"})
 
 
 @pytest.mark.parametrize("path", ["/sessions/999999", "/sessions/999999/context"])
-def test_a_session_that_is_not_there_is_a_404_with_the_detail_of_2_0_0(service: Service, path: str) -> None:
+def test_a_missing_session_is_a_404_with_the_detail_of_2_0_0(service: Service, path: str) -> None:
     answer = service.request("GET" if path.endswith("context") else "PUT", path, json={"context": ""})
     assert answer.status_code == 404
     assert answer.json()["detail"] == "Session not found"
 
 
-def test_any_unicode_text_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_any_unicode_text_is_returned_unchanged(tmp_path: Path) -> None:
     limit = len(ALL_OF_UNICODE.encode())
     with running(Service(tmp_path, max_context_bytes=limit)) as service:
-        session_id = service.create(context=ALL_OF_UNICODE).json()["sessionId"]
+        session_id = service.create_session(context=ALL_OF_UNICODE)
         assert service.context(session_id).json()["context"] == ALL_OF_UNICODE
         assert service.update(session_id, context=ALL_OF_UNICODE).json()["context"] == ALL_OF_UNICODE
         assert service.list()[0]["context"] == ALL_OF_UNICODE
 
 
-def test_the_widest_user_ids_are_kept(service: Service) -> None:
+def test_the_largest_and_smallest_user_ids_are_stored(service: Service) -> None:
     for user_id in (-(2**63), 2**63 - 1):
         assert service.create(user_id=user_id).json()["userId"] == user_id
 
@@ -105,7 +105,7 @@ def create_with(service: Service, body: str) -> requests.Response:
     ("user_id", "value"),
     [("7.0", 7), ("7e0", 7), ("70e-1", 7), ("-0.0", 0), ("9007199254740992.0", 2**53), ("1e18", 10**18)],
 )
-def test_an_integer_may_be_spelt_as_json_allows(service: Service, user_id: str, value: int) -> None:
+def test_an_integer_may_be_written_as_json_allows(service: Service, user_id: str, value: int) -> None:
     answer = create_with(service, f'{{"userId": {user_id}}}')
     assert (answer.status_code, answer.json()["userId"]) == (201, value)
 
@@ -114,20 +114,20 @@ def test_an_integer_may_be_spelt_as_json_allows(service: Service, user_id: str, 
     "user_id",
     ["9007199254740993.0", "9.007199254740993e15", "4.00000000000000000001", "1e-400", "-9007199254740993.0"],
 )
-def test_a_number_that_a_float_can_not_hold_exactly_is_a_422(service: Service, user_id: str) -> None:
+def test_a_number_that_a_float_would_round_is_a_422(service: Service, user_id: str) -> None:
     assert create_with(service, f'{{"userId": {user_id}}}').status_code == 422
 
 
 @pytest.mark.parametrize("other", ["1e9999999999999999999", "9" * 5000])
-def test_a_number_elsewhere_that_nothing_can_hold_is_no_failure(service: Service, other: str) -> None:
+def test_another_number_that_python_can_not_hold_is_a_422(service: Service, other: str) -> None:
     assert create_with(service, f'{{"userId": 7.0, "more": {other}}}').status_code == 422
 
 
-def test_an_answer_names_no_server_software(service: Service) -> None:
+def test_a_response_does_not_name_the_server_software(service: Service) -> None:
     assert "Server" not in service.create().headers
 
 
-def test_the_openapi_document_is_that_of_2_0_0_and_more(service: Service) -> None:
+def test_the_openapi_document_extends_that_of_2_0_0(service: Service) -> None:
     document = service.request("GET", "/openapi.json").json()
     assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
     assert document["info"]["title"] == "FountainAI Session and Context Management API"
@@ -170,7 +170,7 @@ def test_every_documented_error_is_a_problem(service: Service) -> None:
     assert all(media_types == {"application/problem+json"} for media_types in errors)
 
 
-def test_live_and_ready_are_told(service: Service) -> None:
+def test_liveness_and_readiness_are_reported(service: Service) -> None:
     assert service.request("GET", "/livez").json() == {"status": "ok"}
     assert service.request("GET", "/readyz").json() == {
         "status": "ok",

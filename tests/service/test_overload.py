@@ -1,65 +1,58 @@
-"""More than the service can do, clients that are too slow, and a stop under load."""
+"""Overload, slow clients, and a stop under load."""
 
 import asyncio
 import json
 import select
 import signal
-import socket
-import sqlite3
 import time
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.service import sqlite
 from tests.service.processes import Service, running
+from tests.waiting import wait_for
 
 HEAD = b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
-def connect(service: Service) -> socket.socket:
-    host, port = service.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=10)
-
-
-async def creates(service: Service, clients: int, seconds: float) -> tuple[list[float], list[str | None]]:
-    """How long each admitted create took, and the Retry-After of each refused one."""
+async def create_for(service: Service, clients: int, seconds: float) -> tuple[list[float], list[str | None]]:
+    """Create for this long; return the seconds of admitted creates, and the Retry-After of refused ones."""
     admitted: list[float] = []
     refused: list[str | None] = []
-    give_up = time.monotonic() + seconds
+    end = time.monotonic() + seconds
 
-    async def create_again_and_again(http: aiohttp.ClientSession) -> None:
-        while (begin := time.monotonic()) < give_up:
+    async def create_repeatedly(http: aiohttp.ClientSession) -> None:
+        while (start := time.monotonic()) < end:
             async with http.post("/sessions", json={"userId": 1}) as answer:
                 assert answer.status in {201, 503}
                 if answer.status == 201:
-                    admitted.append(time.monotonic() - begin)
+                    admitted.append(time.monotonic() - start)
                 else:
                     refused.append(answer.headers.get("Retry-After"))
                     await asyncio.sleep(0.2)
 
     async with aiohttp.ClientSession(service.url, connector=aiohttp.TCPConnector(limit=0)) as http:
-        await asyncio.gather(*(create_again_and_again(http) for _ in range(clients)))
+        await asyncio.gather(*(create_repeatedly(http) for _ in range(clients)))
     return admitted, refused
 
 
-def test_past_capacity_requests_are_refused_at_once_and_admitted_ones_are_as_fast(tmp_path: Path) -> None:
+def test_requests_past_capacity_are_refused_and_the_others_stay_fast(tmp_path: Path) -> None:
     with running(Service(tmp_path, max_requests=16)) as service:
-        alone, _ = asyncio.run(creates(service, clients=16, seconds=1))
-        admitted, refused = asyncio.run(creates(service, clients=160, seconds=2))
+        alone, _ = asyncio.run(create_for(service, clients=16, seconds=1))
+        admitted, refused = asyncio.run(create_for(service, clients=160, seconds=2))
     assert len(refused) > 100
     assert set(refused) == {"1"}
     median_alone, median = sorted(alone)[len(alone) // 2], sorted(admitted)[len(admitted) // 2]
-    assert median < 5 * median_alone + 0.05  # ten times as many clients wait ten times as long in one queue
+    assert median < 5 * median_alone + 0.05  # in one queue they would wait ten times as long
     assert len(admitted) / 2 > len(alone) / 4
 
 
-def test_a_full_service_still_says_that_it_lives(tmp_path: Path) -> None:
+def test_a_full_service_still_answers_probes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sessions.db?timeout=10"
     with running(Service(tmp_path, database_url=url, max_requests=1)) as service:
-        other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with connect(service) as connection:
+        with sqlite.locked(tmp_path) as lock, service.connect() as connection:
             connection.sendall(HEAD + b'Content-Length: 13\r\n\r\n{"userId": 1}')
             wait_until_full(service)
             refused = service.context(1)
@@ -67,22 +60,18 @@ def test_a_full_service_still_says_that_it_lives(tmp_path: Path) -> None:
             assert refused.headers["Content-Type"] == "application/problem+json"
             for path in ("/livez", "/metrics"):
                 assert service.request("GET", path).status_code == 200
-            other.execute("ROLLBACK")
+            lock.execute("ROLLBACK")
             assert connection.recv(4096).startswith(b"HTTP/1.1 201 ")
-        other.close()
         assert service.context(1).status_code == 200
 
 
 def wait_until_full(service: Service) -> None:
-    give_up = time.monotonic() + 5
-    while service.context(1).status_code != 503:
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+    wait_for(lambda: service.context(1).status_code == 503)
 
 
-def test_bodies_are_bounded_by_their_bytes_together(tmp_path: Path) -> None:
+def test_the_bytes_of_all_bodies_together_are_limited(tmp_path: Path) -> None:
     with running(Service(tmp_path, max_context_bytes=1024)) as service:  # so 64 KiB of all bodies
-        slow = [connect(service) for _ in range(12)]
+        slow = [service.connect() for _ in range(12)]
         for client in slow:  # 72 KiB
             client.sendall(HEAD + b"Content-Length: 10000\r\n\r\n" + b" " * 6 * 1024)
         refused, _, _ = select.select(slow, [], [], 5)
@@ -90,14 +79,14 @@ def test_bodies_are_bounded_by_their_bytes_together(tmp_path: Path) -> None:
         assert len(select.select(slow, [], [], 0.2)[0]) <= 2
         for client in slow:
             client.close()
-        assert held_bytes_fall_to_zero(service)
+        wait_for(lambda: service.metric("http_held_bytes") == 0)
         assert service.create().status_code == 201
 
 
-def test_a_body_that_does_not_come_is_a_408_and_gives_its_place_back(tmp_path: Path) -> None:
+def test_a_body_that_does_not_arrive_is_a_408_and_frees_its_slot(tmp_path: Path) -> None:
     with (
         running(Service(tmp_path, max_requests=1, body_timeout_seconds=0.5)) as service,
-        connect(service) as client,
+        service.connect() as client,
     ):
         client.sendall(HEAD + b'Content-Length: 100\r\n\r\n{"us')
         wait_until_full(service)
@@ -111,12 +100,12 @@ def test_a_body_that_does_not_come_is_a_408_and_gives_its_place_back(tmp_path: P
 
 
 def test_a_body_that_trickles_is_a_408_too(tmp_path: Path) -> None:
-    with running(Service(tmp_path, body_timeout_seconds=0.5)) as service, connect(service) as client:
+    with running(Service(tmp_path, body_timeout_seconds=0.5)) as service, service.connect() as client:
         client.sendall(HEAD + b"Content-Length: 100\r\n\r\n")
-        begin = time.monotonic()
+        deadline = time.monotonic() + 5
         client.settimeout(0.1)
         answer = b""
-        while not answer and time.monotonic() - begin < 5:
+        while not answer and time.monotonic() < deadline:
             client.sendall(b" ")
             try:
                 answer = client.recv(4096)
@@ -125,27 +114,18 @@ def test_a_body_that_trickles_is_a_408_too(tmp_path: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_slow_readers_do_not_hold_up_others(tmp_path: Path) -> None:
+def test_slow_readers_do_not_delay_others(tmp_path: Path) -> None:
     with running(Service(tmp_path)) as service:
         service.create(context="x" * 1024 * 1024)
-        readers = [connect(service) for _ in range(80)]
+        readers = [service.connect() for _ in range(80)]
         for reader in readers:
             reader.sendall(b"GET /sessions/1/context HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
-        begin = time.monotonic()
+        start = time.monotonic()
         assert service.request("GET", "/livez").status_code == 200
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - start < 2
         for reader in readers:
             reader.close()
-        assert held_bytes_fall_to_zero(service)
-
-
-def held_bytes_fall_to_zero(service: Service) -> bool:
-    give_up = time.monotonic() + 10
-    while "\nhttp_held_bytes 0.0\n" not in service.request("GET", "/metrics").text:
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.05)
-    return True
+        wait_for(lambda: service.metric("http_held_bytes") == 0)
 
 
 @pytest.mark.parametrize(
@@ -157,10 +137,10 @@ def held_bytes_fall_to_zero(service: Service) -> bool:
         (b"nonsense\r\n\r\n", 400),
         (b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400),
     ],
-    ids=["never ending", "too long", "too many", "no HTTP", "no length"],
+    ids=["endless", "too large", "too many fields", "not HTTP", "invalid length"],
 )
-def test_a_head_that_is_too_large_or_wrong_is_a_problem(service: Service, head: bytes, status: int) -> None:
-    with connect(service) as client:
+def test_a_head_that_is_too_large_or_invalid_is_a_problem(service: Service, head: bytes, status: int) -> None:
+    with service.connect() as client:
         client.sendall(head)
         answer = client.recv(65536)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
@@ -168,7 +148,7 @@ def test_a_head_that_is_too_large_or_wrong_is_a_problem(service: Service, head: 
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == status
 
 
-def test_a_large_head_within_the_limits_is_read(service: Service) -> None:
+def test_a_large_head_within_the_limits_is_accepted(service: Service) -> None:
     assert service.request("GET", "/livez", headers={"X-Long": "x" * 20_000}).status_code == 200
 
 
@@ -179,16 +159,14 @@ def test_a_stop_under_load_fails_no_request(tmp_path: Path) -> None:
     assert "Traceback" not in printed
     assert len(answered) > 100
     assert set(answered) == {201}
-    with sqlite3.connect(tmp_path / "sessions.db") as database:
-        assert database.execute("SELECT count(*) FROM sessions").fetchone() == (len(answered),)
-    database.close()
+    assert sqlite.query(tmp_path, "SELECT count(*) FROM sessions") == [(len(answered),)]
 
 
 async def create_until_stopped(service: Service) -> list[int]:
-    """The statuses of all creates; only that no new connection is accepted may end a client."""
+    """Return the statuses of all creates. Clients end only when no new connection is accepted."""
     answered: list[int] = []
 
-    async def create_again_and_again(http: aiohttp.ClientSession) -> None:
+    async def create_repeatedly(http: aiohttp.ClientSession) -> None:
         while True:
             try:
                 async with http.post("/sessions", json={"userId": 1}) as answer:
@@ -199,7 +177,7 @@ async def create_until_stopped(service: Service) -> list[int]:
             await asyncio.sleep(0.001)
 
     async with aiohttp.ClientSession(service.url, connector=aiohttp.TCPConnector(limit=0)) as http:
-        clients = asyncio.gather(*(create_again_and_again(http) for _ in range(32)))
+        clients = asyncio.gather(*(create_repeatedly(http) for _ in range(32)))
         await asyncio.sleep(0.5)
         service.send(signal.SIGTERM)
         await asyncio.wait_for(clients, 10)

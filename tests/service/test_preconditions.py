@@ -1,4 +1,4 @@
-"""Preconditions on every method: evaluated as RFC 9110, section 13, says."""
+"""Preconditions of every method, evaluated according to RFC 9110, section 13."""
 
 from email.utils import formatdate, parsedate_to_datetime
 from time import gmtime, strftime, time
@@ -12,9 +12,8 @@ LATER = formatdate(time() + 1_000_000, usegmt=True)
 BODY = {"userId": 1, "context": "changed"}
 
 
-def created(service: Service) -> int:
-    session_id: int = service.create(context="first").json()["sessionId"]
-    return session_id
+def create(service: Service) -> int:
+    return service.create_session(context="first")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
@@ -27,18 +26,18 @@ def created(service: Service) -> int:
         {"If-Match": '"2"', "If-Unmodified-Since": LATER},
     ],
 )
-def test_a_method_whose_precondition_fails_is_a_412_and_does_nothing(
+def test_a_false_precondition_is_a_412_and_changes_nothing(
     service: Service, method: str, headers: dict[str, str]
 ) -> None:
-    session_id = created(service)
+    session_id = create(service)
     assert service.request(method, f"/sessions/{session_id}", json=BODY, headers=headers).status_code == 412
     assert service.context(session_id).json()["context"] == "first"
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 @pytest.mark.parametrize("tags", ["*", '"1"', 'W/"1"', '"9", "1"'])
-def test_a_change_that_wants_none_of_these_versions_is_a_412(service: Service, method: str, tags: str) -> None:
-    session_id = created(service)
+def test_a_change_that_excludes_the_current_version_is_a_412(service: Service, method: str, tags: str) -> None:
+    session_id = create(service)
     headers = {"If-None-Match": tags}
     assert service.request(method, f"/sessions/{session_id}", json=BODY, headers=headers).status_code == 412
     assert service.context(session_id).json()["context"] == "first"
@@ -47,23 +46,23 @@ def test_a_change_that_wants_none_of_these_versions_is_a_412(service: Service, m
 @pytest.mark.parametrize(
     "headers",
     [
-        {"If-Match": '"1"', "If-Unmodified-Since": LONG_AGO},  # section 13.1.4: If-Match is the more precise
+        {"If-Match": '"1"', "If-Unmodified-Since": LONG_AGO},  # section 13.1.4: If-Match takes precedence
         {"If-Unmodified-Since": LATER},
         {"If-None-Match": '"2"'},
-        {"If-Modified-Since": LATER},  # section 13.1.3: of a read alone
-        {"If-Unmodified-Since": "yesterday"},  # section 13.1.4: no date is ignored
+        {"If-Modified-Since": LATER},  # section 13.1.3: only for reads
+        {"If-Unmodified-Since": "yesterday"},  # section 13.1.4: what is not a date is ignored
         {"If-Unmodified-Since": f"{LONG_AGO}, {LONG_AGO}"},
     ],
 )
-def test_a_change_whose_precondition_holds_is_done(service: Service, headers: dict[str, str]) -> None:
-    answer = service.request("PUT", f"/sessions/{created(service)}", json=BODY, headers=headers)
+def test_a_change_with_a_true_precondition_is_made(service: Service, headers: dict[str, str]) -> None:
+    answer = service.request("PUT", f"/sessions/{create(service)}", json=BODY, headers=headers)
     assert (answer.status_code, answer.json()["context"]) == (200, "changed")
 
 
 @pytest.mark.parametrize("path", ["", "/context"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_read_of_what_has_not_changed_since_is_a_304(service: Service, method: str, path: str) -> None:
-    path = f"/sessions/{created(service)}{path}"
+def test_a_read_of_an_unmodified_session_is_a_304(service: Service, method: str, path: str) -> None:
+    path = f"/sessions/{create(service)}{path}"
     last_modified = service.request("GET", path).headers["Last-Modified"]
     for headers, status in [
         ({"If-Modified-Since": last_modified}, 304),
@@ -79,8 +78,8 @@ def test_a_read_of_what_has_not_changed_since_is_a_304(service: Service, method:
 @pytest.mark.parametrize(
     "date_format", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
 )
-def test_a_date_may_have_each_of_the_three_formats(service: Service, date_format: str) -> None:
-    path = f"/sessions/{created(service)}"
+def test_all_three_date_formats_are_accepted(service: Service, date_format: str) -> None:
+    path = f"/sessions/{create(service)}"
     modified_at = parsedate_to_datetime(service.request("GET", path).headers["Last-Modified"]).timestamp()
     for seconds, status in [(-1, 200), (0, 304)]:
         date = strftime(date_format, gmtime(modified_at + seconds))
@@ -88,7 +87,7 @@ def test_a_date_may_have_each_of_the_three_formats(service: Service, date_format
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_condition_on_all_sessions_is_evaluated_too(service: Service, method: str) -> None:
+def test_a_precondition_on_the_list_is_evaluated(service: Service, method: str) -> None:
     current = 304 if method == "GET" else 412
     done = 200 if method == "GET" else 201
     for headers, status in [
@@ -97,11 +96,11 @@ def test_a_condition_on_all_sessions_is_evaluated_too(service: Service, method: 
         ({"If-None-Match": "*"}, current),
         ({"If-None-Match": '"1"'}, done),
         ({"If-Match": "1"}, 422),
-        ({"If-Unmodified-Since": LONG_AGO}, done),  # section 13.1.4: it has no date of its own
+        ({"If-Unmodified-Since": LONG_AGO}, done),  # section 13.1.4: a list has no date
     ]:
         assert service.request(method, "/sessions", json=BODY, headers=headers).status_code == status
 
 
-def test_a_refused_create_makes_no_session(fresh: Service) -> None:
+def test_a_refused_create_creates_no_session(fresh: Service) -> None:
     assert fresh.request("POST", "/sessions", json=BODY, headers={"If-None-Match": "*"}).status_code == 412
     assert fresh.list() == []

@@ -1,78 +1,56 @@
-"""A release and the next one side by side on one database, under load, in an update and in a rollback."""
+"""A release and the next one on one database under load, in an update and in a rollback."""
 
-import itertools
 import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 import requests
 
+from tests.service.load import repeating
 from tests.service.next_release import SCHEMA, make_next_release
 from tests.service.postgresql import Postgresql
-from tests.service.processes import Service, running, service_environment
+from tests.service.processes import Service, run_service, running
 from tests.waiting import wait_for
 
 CLIENTS = 4
 ROUNDS = 25
-"""Of four requests each, by each client, before the next change."""
+"""By each client before the next change, of four requests each."""
 
 
 class Load:
-    """Clients that create, change and read sessions, and ask for readiness, on each service in turn."""
+    """Clients that create, update and read sessions, and check readiness, on each service in turn."""
 
     def __init__(self) -> None:
         self.rotation: list[Service] = []
         self.failures: list[str] = []
         self.contexts: dict[int, str] = {}
         self._done = [0] * CLIENTS
-        self._stopped = threading.Event()
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._run, args=(client,)) for client in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._stopped.set()
-            for thread in threads:
-                thread.join()
 
     def wait_for_more(self, rounds: int = ROUNDS) -> None:
-        """Until each client has sent so many more rounds of requests and has their answers."""
-        goal = [done + rounds for done in self._done]
-        wait_for(lambda: self.failures or all(map(int.__ge__, self._done, goal)))
+        """Wait until each client has done this many more rounds."""
+        target = [done + rounds for done in self._done]
+        wait_for(lambda: self.failures or all(map(int.__ge__, self._done, target)))
 
     def take_out(self, service: Service) -> None:
-        """End a service as a gateway's platform does: no new request goes to it, those under way are answered."""
+        """Stop a service as a gateway does: no new requests are sent to it, and those in progress are answered."""
         self.rotation = [other for other in self.rotation if other is not service]
         self.wait_for_more(2)
-        service.send(signal.SIGTERM)
-        assert service.wait()[0] in (0, -signal.SIGTERM)
+        assert service.stop()[0] in (0, -signal.SIGTERM)
 
-    def _run(self, client: int) -> None:
-        with requests.Session() as http:
-            http.trust_env = False
-            for number in itertools.count():
-                if self._stopped.is_set():
-                    return
-                url = self.rotation[number % len(self.rotation)].url
-                try:
-                    self._serve_one(http, url, f"client {client}, round {number}")
-                except (requests.RequestException, AssertionError) as error:
-                    self.failures.append(f"{url}: {error!r}")
-                self._done[client] += 1
+    def do_round(self, client: int) -> None:
+        number = self._done[client]
+        service = self.rotation[number % len(self.rotation)]
+        try:
+            self._use(service, f"client {client}, round {number}")
+        except (requests.RequestException, AssertionError) as error:
+            self.failures.append(f"{service.url}: {error!r}")
+        self._done[client] += 1
 
-    def _serve_one(self, http: requests.Session, url: str, context: str) -> None:
+    def _use(self, service: Service, context: str) -> None:
         def send(method: str, path: str, **body: object) -> requests.Response:
-            answer = http.request(method, url + path, json=body or None, timeout=20)
+            answer = service.request(method, path, json=body or None)
             assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
             return answer
 
@@ -100,7 +78,7 @@ def test_an_update_and_a_rollback_fail_no_request(
             return service
 
         this = [start(), start()]
-        with load.running():
+        with repeating(load.do_round, CLIENTS):
             load.wait_for_more()
             following = [start("env", "-C", str(next_release)) for _ in this]
             assert _schema(url) == SCHEMA
@@ -114,7 +92,7 @@ def test_an_update_and_a_rollback_fail_no_request(
                 load.take_out(service)
             load.wait_for_more()
         assert load.failures == []
-        assert {one["sessionId"]: one["context"] for one in again[0].list()} == load.contexts
+        assert again[0].contexts() == load.contexts
 
 
 def _schema(url: str) -> str:
@@ -128,18 +106,13 @@ def test_a_backup_made_after_a_rollback_can_be_restored(tmp_path: Path, next_rel
         service.create(context="kept")
     with running(Service(tmp_path)) as service:
         assert service.context(1).json()["context"] == "kept"
-    _maintain(tmp_path, "backup", str(tmp_path / "copy"))
-    assert "sessions restored: 1" in _maintain(tmp_path, "restore", str(tmp_path / "copy"))
+    run_service(tmp_path, "backup", str(tmp_path / "copy"))
+    assert b"sessions restored: 1" in run_service(tmp_path, "restore", str(tmp_path / "copy")).stderr
 
 
 def test_a_database_of_a_later_release_is_not_copied(tmp_path: Path, next_release: Path) -> None:
-    """What the later release added would be left out."""
+    """The copy would lack what the later release added."""
     with running(Service(tmp_path, "service", ("env", "-C", str(next_release)))):
         pass
-    said = _maintain(tmp_path, "copy", "--to", f"sqlite:///{tmp_path}/other.db")
-    assert f"the database has schema {SCHEMA} of a later release" in said
-
-
-def _maintain(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "service", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=service_environment(folder)).stderr
+    done = run_service(tmp_path, "copy", "--to", f"sqlite:///{tmp_path}/other.db")
+    assert f"the database has schema {SCHEMA} of a later release" in done.stderr.decode()

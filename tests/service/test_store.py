@@ -9,7 +9,7 @@ from service.store import Store
 from tests.service.conftest import NewDatabase
 
 
-def test_a_page_is_the_sessions_that_were_there_when_it_began(tmp_path: Path, new_database: NewDatabase) -> None:
+def test_a_page_has_the_sessions_that_existed_when_it_began(tmp_path: Path, new_database: NewDatabase) -> None:
     settings = Settings.model_validate({"database_url": new_database(tmp_path)})
 
     async def ids_of_page() -> list[int]:

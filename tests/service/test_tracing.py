@@ -1,7 +1,6 @@
-"""Traces: sent where a collector is named, for requests and not for probes."""
+"""Traces: sent to a configured collector, for requests but not for probes."""
 
 import gzip
-import signal
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,12 +29,12 @@ class _Receive(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:  # noqa: ANN401 - the base class's own
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def collector() -> Iterator[_Collector]:
-    """What a collector of OpenTelemetry would be sent."""
+    """A stand-in for an OpenTelemetry collector, which keeps what it receives."""
     server = _Collector(("127.0.0.1", 0), _Receive)
     server.received = []
     thread = Thread(target=server.serve_forever)
@@ -46,13 +45,12 @@ def collector() -> Iterator[_Collector]:
     server.server_close()
 
 
-def test_a_request_leaves_a_span_and_a_probe_none(tmp_path: Path, collector: _Collector) -> None:
+def test_requests_are_traced_and_probes_are_not(tmp_path: Path, collector: _Collector) -> None:
     endpoint = f"http://127.0.0.1:{collector.server_port}"
     with running(Service(tmp_path, otel_exporter_otlp_endpoint=endpoint)) as service:
         assert service.create().status_code == 201
         assert service.request("GET", "/livez").status_code == 200
-        service.send(signal.SIGTERM)
-        service.wait()
+        service.stop()
     assert {path for path, _ in collector.received} == {"/v1/traces"}
     sent = b"".join(body for _, body in collector.received)
     assert b"session-context" in sent

@@ -1,4 +1,4 @@
-"""Versions and conditions, one session, its end, and pages of the list."""
+"""Versions, single sessions, their deletion, and pages of the list."""
 
 from email.utils import parsedate_to_datetime
 from time import time
@@ -8,39 +8,38 @@ import pytest
 from tests.service.processes import Service
 
 
-def created(service: Service) -> int:
-    session_id: int = service.create(context="first").json()["sessionId"]
-    return session_id
+def create(service: Service) -> int:
+    return service.create_session(context="first")
 
 
-def test_a_create_tells_where_the_session_is_and_its_version(service: Service) -> None:
+def test_a_create_returns_the_location_and_the_version(service: Service) -> None:
     answer = service.create(user_id=5, context="c")
     assert answer.headers["ETag"] == '"1"'
     assert service.request("GET", answer.headers["Location"]).json() == answer.json()
 
 
-def test_one_session_is_answered_as_its_create_was(service: Service) -> None:
+def test_a_session_is_returned_as_it_was_created(service: Service) -> None:
     session = service.create(user_id=5, context="c").json()
     answer = service.request("GET", f"/sessions/{session['sessionId']}")
     assert (answer.status_code, answer.json()) == (200, session)
 
 
-def test_each_change_makes_the_next_version_and_all_answers_tell_it(service: Service) -> None:
-    session_id = created(service)
+def test_each_update_makes_the_next_version(service: Service) -> None:
+    session_id = create(service)
     for version in range(2, 5):
         assert service.update(session_id, context="same").headers["ETag"] == f'"{version}"'
         assert service.context(session_id).headers["ETag"] == f'"{version}"'
         assert service.request("GET", f"/sessions/{session_id}").headers["ETag"] == f'"{version}"'
 
 
-def test_an_update_without_a_context_leaves_the_version(service: Service) -> None:
-    session_id = created(service)
+def test_an_update_without_a_context_keeps_the_version(service: Service) -> None:
+    session_id = create(service)
     assert service.update(session_id).headers["ETag"] == '"1"'
     assert service.context(session_id).headers["ETag"] == '"1"'
 
 
-def test_the_time_of_the_last_change_is_told(service: Service) -> None:
-    session_id = created(service)
+def test_the_time_of_the_last_change_is_returned(service: Service) -> None:
+    session_id = create(service)
     for answer in (service.update(session_id, context="x"), service.context(session_id)):
         assert abs(parsedate_to_datetime(answer.headers["Last-Modified"]).timestamp() - time()) < 10
         assert answer.headers["Last-Modified"].endswith(" GMT")
@@ -50,8 +49,8 @@ def test_the_time_of_the_last_change_is_told(service: Service) -> None:
     "tags", ['"1"', "*", '"0", "1"', 'W/"1","1"', '"a,b" ,\t"1"', ', ,"1"', '"1",', '"0",, "1" ,']
 )
 @pytest.mark.parametrize("fields", [{"context": "new"}, {}])
-def test_an_update_on_a_named_version_is_done(service: Service, tags: str, fields: dict[str, str]) -> None:
-    path = f"/sessions/{created(service)}"
+def test_an_update_of_the_current_version_is_made(service: Service, tags: str, fields: dict[str, str]) -> None:
+    path = f"/sessions/{create(service)}"
     answer = service.request("PUT", path, json=fields, headers={"If-Match": tags})
     assert answer.status_code == 200
     assert answer.json()["context"] == fields.get("context", "first")
@@ -59,10 +58,10 @@ def test_an_update_on_a_named_version_is_done(service: Service, tags: str, field
 
 @pytest.mark.parametrize("tags", ['"1"', 'W/"2"', '"02"', '"1", "3"', '"*"', '""'])
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PUT without a context"])
-def test_a_change_of_another_version_is_a_412_and_changes_nothing(
+def test_a_change_of_a_stale_version_is_a_412_and_changes_nothing(
     service: Service, tags: str, method: str
 ) -> None:
-    session_id = created(service)
+    session_id = create(service)
     service.update(session_id, context="second")
     body = {"context": "lost"} if method == "PUT" else {}
     answer = service.request(method.split()[0], f"/sessions/{session_id}", json=body, headers={"If-Match": tags})
@@ -73,8 +72,8 @@ def test_a_change_of_another_version_is_a_412_and_changes_nothing(
 
 
 @pytest.mark.parametrize("tags", ["1", "", ",", "'1'", '"1" "2"', "**", '"1', 'w/"1"', '*, "1"'])
-def test_a_condition_that_is_no_list_of_tags_is_a_422(service: Service, tags: str) -> None:
-    session_id = created(service)
+def test_an_invalid_list_of_tags_is_a_422(service: Service, tags: str) -> None:
+    session_id = create(service)
     for method, header in [("PUT", "If-Match"), ("DELETE", "If-Match"), ("GET", "If-None-Match")]:
         answer = service.request(method, f"/sessions/{session_id}", json={"context": "x"}, headers={header: tags})
         assert answer.status_code == 422
@@ -87,21 +86,23 @@ def test_a_condition_that_is_no_list_of_tags_is_a_422(service: Service, tags: st
     ("tags", "status"),
     [('"1"', 304), ('W/"1"', 304), ("*", 304), ('"9", "1"', 304), ('"2"', 200), ('"1W/"', 200)],
 )
-def test_what_the_client_knows_is_not_sent_again(service: Service, path: str, tags: str, status: int) -> None:
-    answer = service.request("GET", f"/sessions/{created(service)}{path}", headers={"If-None-Match": tags})
+def test_the_version_that_a_client_has_is_not_sent_again(
+    service: Service, path: str, tags: str, status: int
+) -> None:
+    answer = service.request("GET", f"/sessions/{create(service)}{path}", headers={"If-None-Match": tags})
     assert answer.status_code == status
     assert answer.headers["ETag"] == '"1"'
     assert bool(answer.content) == (status == 200)
 
 
-def test_a_session_that_is_not_there_is_a_404_whatever_the_condition(service: Service) -> None:
+def test_a_missing_session_is_a_404_whatever_the_precondition(service: Service) -> None:
     for method, header in [("PUT", "If-Match"), ("DELETE", "If-Match"), ("GET", "If-None-Match")]:
         answer = service.request(method, "/sessions/999999", json={"context": "x"}, headers={header: "*"})
         assert answer.status_code == 404
 
 
-def test_a_deleted_session_is_gone(service: Service) -> None:
-    session_id = created(service)
+def test_a_deleted_session_is_a_404(service: Service) -> None:
+    session_id = create(service)
     answer = service.request("DELETE", f"/sessions/{session_id}", headers={"If-Match": '"1"'})
     assert (answer.status_code, answer.content) == (204, b"")
     for again in (
@@ -109,21 +110,21 @@ def test_a_deleted_session_is_gone(service: Service) -> None:
         service.request("GET", f"/sessions/{session_id}"),
         service.update(session_id, context="x"),
         service.update(session_id),
-        service.request("DELETE", f"/sessions/{session_id}"),
+        service.delete(session_id),
     ):
         assert (again.status_code, again.json()["detail"]) == (404, "Session not found")
     assert session_id not in {session["sessionId"] for session in service.list()}
 
 
 def test_the_id_of_a_deleted_session_is_never_used_again(fresh: Service) -> None:
-    last = [created(fresh) for _ in range(3)][-1]
-    assert fresh.request("DELETE", f"/sessions/{last}").status_code == 204
-    assert created(fresh) == last + 1
+    last = [create(fresh) for _ in range(3)][-1]
+    assert fresh.delete(last).status_code == 204
+    assert create(fresh) == last + 1
 
 
 @pytest.mark.parametrize("path", ["/sessions", "/sessions/{}", "/sessions/{}/context", "/sessions/999999"])
-def test_head_answers_as_get_does_without_the_body(service: Service, path: str) -> None:
-    path = path.format(created(service))
+def test_head_answers_like_get_without_the_body(service: Service, path: str) -> None:
+    path = path.format(create(service))
     get, head = service.request("GET", path), service.request("HEAD", path)
     assert head.status_code == get.status_code
     assert head.content == b""
@@ -131,7 +132,7 @@ def test_head_answers_as_get_does_without_the_body(service: Service, path: str) 
         assert head.headers.get(name) == get.headers.get(name)
 
 
-def test_pages_hold_each_session_once_and_in_order(fresh: Service) -> None:
+def test_pages_have_each_session_once_and_in_order(fresh: Service) -> None:
     everything = [fresh.create(user_id=number % 3, context="x" * number * 100).json() for number in range(25)]
     for query, expected in [("", everything), ("&userId=1", [one for one in everything if one["userId"] == 1])]:
         url, pages = f"/sessions?limit=4{query}", []
@@ -144,20 +145,20 @@ def test_pages_hold_each_session_once_and_in_order(fresh: Service) -> None:
         assert 0 < len(pages[-1]) <= 4
 
 
-def test_a_full_last_page_leads_nowhere(fresh: Service) -> None:
+def test_a_full_last_page_has_no_link(fresh: Service) -> None:
     for _ in range(4):
-        created(fresh)
+        create(fresh)
     assert "Link" not in fresh.request("GET", "/sessions?limit=4").headers
     assert fresh.request("GET", "/sessions?after=4&limit=4").json() == []
 
 
-def test_a_page_larger_than_a_piece_is_whole(fresh: Service) -> None:
+def test_a_page_larger_than_a_chunk_is_complete(fresh: Service) -> None:
     everything = [fresh.create(context="x" * 1_000).json() for _ in range(310)]
     assert fresh.request("GET", "/sessions?limit=305").json() == everything[:305]
     assert fresh.request("GET", "/sessions?userId=1").json() == everything
 
 
-def test_the_list_of_one_user_after_an_id(fresh: Service) -> None:
+def test_a_list_can_be_filtered_by_user_and_id(fresh: Service) -> None:
     for user_id in (1, 2, 1, 1, -(2**63)):
         fresh.create(user_id=user_id)
     assert [one["sessionId"] for one in fresh.request("GET", "/sessions?userId=1&after=1").json()] == [3, 4]
@@ -173,12 +174,12 @@ def test_the_list_of_one_user_after_an_id(fresh: Service) -> None:
         *("userId=01", "userId=9223372036854775808", "userId=%00"),
     ],
 )
-def test_a_query_that_is_not_valid_is_a_422(service: Service, query: str) -> None:
+def test_an_invalid_query_is_a_422(service: Service, query: str) -> None:
     answer = service.request("GET", f"/sessions?{query}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["loc"] == ["query", query.split("=")[0]]
 
 
-def test_a_parameter_that_is_not_known_is_ignored(service: Service) -> None:
-    created(service)
+def test_an_unknown_parameter_is_ignored(service: Service) -> None:
+    create(service)
     assert service.request("GET", "/sessions?limit=1&more=1").status_code == 200

@@ -1,4 +1,4 @@
-"""Sessions, and the numbers allotted so far."""
+"""Sessions, and the counters of their ids and sequence numbers."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,6 @@
-"""Versions of sessions, a user's sessions by an index, and the keys of creates that may be repeated.
+"""Versions of sessions, an index by user, and Idempotency-Keys.
 
-A process of the release before goes on with this schema until it is replaced: what it does not know of has
-defaults.
+A process of the previous release can use this schema until it is replaced: new columns have defaults.
 """
 
 import sqlalchemy as sa
