@@ -37,7 +37,7 @@ def serve(app: FastAPI) -> None:
     )
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     backup = verbs.add_parser("backup", help="copy the SQLite database to a file, even while it is served")
@@ -70,7 +70,7 @@ def _maintain(arguments: argparse.Namespace) -> str:
 
 def main() -> None:
     """Serve, or run the verb of the command line."""
-    arguments = _arguments()
+    arguments = _parse_arguments()
     if arguments.verb is None:
         serve(create_app())
     else:

@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             redirect_slashes=False,
             docs_url=None,  # in its place: docs.py
             redoc_url=None,
-            lifespan=_run,
+            lifespan=_lifespan,
         )
     except TracingError as error:
         raise SystemExit(str(error)) from None
@@ -99,7 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _run(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     store = await Store.open(settings.database_url)
     sequencer = None

@@ -74,7 +74,7 @@ def test_the_repeated_create_outlasts_a_failure_and_creates_one_session(
             for block in used:
                 run_python(block, names)
         recovery.join()
-        assert len(peer.asked()) >= 2
+        assert len(peer.calls()) >= 2
         assert [session["context"] for session in service.list()] == ["once"]
 
 

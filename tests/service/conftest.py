@@ -11,24 +11,24 @@ from tests.service.processes import Peer, Service, running
 NewDatabase = Callable[[Path], str]
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Postgresql]:
-    """A server for all tests. A test that stops it has to start it again."""
+def run_server() -> Iterator[Postgresql]:
     server = Postgresql()
     try:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """Run a server for all tests. A test that stops it has to start it again."""
+    yield from run_server()
 
 
 @pytest.fixture
 def own_server() -> Iterator[Postgresql]:
-    """A server for one test, which may reconfigure and stop it."""
-    server = Postgresql()
-    try:
-        yield server
-    finally:
-        server.remove()
+    """Run a server for one test, which may reconfigure and stop it."""
+    yield from run_server()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -114,6 +114,18 @@ class Service(Process):
     def context(self, session_id: object) -> requests.Response:
         return self.request("GET", f"/sessions/{session_id}/context")
 
+    def call_all(self, session_id: int) -> "list[requests.Response]":
+        """Call every operation, the last one on the session being its deletion."""
+        return [
+            self.create(),
+            self.update(session_id, context="new"),
+            self.context(session_id),
+            self.request("GET", f"/sessions/{session_id}"),
+            self.request("GET", "/sessions?limit=1"),
+            self.request("GET", "/sessions"),
+            self.delete(session_id),
+        ]
+
     def list(self) -> Any:  # noqa: ANN401 - JSON
         return self.request("GET", "/sessions").json()
 
