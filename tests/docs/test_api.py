@@ -62,7 +62,7 @@ def test_the_repeated_create_outlasts_a_failure_and_creates_one_session(
         peer.behave("500")
 
         def recover() -> None:
-            wait_for(peer.asked)
+            wait_for(peer.calls)
             peer.behave("ok")
 
         recovery = threading.Thread(target=recover)
