@@ -42,14 +42,14 @@ def new_database(request: pytest.FixtureRequest) -> NewDatabase:
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[Peer]:
-    """A peer for the tests of a module; each test sets its behavior."""
+    """Yield a peer for the tests of a module; each test sets its behavior."""
     with running(Peer()) as process:
         yield process
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[Service]:
-    """A service for all tests of a module, so no test may count its sessions."""
+    """Yield a service for all tests of a module, so no test may count its sessions."""
     folder = tmp_path_factory.mktemp("data")
     with running(Service(folder, database_url=new_database(folder))) as process:
         yield process
@@ -57,6 +57,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase)
 
 @pytest.fixture
 def fresh(tmp_path: Path, new_database: NewDatabase) -> Iterator[Service]:
-    """A service without sessions."""
+    """Yield a service without sessions."""
     with running(Service(tmp_path, database_url=new_database(tmp_path))) as process:
         yield process

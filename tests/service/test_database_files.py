@@ -17,7 +17,7 @@ _SECONDS = 3
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Iterator[tuple[Service, Path]]:
-    """A service with sessions in many pages of its file."""
+    """Yield a service with sessions in many pages of its file."""
     with running(Service(tmp_path)) as service:
         for number in range(50):
             service.create(context=str(number) * 2_000)

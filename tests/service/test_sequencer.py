@@ -27,7 +27,7 @@ def _numbered(tmp_path_factory: pytest.TempPathFactory, peer: Peer) -> Iterator[
 
 @pytest.fixture
 def numbered(_numbered: Service, peer: Peer) -> Service:
-    """A service with numbers of the peer, which works until a test changes that."""
+    """Return a service with numbers from the peer, which works until a test changes that."""
     peer.behave("well")
     wait_until_peer_is_called(_numbered)
     return _numbered

@@ -34,7 +34,7 @@ class _Receive(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def collector() -> Iterator[_Collector]:
-    """A stand-in for an OpenTelemetry collector, which keeps what it receives."""
+    """Yield a stand-in for an OpenTelemetry collector, which keeps what it receives."""
     server = _Collector(("127.0.0.1", 0), _Receive)
     server.received = []
     thread = Thread(target=server.serve_forever)
