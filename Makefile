@@ -4,7 +4,7 @@ export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help actionlint api-diff clients sbom up down preview cluster cluster-down smoke backup restore setup test lint fuzz endurance faults bench bench-check docs openapi plans lock
+.PHONY: help actionlint api-diff clients sbom up down preview cluster cluster-down smoke backup restore setup test test-cluster lint fuzz endurance faults bench bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -35,7 +35,10 @@ restore: setup ## replace the sessions by such a file, while the API is down: ma
 	@.venv/bin/python -m local restore
 
 test: lint ## run linters and all tests; starts what they need and stops it again
-	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5
+	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5 --ignore=tests/cluster
+
+test-cluster: setup ## run the tests on a cluster of this machine, which they start and remove
+	.venv/bin/python -m pytest --durations=5 tests/cluster
 
 lint: setup ## check style, types, imports, workflows and Dockerfiles
 	.venv/bin/ruff check .
