@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,8 +27,9 @@ def _spec(part: str) -> Path:
 
 
 def find(part: str) -> list[int]:
-    """Return the processes of a part's supervisor, outermost first."""
-    return sorted(pid for pid, line in processes.list_processes() if line.endswith(f"{SUPERVISOR} {_spec(part)}"))
+    """Return the processes of a part's supervisor, also of a clone whose folder was removed."""
+    part_of_any_clone = re.compile(rf"/local/cluster/supervisor\.py /.*/{FOLDER.name}/{part}\.json$")
+    return sorted(pid for pid, line in processes.list_processes() if part_of_any_clone.search(line))
 
 
 def owner() -> str | None:
