@@ -4,7 +4,7 @@ export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help actionlint api-diff clients sbom up down preview cluster cluster-down smoke backup restore setup test test-cluster lint fuzz endurance faults bench bench-check docs openapi plans lock
+.PHONY: help actionlint api-diff clients sbom up down preview cluster cluster-down smoke backup restore setup test test-cluster lint coverage fuzz endurance faults bench bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -53,6 +53,12 @@ actionlint: setup ## check the workflows' syntax too; the first time it is built
 
 sbom: setup ## write what an image consists of as CycloneDX, and check its licenses: make sbom IMAGE=NAME
 	@.venv/bin/python -m local.sbom $(or $(IMAGE),$(error name the image: make sbom IMAGE=NAME))
+
+coverage: setup ## list what tests of service/ and infra/ leave out: make coverage TESTS=tests/infra
+	.venv/bin/coverage erase
+	.venv/bin/coverage run -m pytest -q -n 3 --dist loadfile $(or $(TESTS),tests/service tests/infra)
+	.venv/bin/coverage combine -q
+	.venv/bin/coverage report
 
 fuzz: setup ## send generated requests against the API's own document: make fuzz CASES=20000 DATABASE=postgresql
 	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000) $(or $(DATABASE),sqlite)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from tests.waiting import wait_for
 _ROOT = Path(__file__).parents[2]
 _PEER = Path(__file__).with_name("sequence_peer.py")
 _STOP_SECONDS = 15
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"  # set by `make coverage`, which measures these processes too
 
 P = TypeVar("P", bound="Process")
 
@@ -68,6 +69,10 @@ class Process:
 
     def kill(self) -> None:
         """End the process at once. Safe to repeat."""
+        if _COVERAGE in os.environ:  # coverage writes its data when the process stops
+            self._popen.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._popen.wait(_STOP_SECONDS)
         self._popen.kill()
         self._popen.wait()
         self._output.close()
@@ -167,7 +172,8 @@ class Peer(Process):
 def service_environment(folder: Path, **settings: object) -> dict[str, str]:
     """Return the environment of a service whose data is in the folder."""
     names = {name.upper(): str(value) for name, value in settings.items()}
-    return {"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{folder}/sessions.db", **names}
+    measured = {name: os.environ[name] for name in [_COVERAGE] if name in os.environ}
+    return {"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{folder}/sessions.db", **measured, **names}
 
 
 Done = subprocess.CompletedProcess[bytes]
