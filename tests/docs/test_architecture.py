@@ -34,3 +34,10 @@ def test_every_folder_has_a_row() -> None:
 def test_a_figure_is_about_right(folder: str, figure: str) -> None:
     there, said = lines(folder), int(figure.replace(",", ""))
     assert abs(there - said) <= SHARE * there, f"{folder}/ has {there} lines"
+
+
+def test_no_file_of_python_is_longer_than_the_page_says() -> None:
+    limit = re.search(r"No file is longer than (\d+)\.", PAGE)
+    assert limit
+    sizes = {name: len((ROOT / name).read_text().splitlines()) for name in files("*.py")}
+    assert {name: size for name, size in sizes.items() if size > int(limit[1])} == {}
