@@ -10,7 +10,7 @@ EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-ann
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: setup ## deploy the API behind its gateway, from a fresh clone on; safe to repeat
+up: setup ## deploy the API behind its gateway; safe to repeat
 	@.venv/bin/python -m local up
 
 down: setup ## destroy the stack, and stop and remove what `make up` started
@@ -22,7 +22,7 @@ preview: setup ## show what `make up` would change, and write a report for revie
 cluster: setup ## start a Kubernetes cluster with two nodes on this machine, for make up STACK=cluster
 	@.venv/bin/python -m local cluster
 
-cluster-down: setup ## remove that cluster, and all that it started
+cluster-down: setup ## remove that cluster and everything that it started
 	@.venv/bin/python -m local cluster-down
 
 smoke: setup ## create, read and remove a session through the gateway
@@ -31,7 +31,7 @@ smoke: setup ## create, read and remove a session through the gateway
 backup: setup ## copy the running stack's sessions into a file: make backup FILE=sessions.db
 	@.venv/bin/python -m local backup
 
-restore: setup ## replace the sessions by such a file, while the API is down: make restore FILE=sessions.db
+restore: setup ## stop the API, and replace the sessions with a backup file: make restore FILE=sessions.db
 	@.venv/bin/python -m local restore
 
 test: lint ## run linters and all tests; starts what they need and stops it again
@@ -51,19 +51,19 @@ lint: setup ## check style, types, imports, workflows and Dockerfiles
 actionlint: setup ## check the workflows' syntax too; the first time it is built, with Go
 	@.venv/bin/python -m local.go_tool actionlint
 
-sbom: setup ## write what an image consists of as CycloneDX, and check its licenses: make sbom IMAGE=NAME
+sbom: setup ## write an image's SBOM as CycloneDX, and check the licenses in it: make sbom IMAGE=NAME
 	@.venv/bin/python -m local.sbom $(or $(IMAGE),$(error name the image: make sbom IMAGE=NAME))
 
-coverage: setup ## list what tests of service/ and infra/ leave out: make coverage TESTS=tests/infra
+coverage: setup ## list the lines of service/ and infra/ that their tests don't cover: make coverage TESTS=tests/infra
 	.venv/bin/coverage erase
 	.venv/bin/coverage run -m pytest -q -n 3 --dist loadfile $(or $(TESTS),tests/service tests/infra)
 	.venv/bin/coverage combine -q
 	.venv/bin/coverage report
 
-fuzz: setup ## send generated requests against the API's own document: make fuzz CASES=20000 DATABASE=postgresql
+fuzz: setup ## send generated requests and validate responses against openapi.json: make fuzz CASES=20000 DATABASE=postgresql
 	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000) $(or $(DATABASE),sqlite)
 
-endurance: setup ## kill the service and cut its power under load: make endurance ROUNDS=100
+endurance: setup ## kill the service and simulate power loss, under load: make endurance ROUNDS=100
 	@.venv/bin/python -m tests.endurance.run $(or $(ROUNDS),100)
 
 faults: setup ## break every outside call of `up` in five ways, and check that it recovers: make faults ONLY=dns JOBS=4

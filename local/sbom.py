@@ -1,4 +1,4 @@
-"""`python -m local.sbom IMAGE`: write what an image consists of as CycloneDX, and check the licenses in it.
+"""`python -m local.sbom IMAGE`: write the SBOM of an image as CycloneDX, and check the licenses in it.
 
 The image itself is asked, in a container without a network: for Python's packages with their licenses, and for
 Debian's, whose licenses are in the image as /usr/share/doc/*/copyright.

@@ -76,7 +76,7 @@ async def create_session(
 async def list_sessions(
     sessions: Sessions, query: Annotated[ListQuery, Query()], precondition: CollectionPrecondition
 ) -> JsonStream | NoContent:
-    """List sessions by id: all, or those that match the parameters. `limit` makes pages, linked by `Link`."""
+    """List all sessions by id, optionally filtered. `limit` paginates; `Link` points to the next page."""
     if precondition.fails(None, None):
         raise PreconditionFailedError
     if precondition.is_current(None, None):
@@ -101,7 +101,7 @@ async def list_sessions(
 async def get_session(
     sessions: Sessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
-    """Get a session. Its `ETag` serves `If-Match` of a later update and `If-None-Match` of a later read."""
+    """Get a session. Send its `ETag` in `If-Match` of a later update or in `If-None-Match` of a later read."""
     return _respond(await sessions.get_session(session_id), precondition, encode_session)
 
 
@@ -117,9 +117,9 @@ async def update_session(
     change: payloads.SessionUpdateRequest,
     precondition: WritePrecondition,
 ) -> Json:
-    """Update the context of a session. Each update makes a new version, even with the same context.
+    """Update the context of a session. Each update makes a new version, even with an identical context.
 
-    With `If-Match` only the version that you have read is updated; 412 means that another client was faster.
+    With `If-Match` the session is updated only if it has not changed since you read it, else the answer is 412.
     """
     session = await sessions.update_context(session_id, change.new_context, precondition)
     return Json(encode_session(session), 200, _version_headers(session))
@@ -133,7 +133,7 @@ async def update_session(
     responses=problem_responses(404, 412, 422, 500, 503),
 )
 async def delete_session(sessions: Sessions, session_id: SessionId, precondition: WritePrecondition) -> NoContent:
-    """Delete a session, with `If-Match` only the version that you have read. Its id is never used again."""
+    """Delete a session, with `If-Match` only if it is unchanged. Its id is never reused."""
     await sessions.delete_session(session_id, precondition)
     return NoContent(204)
 
@@ -147,7 +147,7 @@ async def delete_session(sessions: Sessions, session_id: SessionId, precondition
 async def get_session_context(
     sessions: Sessions, session_id: SessionId, precondition: ReadPrecondition
 ) -> Json | NoContent:
-    """Get the context of a session. With `If-None-Match` the answer is 304 while yours is current."""
+    """Get the context of a session. With `If-None-Match` the answer is 304 if it is unchanged."""
     return _respond(await sessions.get_session(session_id), precondition, encode_context)
 
 

@@ -33,7 +33,7 @@ class Problem(BaseModel):
 class InvalidRequestProblem(Problem):
     """What is wrong in the request, and where."""
 
-    errors: list[dict[str, Any]] = Field(description="loc, msg and type of each error")
+    errors: list[dict[str, Any]] = Field(description="Location, message and type of each error")
 
 
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait before retrying", "schema": {"type": "integer"}}}

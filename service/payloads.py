@@ -21,7 +21,7 @@ Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, json_schema_extra={"form
 Context = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 _SESSION_ID: int = Field(examples=[1])
-_USER_ID: int = Field(description="User that the session belongs to", examples=[7])
+_USER_ID: int = Field(description="Owner's user id", examples=[7])
 _CONTEXT: str = Field(examples=["hello"])
 
 
