@@ -33,16 +33,7 @@ def copy(source_url: URL, target_url: URL) -> dict[str, int]:
             _lift_idle_timeout(old, new)
             _require_own_schema(old, new)
             _require_empty(new)
-            counts = {}
-            for table in (sessions, idempotency_keys):
-                copied = _Checksum()
-                for rows in _batches(old, table):
-                    new.execute(insert(table), rows)
-                    copied.add(rows)
-                    copied.report(table.name)
-                if _checksum(new, table) != copied.value:
-                    raise CopyError(f"{table.name} differs after the copy, which was rolled back: run it again")
-                counts[table.name] = copied.rows
+            counts = {table.name: _copy_table(old, new, table) for table in (sessions, idempotency_keys)}
             new.execute(update(counters).values(dict(old.execute(select(counters)).mappings().one())))
     finally:
         source.dispose()
@@ -68,7 +59,23 @@ def _require_empty(db: Connection) -> None:
             raise CopyError(f"the target has {count} rows in {table.name}: name an empty database")
 
 
-def _batches(db: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+def _copy_table(old: Connection, new: Connection, table: Table) -> int:
+    """Copy all rows, and compare; return their number."""
+    count = checksum = 0
+    report_at = time.monotonic() + _PROGRESS_SECONDS
+    for rows in _read_batches(old, table):
+        new.execute(insert(table), rows)
+        count += len(rows)
+        checksum += _checksum(rows)
+        if time.monotonic() > report_at:
+            print(f"{table.name}: {count} rows", file=sys.stderr)
+            report_at = time.monotonic() + _PROGRESS_SECONDS
+    if checksum != sum(map(_checksum, _read_batches(new, table))):
+        raise CopyError(f"{table.name} differs after the copy, which was rolled back: run it again")
+    return count
+
+
+def _read_batches(db: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
     size = 0
     rows = db.execute(select(table), execution_options={"stream_results": True, "yield_per": 20})
@@ -82,27 +89,6 @@ def _batches(db: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-class _Checksum:
-    """A sum over rows in any order, since the two databases sort text differently."""
-
-    def __init__(self) -> None:
-        self.value = self.rows = 0
-        self._report_at = time.monotonic() + _PROGRESS_SECONDS
-
-    def add(self, rows: list[dict[str, Any]]) -> None:
-        for row in rows:
-            digest = sha256(repr(sorted(row.items())).encode()).digest()
-            self.value = (self.value + int.from_bytes(digest)) % 2**256
-        self.rows += len(rows)
-
-    def report(self, name: str) -> None:
-        if time.monotonic() > self._report_at:
-            print(f"{name}: {self.rows} rows", file=sys.stderr)
-            self._report_at = time.monotonic() + _PROGRESS_SECONDS
-
-
-def _checksum(db: Connection, table: Table) -> int:
-    checksum = _Checksum()
-    for rows in _batches(db, table):
-        checksum.add(rows)
-    return checksum.value
+def _checksum(rows: list[dict[str, Any]]) -> int:
+    """Sum up hashes, whose order does not matter: the two databases sort text differently."""
+    return sum(int.from_bytes(sha256(repr(sorted(row.items())).encode()).digest()) for row in rows)
