@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -134,16 +134,13 @@ def _scratch_file(folder: Path) -> Iterator[Path]:
 
 def _remove_files_beside(database: Path) -> None:
     """Remove the WAL and its index, which SQLite would apply to the restored file, and so damage it."""
-    if not database.exists():
-        _remove_leftovers(database)
-        return
-    if _is_open_elsewhere(database):
-        raise BackupError(f"a process serves {database}: stop it first")
-    try:
-        with closing(_connect(database)) as db:
+    if database.exists():
+        if _is_open_elsewhere(database):
+            raise BackupError(f"a process serves {database}: stop it first")
+        with suppress(sqlite3.DatabaseError), closing(_connect(database)) as db:  # unless it is damaged
             db.execute("PRAGMA journal_mode = DELETE")  # merges the WAL, so that a crash loses nothing
-    except sqlite3.DatabaseError:
-        _remove_leftovers(database)  # a damaged database has nothing to merge
+    for each in _files_of(database)[1:]:
+        each.unlink(missing_ok=True)
 
 
 def _is_open_elsewhere(database: Path) -> bool:
@@ -154,11 +151,6 @@ def _is_open_elsewhere(database: Path) -> bool:
         except OSError:
             return True
         return False
-
-
-def _remove_leftovers(database: Path) -> None:
-    for each in _files_of(database)[1:]:
-        each.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

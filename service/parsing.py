@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Container
 from email.message import Message
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -26,7 +27,19 @@ _MAX_ID_DIGITS = len(str(2**63 - 1))
 _BYTES_PER_ESCAPE = 6
 _OTHER_BYTES = 4096
 
+_BODY_HEADERS = frozenset({b"content-type", b"content-encoding", b"content-length"})
+
 P = TypeVar("P", SessionRequest, SessionUpdateRequest)
+
+
+def read_headers(scope: Scope, names: Container[bytes]) -> dict[bytes, str]:
+    """Return those of the headers that were sent, by their names in lower case. Repeated headers are joined."""
+    sent: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in names:
+            text = value.decode("latin-1")
+            sent[name] = f"{sent[name]}, {text}" if name in sent else text
+    return sent
 
 
 async def read_payload(scope: Scope, receive: Receive, model: type[P], max_context_bytes: int) -> P:
@@ -34,12 +47,13 @@ async def read_payload(scope: Scope, receive: Receive, model: type[P], max_conte
 
     Raises UnsupportedMediaTypeError, InvalidRequestError, or PayloadTooLargeError as soon as too much arrives.
     """
-    if not _is_json(_get_header(scope, b"content-type") or ""):
+    headers = read_headers(scope, _BODY_HEADERS)
+    if not _is_json(headers.get(b"content-type", "")):
         raise UnsupportedMediaTypeError
-    if (_get_header(scope, b"content-encoding") or "identity").lower() != "identity":
+    if headers.get(b"content-encoding", "identity").lower() != "identity":
         raise UnsupportedContentCodingError
     limit = max_body_bytes(max_context_bytes)
-    if int(_get_header(scope, b"content-length") or 0) > limit:
+    if int(headers.get(b"content-length", 0)) > limit:
         raise PayloadTooLargeError
     body = await _read_body(receive, limit)
     try:
@@ -134,9 +148,3 @@ async def _read_body(receive: Receive, limit: int) -> bytearray:
         if len(body) > limit:
             raise PayloadTooLargeError
     return body
-
-
-def _get_header(scope: Scope, name: bytes) -> str | None:
-    """Return a header of the request, its values joined; `name` is in lower case."""
-    values = [value for header, value in scope["headers"] if header == name]
-    return b", ".join(values).decode("latin-1") if values else None

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.parsing import parse_query, parse_session_id, read_payload
+from service.parsing import parse_query, parse_session_id, read_headers, read_payload
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -99,12 +99,8 @@ class LeanRoute(APIRoute):
         await response(scope, receive, send)
 
     def _read_headers(self, scope: Scope) -> dict[str, Any]:
-        """Return the arguments that come from headers; repeated headers are joined."""
-        sent: dict[bytes, str] = {}
-        for header, value in scope["headers"]:
-            if header in self._declared_headers:
-                text = value.decode("latin-1")
-                sent[header] = f"{sent[header]}, {text}" if header in sent else text
+        """Return the arguments that come from headers."""
+        sent = read_headers(scope, self._declared_headers)
         arguments = self._without_headers.copy()
         if sent:
             arguments |= {name: sent.get(header) for name, header in self._headers}
