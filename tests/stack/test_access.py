@@ -86,7 +86,7 @@ def test_make_up_tests_a_stack_for_https_alone_and_one_without_consumers_of_its_
     before = clone.file.read_text()
     clone.pulumi("config rm consumers")
     printed = clone.make("smoke")
-    assert "Without a key a request gets 401" in printed
+    assert "A request without a key gets 401" in printed
     clone.file.write_text(before)
     clone.set("plainHttp", "redirect")
     printed += clone.make("up")
