@@ -32,11 +32,12 @@ def images_of(stack: Clone) -> set[str]:
 
 
 def forget_images(stack: Clone, registry: Registry) -> None:
-    """Remove the registry's images from the engine, of which no container may be left."""
+    """Remove the names that the registry gave to images; another stack may use the image by its own name."""
     assert stack.containers() == []
     with docker_client() as client:
         for image in client.images.list(name=registry.repository):
-            for name in (*image.tags, *image.attrs["RepoDigests"]):
+            names = [name for name in (*image.tags, *image.attrs["RepoDigests"]) if registry.repository in name]
+            for name in names:
                 with suppress(ImageNotFound):
                     client.images.remove(name)
 

@@ -11,7 +11,7 @@ def test_make_preview_prints_what_changes_and_writes_a_report_for_a_reviewer(edi
     printed = clone.make("preview")
     report = (clone.folder / ".local" / "preview.md").read_text()
     assert "- ttl: 300\n+ ttl: 60" in printed
-    assert "gets another `ttl` in public DNS" in report
+    assert "changes `ttl` in public DNS" in report
     assert "```mermaid\nflowchart" in report
     assert "[secret]" in report
     for text in (printed, report, (clone.folder / ".local" / "preview.json").read_text()):
