@@ -147,10 +147,10 @@ class DnsRecord(pulumi.ComponentResource):
     record is created last.
     """
 
-    before: pulumi.Output[list[RecordSet]]
+    previous_records: pulumi.Output[list[RecordSet]]
     """The record sets of the name before the stack created or took over its record; never changed afterwards."""
 
-    is_free: pulumi.Resource
+    name_check: pulumi.Resource
     """Created only if the name is free, or this stack's."""
 
     def __init__(self, name: str, *, config: RecordConfig, found: ZoneLookup, protect: bool) -> None:
@@ -170,18 +170,18 @@ class DnsRecord(pulumi.ComponentResource):
         self._options = pulumi.ResourceOptions(
             parent=self, protect=protect, hooks=pulumi.ResourceHookBinding(before_create=[hook])
         )
-        self.is_free = pulumi.Stash(
+        self.name_check = pulumi.Stash(
             f"{config.hostname}-before",
             input=others,
             opts=pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(ignore_changes=["input"])),
         )
-        self.before = self.is_free.output
+        self.previous_records = self.name_check.output
 
     def create_record(self, *, after: pulumi.Resource) -> aws.route53.Record:
         """Declare the record itself, to be created after what it points to."""
         options = pulumi.ResourceOptions(
             custom_timeouts=TIMEOUTS,
-            depends_on=[self.is_free, after],
+            depends_on=[self.name_check, after],
             # Only a create uses it, and it would change as soon as the record exists.
             ignore_changes=["allowOverwrite"],
         )

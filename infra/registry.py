@@ -9,7 +9,7 @@ import pulumi_docker as docker
 
 from infra.config.groups import ImageConfig
 
-ABSENT = "404 Not Found"
+TAG_NOT_FOUND = "404 Not Found"
 """In the plugin's error for a tag that does not exist: data_source_docker_registry_image.go."""
 
 
@@ -43,7 +43,7 @@ def find_digest(tagged: str, *, parent: pulumi.Resource) -> str | None:
     try:
         found = docker.get_registry_image(name=tagged, opts=pulumi.InvokeOptions(parent=parent))
     except Exception as error:  # the SDK raises nothing narrower for a provider's function
-        if ABSENT in str(error):
+        if TAG_NOT_FOUND in str(error):
             return None
         raise pulumi.RunError(
             f"imageRepository: {tagged} can't be looked up: {error}. Check that the registry answers, and log in "

@@ -33,7 +33,7 @@ def deploy() -> None:
     kong_provider.require_writable()
 
     dns = DnsRecord(NAME, config=config.record, found=found, protect=config.protect)
-    image = Image(NAME, config=config.image, after=dns.is_free, opts=on_docker)
+    image = Image(NAME, config=config.image, after=dns.name_check, opts=on_docker)
     host = create_host(NAME, config=config, image=image, opts=on_docker)
     gateway = Gateway(
         NAME,
@@ -53,4 +53,4 @@ def deploy() -> None:
         pulumi.export(name, value)
     pulumi.export("kong", gateway.ids)
     pulumi.export("record", {"name": record.name, "addresses": record.records})
-    pulumi.export("recordBefore", dns.before)
+    pulumi.export("recordBefore", dns.previous_records)

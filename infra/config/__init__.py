@@ -6,6 +6,7 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime import config as runtime
 
+from infra.config.container_hosts import HostConfig, read_host
 from infra.config.groups import (
     AccessConfig,
     ImageConfig,
@@ -14,7 +15,6 @@ from infra.config.groups import (
     ServiceConfig,
     TimeoutConfig,
 )
-from infra.config.hosts import HostConfig, read_host
 from infra.config.parsers import boolean
 from infra.config.passphrase import is_of_one_machine, is_public
 from infra.config.reader import ConfigReader
@@ -35,12 +35,11 @@ class StackConfig:
     protect: bool
 
 
-def load() -> StackConfig:
-    """Load the config of the running stack. Raises `pulumi.RunError` with everything that is wrong or missing."""
-    reader = ConfigReader()
+def read_groups(reader: ConfigReader) -> StackConfig:
+    """Read every key. What is wrong is in the reader's `errors`; only without any can the config be used."""
     record = RecordConfig.read(reader)
     host = read_host(reader)
-    stack_config = StackConfig(
+    return StackConfig(
         record=record,
         image=ImageConfig.read(reader, host),
         host=host,
@@ -50,6 +49,12 @@ def load() -> StackConfig:
         timeouts=TimeoutConfig.read(reader),
         protect=reader.required("protect", boolean),
     )
+
+
+def load() -> StackConfig:
+    """Load the config of the running stack. Raises `pulumi.RunError` with everything that is wrong or missing."""
+    reader = ConfigReader()
+    stack_config = read_groups(reader)
     given = runtime.CONFIG.get()
     reader.reject_unknown_keys(given)
     if any(map(runtime.is_config_secret, given)) and not is_of_one_machine(given) and is_public(_file()):

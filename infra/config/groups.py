@@ -6,7 +6,7 @@ from typing import Self
 import pulumi
 
 from infra.config import parsers
-from infra.config.hosts import HostConfig
+from infra.config.container_hosts import HostConfig
 from infra.config.parsers import boolean, one_of, whole_number
 from infra.config.reader import ConfigReader
 from infra.config.urls import url

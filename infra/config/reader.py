@@ -1,6 +1,7 @@
 """The only reader of `pulumi.Config`."""
 
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import TypeVar, cast
 
 import pulumi
@@ -20,7 +21,8 @@ class ConfigReader:
 
     def __init__(self) -> None:
         self._config = pulumi.Config()
-        self._known: set[str] = set()
+        self.known: set[str] = set()
+        """The keys that have been read."""
         self._rejected: set[str] = set()
         self.errors: list[str] = []
 
@@ -78,31 +80,32 @@ class ConfigReader:
     def reject_keys(self, reasons: Mapping[str, str]) -> None:
         """Reject each of these keys that has a value, with the reason."""
         for key, reason in reasons.items():
-            self._known.add(key)
+            self.known.add(key)
             if self._config.get(key) not in (None, "", "[]"):
                 self._reject(key, f"has no effect here: {reason}. Remove it")
 
     def ignore_keys(self, keys: Iterable[str]) -> None:
         """Take these for known without reading them."""
-        self._known.update(keys)
+        self.known.update(keys)
 
     def reject_unknown_keys(self, given: Mapping[str, str]) -> None:
         """Reject each key of this project, of Kong or of Docker that nothing reads."""
         prefix = f"{pulumi.get_project()}:"
         for name in sorted(given):
             key = name.removeprefix(prefix)
-            if key in self._known:
+            if key in self.known:
                 continue
             if name.startswith(prefix):
-                known = sorted(name for name in self._known if ":" not in name)
-                self.reject(f"unknown config key {key}; known keys: {', '.join(known)}")
+                similar = get_close_matches(key, self.known, n=1)
+                advice = f"did you mean {similar[0]}?" if similar else "Pulumi.yaml describes every key"
+                self.reject(f"unknown config key {key}; {advice}")
             elif name.startswith("kong:"):
                 self.reject(f"unknown config key {name}; the only key of kong is kong:adopt")
             elif name.startswith("docker:"):
                 self.reject(f"unknown config key {name}; set the Docker engine with dockerHost")
 
     def _check(self, key: str, read: Callable[[], _Value]) -> _Value:
-        self._known.add(key)
+        self.known.add(key)
         try:
             return read()
         except InvalidValueError as error:

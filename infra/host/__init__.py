@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pulumi
 
 from infra.config import StackConfig
-from infra.config.hosts import KubernetesConfig
+from infra.config.container_hosts import KubernetesConfig
 from infra.gateway import API_KEY_HEADER
 from infra.host.docker import DockerHost
 from infra.image import Image

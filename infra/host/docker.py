@@ -6,8 +6,8 @@ from importlib.metadata import version
 import pulumi
 import pulumi_docker as docker
 
+from infra.config.container_hosts import DockerConfig, HostConfig
 from infra.config.groups import ImageConfig
-from infra.config.hosts import DockerConfig, HostConfig
 from infra.image import Image
 from infra.paths import DATA, SECRETS
 from infra.registry import registry_auth

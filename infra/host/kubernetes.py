@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes import apps, autoscaling, core, meta, networking, policy
 
-from infra.config.hosts import KubernetesConfig
+from infra.config.container_hosts import KubernetesConfig
 from infra.host.pod import PORT, pod_template
 from infra.image import Image
 

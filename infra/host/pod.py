@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_kubernetes import core, meta
 
-from infra.config.hosts import KubernetesConfig
+from infra.config.container_hosts import KubernetesConfig
 from infra.paths import SECRETS
 
 PORT = 8080

@@ -17,7 +17,7 @@ from infra import stack as program
 from infra.kong.provider.ownership import entity_id
 from infra.plan import stack_file
 from infra.props import Props
-from infra.registry import ABSENT
+from infra.registry import TAG_NOT_FOUND
 
 SECRET = "[secret]"  # noqa: S105 - what is shown in its place
 NAMED_BY_ENGINE = "[name of "
@@ -68,7 +68,7 @@ class _Recorder(mocks.MockMonitor):
             "aws:route53/getRecords:getRecords": {},
         }
         if request.tok == "docker:index/getRegistryImage:getRegistryImage":
-            absent = provider_pb2.CheckFailure(property="name", reason=ABSENT)
+            absent = provider_pb2.CheckFailure(property="name", reason=TAG_NOT_FOUND)
             return resource_pb2.ResourceInvokeResponse(failures=[absent])
         if request.tok not in found:
             raise pulumi.RunError(f"a plan is recorded without a cloud, so it can't invoke {request.tok}")

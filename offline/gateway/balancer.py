@@ -24,7 +24,7 @@ class Peer:
     checks: Row | None = None
     host_header: str | None = None
     is_healthy: bool = True
-    is_probed: bool = False
+    has_open_probe: bool = False
     credit: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -90,11 +90,11 @@ class Balancer:
         """Return a target's health as the Admin API shows it."""
         self._refresh()
         active, passive = upstream["healthchecks"]["active"], upstream["healthchecks"]["passive"]
-        is_probed = any(active[side]["interval"] for side in ("healthy", "unhealthy"))
-        is_counted = any(
+        has_active_checks = any(active[side]["interval"] for side in ("healthy", "unhealthy"))
+        has_passive_checks = any(
             passive["unhealthy"][counter] for counter in ("tcp_failures", "timeouts", "http_failures")
         )
-        if not (is_probed or is_counted):
+        if not (has_active_checks or has_passive_checks):
             return "HEALTHCHECKS_OFF"
         return "HEALTHY" if self._peers[upstream["id"]][target["id"]].is_healthy else "UNHEALTHY"
 
@@ -113,8 +113,8 @@ class Balancer:
                             continue
                         self._due[key] = now + interval
                         for peer in self._peers[upstream["id"]].values():
-                            if peer.is_healthy is (side == "healthy") and not peer.is_probed:
-                                peer.is_probed = True
+                            if peer.is_healthy is (side == "healthy") and not peer.has_open_probe:
+                                peer.has_open_probe = True
                                 probes.create_task(_probe(http, peer, active))
                 await asyncio.sleep(_TICK)
 
@@ -158,4 +158,4 @@ async def _probe(http: aiohttp.ClientSession, peer: Peer, active: Row) -> None:
     except (aiohttp.ClientError, OSError, ValueError):  # ValueError: a name that can't be resolved
         peer.record_failure("tcp_failures", "active")
     finally:
-        peer.is_probed = False
+        peer.has_open_probe = False

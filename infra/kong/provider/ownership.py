@@ -60,7 +60,7 @@ def _tag(entity: Json, prefix: str) -> str | None:
     return next((tag.removeprefix(prefix) for tag in entity.get("tags") or [] if tag.startswith(prefix)), None)
 
 
-def conflict_message(what: str, found: Json, me: Owner | None, mark: str | None) -> str:
+def conflict_message(what: str, found: Json, own: Owner | None, mark: str | None) -> str:
     """Explain that an existing entity prevents a create, and what to do about it."""
     created = datetime.fromtimestamp(found["created_at"], UTC) if found.get("created_at") else None
     details = f"id {found.get('id')}, tags {found.get('tags') or 'none'}"
@@ -68,13 +68,13 @@ def conflict_message(what: str, found: Json, me: Owner | None, mark: str | None)
     owner = owner_of(found)
     if owner is None:
         advice = "which this stack did not create. To take it over: pulumi config set kong:adopt true"
-    elif owner == me and mark_of(found) != mark:
+    elif owner == own and mark_of(found) != mark:
         advice = (
             f"which another state of stack {owner.stack} created. If another backend has that state, use it there "
             "(pulumi login), or use another Kong for this stack. If it is lost, take over its entities: "
             "pulumi config set kong:adopt true"
         )
-    elif owner == me:
+    elif owner == own:
         advice = (
             "which this stack created under another logical name. Give the resource an alias of that name; "
             "or, if that one gets another name in Kong, run once for that and once more for this; "

@@ -144,11 +144,11 @@ class EntityResource(EntityMapping, Resource):
             found = self._find_conflict(api, inputs)
         return own_id if found is None else self._take_over(found, inputs, owner_of_urn(urn))
 
-    def _take_over(self, found: Json, inputs: Props, me: Owner | None) -> str:
+    def _take_over(self, found: Json, inputs: Props, own: Owner | None) -> str:
         """Return the id of an existing entity. Raises `PluginError` if it must not be taken over."""
-        if self._kong.adopt and owner_of(found) in (None, me):
+        if self._kong.adopt and owner_of(found) in (None, own):
             return str(found["id"])
-        raise PluginError(conflict_message(self._describe(inputs, found), found, me, self._kong.mark))
+        raise PluginError(conflict_message(self._describe(inputs, found), found, own, self._kong.mark))
 
     def _belongs_to_another_state(self, found: Json, state: Props) -> bool:
         # A state may contain a foreign mark: that of an entity which was imported, or its own old one.

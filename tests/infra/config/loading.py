@@ -3,7 +3,8 @@
 import asyncio
 import contextvars
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import pulumi
 import pytest
@@ -11,30 +12,53 @@ from pulumi.runtime import config as runtime
 from pulumi.runtime import mocks, settings
 
 from infra import config
+from infra.config.reader import ConfigReader
 from infra.paths import ROOT
 from infra.plan import stack_file
+
+_Result = TypeVar("_Result")
 
 
 def load_stack(
     stack: str, given: Mapping[str, object], secrets: Mapping[str, object] | None = None
 ) -> config.StackConfig:
     """Load the config of a stack, changed; `secrets` are as if encrypted in the stack's file."""
+    return _run_in_stack(stack, config.load, given, secrets)
+
+
+def known_keys() -> set[str]:
+    """Return the keys that the program reads, without those of providers."""
+
+    def read() -> set[str]:
+        reader = ConfigReader()
+        config.read_groups(reader)
+        return {key for key in reader.known if ":" not in key}
+
+    return _run_in_stack("dev", read, {})
+
+
+def _run_in_stack(
+    stack: str,
+    action: Callable[[], _Result],
+    given: Mapping[str, object],
+    secrets: Mapping[str, object] | None = None,
+) -> _Result:
     values, encrypted = stack_file.read_config(ROOT / f"Pulumi.{stack}.yaml")
     project = stack_file.project_name()
     for key, value in {**given, **(secrets or {})}.items():
         values[key if ":" in key else f"{project}:{key}"] = value if isinstance(value, str) else json.dumps(value)
 
-    async def read() -> config.StackConfig:
+    async def run() -> _Result:
         runtime.set_all_config(values, [*encrypted, *(f"{project}:{key}" for key in secrets or {})])
         settings.configure(
             mocks.MockSettings(  # type: ignore[no-untyped-call] # the SDK's own has no types
                 monitor=None, engine=mocks.MockEngine(None), project=project, stack=stack, dry_run=True
             )
         )
-        return config.load()
+        return action()
 
     # The SDK keeps settings and open outputs in the context: they end with it.
-    return contextvars.copy_context().run(asyncio.run, read())
+    return contextvars.copy_context().run(asyncio.run, run())
 
 
 def load(secrets: Mapping[str, object] | None = None, **given: object) -> config.StackConfig:

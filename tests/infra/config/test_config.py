@@ -7,16 +7,26 @@ import yaml
 
 from infra.paths import ROOT
 from tests.certificates import HOSTNAME, certificate
-from tests.infra.config.loading import load, rejection
+from tests.infra.config.loading import known_keys, load, rejection
 
 KEY = "canary-canary-canary"
 
 
 def test_exactly_the_described_keys_are_known() -> None:
     described = set(yaml.safe_load(Path(ROOT / "Pulumi.yaml").read_text())["config"])
-    message = rejection(replica=2)
-    assert "unknown config key replica; known keys: " in message
-    assert set(message.partition("known keys: ")[2].strip().split(", ")) == described
+    assert known_keys() == described
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("replica", "unknown config key replica; did you mean replicas?\n"),
+        ("requestPerMinute", "unknown config key requestPerMinute; did you mean requestsPerMinute?\n"),
+        ("zzz", "unknown config key zzz; Pulumi.yaml describes every key\n"),
+    ],
+)
+def test_an_unknown_key_is_rejected_with_the_most_similar_one(key: str, expected: str) -> None:
+    assert expected in f"{rejection(None, **{key: 2})}\n"
 
 
 def test_dev_is_open_and_unprotected() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.config.hosts import ONLY_ON_DOCKER, ONLY_ON_KUBERNETES, DockerConfig, KubernetesConfig
+from infra.config.container_hosts import ONLY_ON_DOCKER, ONLY_ON_KUBERNETES, DockerConfig, KubernetesConfig
 from tests.infra.config.loading import load_stack, stack_rejection
 
 INSIDE: dict[str, object] = {"nodeAddresses": [], "nodePort": ""}
