@@ -93,6 +93,7 @@ plans: setup ## regenerate plans/ from the program and the stacks' files
 
 setup: ## find or install everything that is needed; starts nothing
 	@$(PYTHON) -m local.install
+	@$(if $(filter-out setup,$(MAKECMDGOALS)),:,echo "Ready: make up")
 
 lock: setup ## update uv.lock and both requirements.txt from pyproject.toml; UPGRADE=1 takes new versions
 	@.venv/bin/uv lock -q $(if $(UPGRADE),--upgrade)

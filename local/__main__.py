@@ -10,6 +10,7 @@ from docker.errors import DockerException
 from local import (
     backup,
     base_image,
+    config_check,
     docker_engine,
     gateway,
     prune,
@@ -40,16 +41,20 @@ def _start_platform(workspace: Workspace, *, prefer_official: bool) -> tuple[doc
     return client, route53.start(workspace)
 
 
-def _prepare_stack(workspace: Workspace, *, prefer_official: bool = False) -> docker.DockerClient:
-    """Start the platform, and make the stack ready for a run."""
+def _prepare_stack(
+    workspace: Workspace, *, prefer_official: bool = False, require_valid: bool = True
+) -> docker.DockerClient:
+    """Check the config, start the platform, and make the stack ready for a run."""
     recovery.terminate_plugins()
-    if workspace.config_file.is_file() and stack_config.on_kubernetes(workspace):
-        pulumi_tools.install_kubernetes_plugin()
-    if workspace.config_file.is_file() and stack_config.uses_local_cluster(workspace):
-        lifecycle.require_running()
-    client, zone = _start_platform(workspace, prefer_official=prefer_official)
     recovery.repair_backend(STATE / "state")
     pulumi_stack.create(workspace)
+    if require_valid:
+        config_check.check(workspace)
+    if stack_config.on_kubernetes(workspace):
+        pulumi_tools.install_kubernetes_plugin()
+    if stack_config.uses_local_cluster(workspace):
+        lifecycle.require_running()
+    client, zone = _start_platform(workspace, prefer_official=prefer_official)
     recovery.require_idle(workspace)
     stack_config.point_at_platform(workspace, zone=zone)
     recovery.recover(client, workspace, zone=zone)
@@ -100,7 +105,7 @@ def down(workspace: Workspace) -> None:
             docker_engine.start()  # without it, its sessions can't be counted
         backup.confirm_removal(workspace)
         try:
-            _prepare_stack(workspace)
+            _prepare_stack(workspace, require_valid=False)
             pulumi_stack.destroy(workspace)
         except (LocalError, DockerException) as error:
             say(
@@ -115,7 +120,9 @@ def down(workspace: Workspace) -> None:
         Platform(client, workspace).remove()
     docker_engine.stop()
     workspace.forget_ports()
-    say("Removed everything except packages, CLI and images, which speed up the next `make up`, and .local/")
+    say(
+        f"Removed stack {workspace.stack} and its platform. Kept for the next `make up`: images, .venv and .local/"
+    )
 
 
 EXCLUSIVE = ("cluster", "cluster-down", "down", "preview", "restore", "up")

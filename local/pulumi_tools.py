@@ -25,10 +25,13 @@ OLDEST_PULUMI = (3, 215)  # has the Stash resource
 
 def install() -> None:
     """Provide the CLI, the language host and the plugins in .local/bin or on PATH."""
+    before = stand_ins()
     folder = install_cli()
     install_language_host(folder)
     for name in PLUGINS:
         install_plugin(name)
+    if new := [name for name in stand_ins() if name not in before]:
+        say(f"Using stand-ins (offline/README.md) for {', '.join(new)}")
 
 
 def pinned_version(package: str) -> str:

@@ -24,25 +24,30 @@ def read_config(workspace: Workspace) -> dict[str, Any]:
     return config
 
 
-def point_at_platform(workspace: Workspace, *, zone: str) -> None:
-    """Set the keys that say where the platform of this machine is, where they differ."""
-    wanted: dict[str, Any] = {
-        f"{PROJECT}:kongAdminUrl": workspace.admin_url,
-        f"{PROJECT}:hostedZoneId": zone,
-        **({} if on_kubernetes(workspace) else {f"{PROJECT}:network": workspace.platform}),
-        "aws:endpoints": [{"route53": workspace.route53_url}],
-    }
-    file, config = workspace.config_file, read_config(workspace)
-    kong = config.get(f"{PROJECT}:kongAdminUrl") or ""
+def platform_keys(workspace: Workspace, *, zone: str) -> dict[str, Any]:
+    """Return the keys that say where the platform of this machine is. Raises `LocalError` for another Kong."""
+    file = workspace.config_file
+    kong = read_config(workspace).get(f"{PROJECT}:kongAdminUrl") or ""
     if kong.startswith(("http://", "https://")) and urlsplit(kong).hostname not in LOOPBACK:
         raise LocalError(
             f"{file.name} names the Kong at {kong}, but `make` deploys to a gateway of its own. Run `pulumi up` "
             f"to deploy to that Kong, or remove kongAdminUrl from {file.name}."
         )
-    for key, value in wanted.items():
+    return {
+        f"{PROJECT}:kongAdminUrl": workspace.admin_url,
+        f"{PROJECT}:hostedZoneId": zone,
+        **({} if on_kubernetes(workspace) else {f"{PROJECT}:network": workspace.platform}),
+        "aws:endpoints": [{"route53": workspace.route53_url}],
+    }
+
+
+def point_at_platform(workspace: Workspace, *, zone: str) -> None:
+    """Set the keys that say where the platform of this machine is, where they differ."""
+    config = read_config(workspace)
+    for key, value in platform_keys(workspace, zone=zone).items():
         if config.get(key) == value:
             continue
-        say(f"{file.name}: set {key} to {json.dumps(value)}")
+        say(f"{workspace.config_file.name}: set {key} to {json.dumps(value)}")
         to = ["--path", f"{key}[0].route53", value[0]["route53"]] if isinstance(value, list) else [key, value]
         run(["pulumi", "config", "set", "--stack", workspace.stack, *to], log="config-set")
 

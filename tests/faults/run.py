@@ -19,6 +19,7 @@ from pathlib import Path
 import requests
 from hypothesis.errors import HypothesisException
 
+from local import docker_engine
 from local.workspace import ROOT
 from tests.faults import sequences
 from tests.faults.cells import CELLS, STEPS, WAYS, Cell, CellError
@@ -99,6 +100,7 @@ def main() -> int:
     """Run the cells; return 1 if one failed."""
     words = " ".join(sys.argv[1:]).lower()
     LOGS.mkdir(parents=True, exist_ok=True)
+    docker_engine.start().close()
     matrix = Matrix(KEPT)
     wanted = [job for job in JOBS if words in job.lower() and (words or matrix.found.get(job) != "")]
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()

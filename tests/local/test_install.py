@@ -1,5 +1,6 @@
 """What `make setup` chooses: the official part if it is available, else the stand-in."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,24 @@ def test_why_nothing_can_be_downloaded_is_printed_once(capsys: pytest.CaptureFix
     for name in pulumi_tools.PLUGINS:
         pulumi_tools.install_plugin(name)
     assert capsys.readouterr().out.count("Could not reach http://127.0.0.1:9: [Errno 111] Connection refused") == 1
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_stand_ins_that_are_used_instead_are_named_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pulumi_tools, "install_cli", lambda: tmp_path / "cli")
+    for _ in range(2):
+        pulumi_tools.install()
+    printed = capsys.readouterr().out
+    names = "pulumi-language-python, pulumi-resource-aws, pulumi-resource-docker"
+    assert printed.endswith(f"Using stand-ins (offline/README.md) for {names}\n")
+    assert printed.count("Using") == 1
+
+
+def test_setup_alone_ends_with_the_next_command() -> None:
+    done = subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "Ready: make up"
 
 
 @pytest.mark.parametrize("place", ["home/plugins/resource-docker-v5.2.0", "path"])

@@ -1,5 +1,7 @@
 """The stack's config: errors in it, and secrets."""
 
+from pathlib import Path
+
 from tests.stack.clone import NO_CHANGES, Clone, has_traceback
 
 
@@ -24,6 +26,19 @@ def test_an_invalid_config_stops_the_preview_with_one_message_that_lists_every_e
     ):  # fmt: skip
         assert error in printed, printed
     assert not has_traceback(printed)
+
+
+def test_make_up_starts_nothing_for_an_invalid_config(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    clone.set("replicas", 17)
+    clone.set("kongAdminUrl", "kong:8001")  # which `make up` corrects
+    printed = clone.make("up", fails=True)
+    assert printed.count(f"Invalid config for stack {clone.stack}; fix {clone.file.name}:") == 1
+    assert "  - replicas must be a whole number from 1 to 16, not '17'" in printed
+    assert "kongAdminUrl" not in printed
+    assert "Deploying" not in printed
+    assert clone.left_behind() == []
+    assert not (tmp_path / ".local" / "route53.pid").exists()
 
 
 def test_secrets_are_in_plain_text_neither_in_previews_nor_in_the_state(redeployed: Clone) -> None:
