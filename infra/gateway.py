@@ -4,10 +4,8 @@ import pulumi
 
 from infra import kong
 from infra.config.groups import AccessConfig, TimeoutConfig
+from infra.config.kong import KongNames
 
-SERVICE_NAME = "session-context-management-service"
-ROUTE_NAME = "session-context-management-route"
-UPSTREAM_NAME = "session_context_management_api"
 UPSTREAM_PORT = 8080
 PATHS = ["/docs", "/openapi.json", "/sessions"]
 """The API and its documents. Everything else, such as /metrics and /readyz, is not reachable from outside.
@@ -58,6 +56,7 @@ class Gateway(pulumi.ComponentResource):
         name: str,
         *,
         hostname: str,
+        names: KongNames,
         containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]],
         access: AccessConfig,
         group: pulumi.Input[str],
@@ -68,12 +67,12 @@ class Gateway(pulumi.ComponentResource):
         super().__init__("session-context:index:Gateway", name, None, opts)
         self._name = name
         self._tags = [f"project:{pulumi.get_project()}", f"stack:{pulumi.get_stack()}"]
-        upstream, targets = self._create_upstream(containers)
+        upstream, targets = self._create_upstream(names.upstream, containers)
         service = kong.Service(
             name,
             kong.ServiceArgs(
-                name=SERVICE_NAME,
-                host=UPSTREAM_NAME,
+                name=names.service,
+                host=names.upstream,
                 port=UPSTREAM_PORT,
                 connect_timeout=timeouts.connect_ms,
                 read_timeout=timeouts.read_ms,
@@ -98,7 +97,7 @@ class Gateway(pulumi.ComponentResource):
         route = kong.Route(
             name,
             kong.RouteArgs(
-                name=ROUTE_NAME,
+                name=names.route,
                 service=service.id,
                 hosts=[hostname],
                 paths=PATHS,
@@ -117,19 +116,19 @@ class Gateway(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, depends_on=depends_on or None)
 
     def _create_upstream(
-        self, containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]]
+        self, name: str, containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]]
     ) -> tuple[kong.Upstream, list[kong.Target]]:
-        args = kong.UpstreamArgs(name=UPSTREAM_NAME, healthchecks=HEALTHCHECKS, tags=self._tags)
+        args = kong.UpstreamArgs(name=name, healthchecks=HEALTHCHECKS, tags=self._tags)
         upstream = kong.Upstream(self._name, args, self._child())
         targets = [
             kong.Target(
-                name,
+                replica,
                 kong.TargetArgs(
                     upstream=upstream.id, target=address, drain_seconds=DRAIN_SECONDS, tags=self._tags
                 ),
                 self._child(container),
             )
-            for name, (container, address) in containers.items()
+            for replica, (container, address) in containers.items()
         ]
         return upstream, targets
 

@@ -38,6 +38,7 @@ def deploy() -> None:
     gateway = Gateway(
         NAME,
         hostname=config.record.hostname,
+        names=config.kong.names,
         containers=host.addresses,
         access=config.access,
         group=pulumi.Output.concat(pulumi.get_project(), ":", pulumi.get_stack(), ":", mark.output),

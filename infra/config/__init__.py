@@ -10,11 +10,11 @@ from infra.config.container_hosts import HostConfig, read_host
 from infra.config.groups import (
     AccessConfig,
     ImageConfig,
-    KongConfig,
     RecordConfig,
     ServiceConfig,
     TimeoutConfig,
 )
+from infra.config.kong import KongConfig
 from infra.config.parsers import boolean
 from infra.config.passphrase import is_of_one_machine, is_public
 from infra.config.reader import ConfigReader

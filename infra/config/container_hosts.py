@@ -8,7 +8,7 @@ import pulumi
 
 from infra.config import cluster_parsers, parsers
 from infra.config.parsers import one_of, whole_number
-from infra.config.reader import ConfigReader
+from infra.config.reader import ConfigReader, as_output
 from infra.config.urls import database_url, url
 from infra.paths import DATA
 
@@ -105,11 +105,10 @@ class KubernetesConfig:
                 "nodeAddresses and nodePort belong together: set both for a gateway outside of the cluster, and "
                 "neither for one inside"
             )
-        kubeconfig = config.secret("kubeconfig")
         return cls(
             docker_host=_docker_host(config),
             context=config.optional("kubeContext", str),
-            kubeconfig=None if kubeconfig is None else pulumi.Output.secret(kubeconfig),
+            kubeconfig=as_output(config.secret("kubeconfig")),
             namespace=config.required("namespace", cluster_parsers.dns_label),
             image_pull_secret=config.optional("imagePullSecret", cluster_parsers.dns_label),
             replicas=replicas,

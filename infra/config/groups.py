@@ -8,7 +8,7 @@ import pulumi
 from infra.config import parsers
 from infra.config.container_hosts import HostConfig
 from infra.config.parsers import boolean, one_of, whole_number
-from infra.config.reader import ConfigReader
+from infra.config.reader import ConfigReader, as_output
 from infra.config.urls import url
 
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
@@ -40,25 +40,6 @@ class RecordConfig:
             addresses=config.structured("gatewayAddresses", parsers.ipv4_addresses),
             ttl=config.required("ttl", whole_number(1, MAX_TTL)),
             adopt=config.required("adoptRecord", boolean),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class KongConfig:
-    """The platform's Kong."""
-
-    admin_url: str
-    token: pulumi.Output[str] | None
-    token_header: str
-    adopt: bool
-
-    @classmethod
-    def read(cls, config: ConfigReader) -> Self:
-        return cls(
-            admin_url=config.required("kongAdminUrl", url("http", "https")),
-            token=_as_output(config.secret("kongAdminToken", parsers.header_value)),
-            token_header=config.required("kongAdminTokenHeader", parsers.header_name),
-            adopt=config.provider_flag("kong", "adopt"),
         )
 
 
@@ -101,7 +82,7 @@ class ImageConfig:
             repository=repository,
             deployed=deployed,
             registry_username=username,
-            registry_password=_as_output(password),
+            registry_password=as_output(password),
             keep=config.required("keepImages", whole_number(1, MAX_IMAGES)),
         )
 
@@ -128,7 +109,7 @@ class ServiceConfig:
         return cls(
             max_context_bytes=config.required("maxContextBytes", whole_number(1, MAX_CONTEXT_BYTES)),
             sequence_service_url=config.optional("sequenceServiceUrl", url("http", "https")),
-            database_url=_as_output(database_url),
+            database_url=as_output(database_url),
         )
 
 
@@ -197,8 +178,4 @@ def _read_certificate(
             config.reject(error)
     elif config.accepted("tlsCertificate", "tlsKey", "hostname") and (certificate or key):
         config.reject("tlsCertificate and tlsKey belong together: set both or neither")
-    return _as_output(certificate), _as_output(key)
-
-
-def _as_output(value: str | None) -> pulumi.Output[str] | None:
-    return None if value is None else pulumi.Output.secret(value)
+    return as_output(certificate), as_output(key)

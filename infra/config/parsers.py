@@ -75,6 +75,11 @@ pinned_image = matching(
 )
 platform = matching(re.compile(r"linux/[a-z0-9]+(/v[0-9]+)?"), "a platform such as linux/amd64")
 header_name = matching(re.compile(r"[A-Za-z0-9-]+"), "the name of an HTTP header")
+entity_name = matching(re.compile(r"[A-Za-z0-9._~-]{1,128}"), "letters, digits, '.', '-', '_' and '~'")
+upstream_name = matching(
+    re.compile(r"(?![\d.]+$)(?=.{1,128}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?"),
+    "a host name, since the service uses it as its host: letters, digits, '.', '-' and '_'",
+)
 _network = matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*"), "the name of a Docker network")
 
 

@@ -127,3 +127,8 @@ class ConfigReader:
             raise InvalidValueError(
                 f"is stored in plain text; encrypt it with `pulumi config set --secret {argument}`"
             )
+
+
+def as_output(secret: str | None) -> pulumi.Output[str] | None:
+    """Return a secret as the engine must see it; None for none."""
+    return None if secret is None else pulumi.Output.secret(secret)

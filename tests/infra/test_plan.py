@@ -103,6 +103,15 @@ def stack_with(tmp_path: Path, **keys: object) -> Path:
     return file
 
 
+def test_a_stack_with_its_own_names_shares_no_entity_with_another(tmp_path: Path) -> None:
+    names = {"serviceName": "api-pr-42", "routeName": "route-pr-42", "upstreamName": "pr-42.upstream"}
+    plan = yaml.safe_load(render_plan(stack_with(tmp_path, **names)))["resources"]
+    service = plan["kong:index:KongService::session-context"]["inputs"]
+    assert (service["name"], service["host"]) == ("api-pr-42", "pr-42.upstream")
+    assert plan["kong:index:KongRoute::session-context"]["inputs"]["name"] == "route-pr-42"
+    assert plan["kong:index:KongUpstream::session-context"]["inputs"]["name"] == "pr-42.upstream"
+
+
 LOGIN = {"registryUsername": "ci", "registryPassword": {"secure": "v1:"}}
 
 

@@ -60,18 +60,21 @@ def _tag(entity: Json, prefix: str) -> str | None:
     return next((tag.removeprefix(prefix) for tag in entity.get("tags") or [] if tag.startswith(prefix)), None)
 
 
-def conflict_message(what: str, found: Json, own: Owner | None, mark: str | None) -> str:
+def conflict_message(what: str, found: Json, own: Owner | None, mark: str | None, rename: str) -> str:
     """Explain that an existing entity prevents a create, and what to do about it."""
     created = datetime.fromtimestamp(found["created_at"], UTC) if found.get("created_at") else None
     details = f"id {found.get('id')}, tags {found.get('tags') or 'none'}"
     details += f", created {created:%Y-%m-%d %H:%M} UTC" if created else ""
     owner = owner_of(found)
     if owner is None:
-        advice = "which this stack did not create. To take it over: pulumi config set kong:adopt true"
+        advice = (
+            f"which this stack did not create. To leave it alone, {rename}. "
+            "To take it over: pulumi config set kong:adopt true"
+        )
     elif owner == own and mark_of(found) != mark:
         advice = (
             f"which another state of stack {owner.stack} created. If another backend has that state, use it there "
-            "(pulumi login), or use another Kong for this stack. If it is lost, take over its entities: "
+            f"(pulumi login). To run both, {rename}. If it is lost, take over its entities: "
             "pulumi config set kong:adopt true"
         )
     elif owner == own:
@@ -82,7 +85,7 @@ def conflict_message(what: str, found: Json, own: Owner | None, mark: str | None
         )
     else:
         advice = (
-            f"which stack {owner.stack} of project {owner.project} owns. Choose another name, or delete it "
-            "there first; entities of other stacks are never taken over"
+            f"which stack {owner.stack} of project {owner.project} owns: {rename}, or delete it there first. "
+            "Entities of other stacks are never taken over"
         )
     return f"Kong already has {what} ({details}), {advice}"

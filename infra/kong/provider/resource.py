@@ -148,7 +148,8 @@ class EntityResource(EntityMapping, Resource):
         """Return the id of an existing entity. Raises `PluginError` if it must not be taken over."""
         if self._kong.adopt and owner_of(found) in (None, own):
             return str(found["id"])
-        raise PluginError(conflict_message(self._describe(inputs, found), found, own, self._kong.mark))
+        what = self._describe(inputs, found)
+        raise PluginError(conflict_message(what, found, own, self._kong.mark, self._entity.rename))
 
     def _belongs_to_another_state(self, found: Json, state: Props) -> bool:
         # A state may contain a foreign mark: that of an entity which was imported, or its own old one.
@@ -171,7 +172,7 @@ class EntityResource(EntityMapping, Resource):
         found = self._find_conflict(api, inputs)
         if found is not None and found["id"] != object_id:
             existing = self._describe(inputs, found)
-            raise PluginError(f"Kong already has {existing} (id {found['id']}); choose another name")
+            raise PluginError(f"Kong already has {existing} (id {found['id']}); {self._entity.rename}")
 
     def _put(self, object_id: str, inputs: Props) -> Props:
         path = self._path(inputs)

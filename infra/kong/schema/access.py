@@ -108,7 +108,12 @@ def _normalize_plugin(plugin: Props) -> tuple[Props, list[Failure]]:
 SCOPES: Mapping[str, str] = {"service": "services", "route": "routes", "consumer": "consumers"}
 PLUGIN = Entity("plugins", PluginArgs, SCOPES, schema="plugins", normalize=_normalize_plugin)
 CONSUMER = Entity(
-    "consumers", ConsumerArgs, lookup_field="username", schema="consumers", normalize=_check_consumer
+    "consumers",
+    ConsumerArgs,
+    lookup_field="username",
+    rename="choose another name in consumers, or list it in platformConsumers",
+    schema="consumers",
+    normalize=_check_consumer,
 )
 KEY = Entity(
     "key-auth",
@@ -117,6 +122,7 @@ KEY = Entity(
     parent="consumer",
     identity=("consumer",),
     secrets=frozenset({"key"}),
+    rename="choose another key in consumers",
     schema="keyauth_credentials",
 )
 MEMBERSHIP = Entity(
@@ -128,4 +134,11 @@ MEMBERSHIP = Entity(
     lookup_field="group",
 )
 CERTIFICATE = Entity("certificates", CertificateArgs, secrets=frozenset({"key"}), schema="certificates")
-SNI = Entity("snis", SniArgs, {"certificate": "certificates"}, lookup_field="name", schema="snis")
+SNI = Entity(
+    "snis",
+    SniArgs,
+    {"certificate": "certificates"},
+    lookup_field="name",
+    rename="set another hostname",
+    schema="snis",
+)

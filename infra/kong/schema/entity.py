@@ -64,6 +64,7 @@ class Entity:
     local_fields: frozenset[str] = frozenset()  # those that Kong does not know
     secrets: frozenset[str] = frozenset()
     lookup_field: str | None = None  # by which Kong finds it, besides the id
+    rename: str = "choose another name"  # the advice if its name is taken
     schema: str | None = None  # its name in `POST /schemas/NAME/validate`
     normalize: Callable[[Props], tuple[Props, list[Failure]]] = lambda filled: (filled, [])
 

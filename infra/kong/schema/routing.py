@@ -177,18 +177,38 @@ def _normalize_upstream(upstream: Props) -> tuple[Props, list[Failure]]:
     return upstream, []
 
 
+def _rename(key: str) -> str:
+    return (
+        f"run `pulumi config set {key} NAME` "
+        "(each stack on one Kong needs its own serviceName, routeName and upstreamName)"
+    )
+
+
 _CLIENT_CERTIFICATE = {"client_certificate": "certificates"}
 SERVICE = Entity(
-    "services", ServiceArgs, _CLIENT_CERTIFICATE, lookup_field="name", schema="services", normalize=_check_path
+    "services",
+    ServiceArgs,
+    _CLIENT_CERTIFICATE,
+    lookup_field="name",
+    rename=_rename("serviceName"),
+    schema="services",
+    normalize=_check_path,
 )
 ROUTE = Entity(
-    "routes", RouteArgs, {"service": "services"}, lookup_field="name", schema="routes", normalize=_normalize_route
+    "routes",
+    RouteArgs,
+    {"service": "services"},
+    lookup_field="name",
+    rename=_rename("routeName"),
+    schema="routes",
+    normalize=_normalize_route,
 )
 UPSTREAM = Entity(
     "upstreams",
     UpstreamArgs,
     _CLIENT_CERTIFICATE,
     lookup_field="name",
+    rename=_rename("upstreamName"),
     schema="upstreams",
     normalize=_normalize_upstream,
 )

@@ -41,6 +41,10 @@ def test_dev_is_open_and_unprotected() -> None:
     ("key", "value", "expected"),
     [
         ("plainHttp", "maybe", "plainHttp must be one of serve, redirect, refuse"),
+        ("serviceName", "a/b", "serviceName must be letters, digits, '.', '-', '_' and '~', not 'a/b'"),
+        ("routeName", "", "routeName is missing"),
+        ("upstreamName", "pr-42:8080", "upstreamName must be a host name, since the service uses it as its host"),
+        ("upstreamName", "10.0.0.1", "upstreamName must be a host name"),
         ("platform", "windows", "platform must be a platform such as linux/amd64"),
         ("keyAuth", "yes", "keyAuth must be one of true, false"),
         ("connectTimeout", "2", "connectTimeout must be a whole number from 100 to 60000"),

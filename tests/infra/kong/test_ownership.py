@@ -74,6 +74,27 @@ def test_an_existing_entity_stops_the_preview_unless_it_is_adopted(
     assert taker.diff(live(taker, object_id, state), wanted) == set()
 
 
+@pytest.mark.parametrize(
+    ("entity", "inputs", "advice"),
+    [
+        (SERVICE, {"host": "a.example"}, "`pulumi config set serviceName NAME`"),
+        (ROUTE, {"paths": ["/a"]}, "`pulumi config set routeName NAME`"),
+        (UPSTREAM, {}, "`pulumi config set upstreamName NAME`"),
+    ],
+)
+def test_a_name_of_another_stack_stops_the_preview_and_names_the_key_to_set(
+    kong: Kong, gateway: Gateway, entity: Entity, inputs: Props, advice: str
+) -> None:
+    resource, wanted = EntityResource(kong, entity), {**inputs, "name": uuid4().hex}
+    tags = ["project:session-context", "stack:other"]
+    gateway.made("POST", f"/{entity.collection}", {**wanted, "tags": tags})
+    with pytest.raises(PluginError) as error:
+        resource.create(MINE, checked(resource, wanted), preview=True)
+    assert "which stack other of project session-context owns: run" in str(error.value)
+    assert advice in str(error.value)
+    assert "each stack on one Kong needs its own serviceName, routeName and upstreamName" in str(error.value)
+
+
 def test_an_entity_of_another_stack_is_never_adopted(adopting: Kong, gateway: Gateway) -> None:
     name = uuid4().hex
     tags = ["project:session-context", "stack:other"]
