@@ -1,10 +1,10 @@
 # `make help` lists the targets. Ports and the stack are variables: make up PROXY_PORT=18000
 PYTHON ?= python3
-export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE
+export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE JSON WATCH
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help actionlint api-diff clients sbom up down preview cluster cluster-down smoke backup restore setup test test-cluster lint coverage fuzz endurance faults bench bench-check docs openapi plans lock
+.PHONY: help actionlint api-diff clients sbom up down preview status logs drift graph open cluster cluster-down smoke backup restore setup test test-cluster lint coverage fuzz endurance faults bench bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -24,6 +24,9 @@ cluster: setup ## start a Kubernetes cluster with two nodes on this machine, for
 
 cluster-down: setup ## remove that cluster and everything that it started
 	@.venv/bin/python -m local cluster-down
+
+status: setup ## show the API, replicas, gateway, record and sessions; WATCH=1 refreshes, JSON=1 prints JSON
+	@.venv/bin/python -m local status
 
 smoke: setup ## create, read and remove a session through the gateway
 	@.venv/bin/python -m local smoke

@@ -27,6 +27,7 @@ from local.environment import bypass_proxies, remove_foreign_variables
 from local.lock import hold_lock
 from local.platform import Platform
 from local.smoke import smoke
+from local.status import status
 from local.workspace import STATE, LocalError, Workspace, read_workspace
 
 
@@ -136,6 +137,7 @@ VERBS = {
     "preview": preview,
     "restore": backup.restore,
     "smoke": smoke,
+    "status": status,
     "up": up,
 }
 

@@ -11,7 +11,7 @@ from typing import IO
 
 from local import stack_config
 from local.console import say, step
-from local.environment import build_environment
+from local.docker_cli import docker, environment, find_containers, label_filters
 from local.waiting import attempts
 from local.workspace import STATE, LocalError, Workspace
 
@@ -36,7 +36,7 @@ def back_up(workspace: Workspace) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     elif not file.parent.is_dir():
         raise LocalError(f"folder {file.parent} does not exist. Create it, or choose another FILE.")
-    container = _find_containers(workspace, running=True)[0]
+    container = find_containers(workspace, "running")[0]
     partial = file.with_name(f"{file.name}.partial")
     with step(f"Backing up the sessions of stack {workspace.stack}"):
         try:
@@ -57,7 +57,7 @@ def restore(workspace: Workspace) -> None:
         problem = f"file {name} does not exist" if name else "FILE is not set"
         raise LocalError(f"{problem}. Name the backup to restore: make restore FILE=sessions.db")
     _require_docker(workspace)
-    containers = _find_containers(workspace, running=False)
+    containers = find_containers(workspace, "running", "exited")
     with (
         step(f"Restoring the sessions of stack {workspace.stack}"),
         Path(name).open("rb") as source,
@@ -72,7 +72,7 @@ def removal_warning(workspace: Workspace) -> str:
     """Return how many sessions go with the stack's volume, and how to keep them; empty if there are none."""
     keep = f"To keep them: make backup STACK={workspace.stack} FILE=sessions.db"
     try:
-        count = _count_sessions(workspace)
+        count = count_sessions(workspace)
     except LocalError as error:
         reason = str(error).splitlines()[-1]  # of a traceback
         return f"The sessions in the volume of stack {workspace.stack} can't be counted ({reason}). {keep}"
@@ -89,39 +89,36 @@ def confirm_removal(workspace: Workspace) -> None:
         raise LocalError("canceled; nothing was removed")
 
 
-def _count_sessions(workspace: Workspace) -> int:
-    if not _docker(workspace, ["volume", "ls", "--quiet", *_label_filters(workspace)]):
+def count_sessions(workspace: Workspace) -> int:
+    """Return how many sessions the stack's volume has. Raises `LocalError`."""
+    if not docker(workspace, ["volume", "ls", "--quiet", *label_filters(workspace)]):
         return 0
     try:
-        prefix = ["exec", _find_containers(workspace, running=True)[0]]
+        prefix = ["exec", find_containers(workspace, "running")[0]]
     except LocalError:
-        prefix = _run_command(workspace, _find_containers(workspace, running=False)[0])
-    return int(_docker(workspace, [*prefix, "python3", "-c", _COUNT]))
+        prefix = _run_command(workspace, find_containers(workspace, "running", "exited")[0])
+    return int(docker(workspace, [*prefix, "python3", "-c", _COUNT]))
 
 
 @contextmanager
 def _stopped(workspace: Workspace, containers: list[str]) -> Iterator[None]:
     try:
-        _docker(workspace, ["stop", *containers])
+        docker(workspace, ["stop", *containers])
         yield
     finally:
-        _docker(workspace, ["start", *containers])
+        docker(workspace, ["start", *containers])
         if not any(_are_healthy(workspace, containers) for _ in attempts(_HEALTHY_SECONDS)):
             raise LocalError(f"the containers did not become healthy. See `docker logs {containers[0]}`.")
 
 
 def _are_healthy(workspace: Workspace, containers: list[str]) -> bool:
-    states = _docker(workspace, ["inspect", "--format", "{{.State.Health.Status}}", *containers]).split()
+    states = docker(workspace, ["inspect", "--format", "{{.State.Health.Status}}", *containers]).split()
     return set(states) == {"healthy"}
-
-
-def _label_filters(workspace: Workspace) -> list[str]:
-    return [word for label in stack_config.labels(workspace) for word in ("--filter", f"label={label}")]
 
 
 def _run_command(workspace: Workspace, container: str) -> list[str]:
     """Return the beginning of a `docker run` with the image and the volumes of a container."""
-    image = _docker(workspace, ["inspect", "--format", "{{.Config.Image}}", container])
+    image = docker(workspace, ["inspect", "--format", "{{.Config.Image}}", container])
     return ["run", "--rm", "-i", "--network", "none", "--user", _USER, "--volumes-from", container, image]
 
 
@@ -130,19 +127,9 @@ def _require_docker(workspace: Workspace) -> None:
         raise LocalError("on Kubernetes the sessions are in PostgreSQL: back them up as docs/operations.md says")
 
 
-def _find_containers(workspace: Workspace, *, running: bool) -> list[str]:
-    """Return the ids of the service's containers; with `running` False also of those that have exited."""
-    states = ["running"] if running else ["running", "exited"]
-    filters = [word for state in states for word in ("--filter", f"status={state}")]
-    found = _docker(workspace, ["ps", "--all", "--quiet", *_label_filters(workspace), *filters]).split()
-    if not found:
-        raise LocalError(f"stack {workspace.stack} has no running container. Run `make up` first.")
-    return found
-
-
 def _run_service(
     workspace: Workspace,
-    docker: list[str],
+    command: list[str],
     arguments: list[str],
     *,
     source: IO[bytes] | None = None,
@@ -150,8 +137,8 @@ def _run_service(
 ) -> str:
     """Run a command of the service in a container, and return its last line on standard error."""
     done = subprocess.run(
-        ["docker", *docker, "python3", "-m", "service", *arguments],
-        env=_environment(workspace),
+        ["docker", *command, "python3", "-m", "service", *arguments],
+        env=environment(workspace),
         stdin=source or subprocess.DEVNULL,
         stdout=output or subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -161,20 +148,3 @@ def _run_service(
     if done.returncode:
         raise LocalError(messages)
     return messages.splitlines()[-1]
-
-
-def _docker(workspace: Workspace, arguments: list[str]) -> str:
-    try:
-        done = subprocess.run(
-            ["docker", *arguments], env=_environment(workspace), capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError as error:
-        raise LocalError("the docker command is missing. Install Docker's CLI.") from error
-    if done.returncode:
-        raise LocalError(f"`docker {arguments[0]}` failed: {done.stderr.strip()}")
-    return done.stdout.strip()
-
-
-def _environment(workspace: Workspace) -> dict[str, str]:
-    host = stack_config.docker_host(workspace)
-    return build_environment() | ({"DOCKER_HOST": host} if host else {})

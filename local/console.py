@@ -1,5 +1,6 @@
 """What a command prints: progress with the time, and commands that run quietly or in the foreground."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from local.environment import build_environment
 from local.pulumi_output import filter_output
@@ -16,6 +17,7 @@ from local.workspace import LOGS, ROOT, LocalError
 
 HEARTBEAT_SECONDS = 8.0
 TAIL_LINES = 25
+COLORS = {"red": 31, "green": 32, "yellow": 33}
 _started = time.monotonic()
 
 
@@ -23,6 +25,18 @@ def say(text: str) -> None:
     """Print a line with the time since the start."""
     elapsed = int(time.monotonic() - _started)
     print(f"[{elapsed // 60:2d}:{elapsed % 60:02d}] {text}", flush=True)
+
+
+def is_terminal() -> bool:
+    """Return whether a person reads what is printed, on a terminal that can do more than print lines."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, color: Literal["green", "red", "yellow"]) -> str:
+    """Return the text in a color on a terminal, unless NO_COLOR is set (https://no-color.org)."""
+    if not is_terminal() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{COLORS[color]}m{text}\x1b[0m"
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""What `make status` looks up: the deployed stack, and each part of it as it is now."""
+
+import json
+from functools import cache
+from typing import Any
+
+import requests
+
+from local import backup, pulumi_stack, route53, stack_config
+from local.console import capture
+from local.docker_cli import docker, find_containers
+from local.workspace import PROJECT, STACKS, LocalError, Workspace
+
+Facts = dict[str, Any]
+TIMEOUT_SECONDS = 5
+
+
+def read_deployed(workspace: Workspace) -> tuple[Facts, Facts]:
+    """Return the stack's outputs and its last update. Raises `LocalError` if nothing is deployed."""
+    file = STACKS / f"{workspace.stack}.json"
+    outputs, update = _read_state(workspace, file.stat().st_mtime_ns) if file.is_file() else ({}, {})
+    if "kong" not in outputs:
+        raise LocalError(f"stack {workspace.stack} is not deployed. Run `make up` first.")
+    return outputs, update
+
+
+@cache
+def _read_state(workspace: Workspace, _modified: int) -> tuple[Facts, Facts]:
+    """Ask Pulumi's CLI, which takes a second, only once for each version of the state."""
+    history = ["stack", "history", "--json", "--page-size", "1", "--stack", workspace.stack]
+    done = capture(["pulumi", "--non-interactive", *history])
+    updates = json.loads(done.stdout) if done.returncode == 0 else []
+    return pulumi_stack.read_outputs(workspace), updates[0] if updates else {}
+
+
+@cache
+def _read_key(workspace: Workspace) -> dict[str, str] | None:
+    return stack_config.api_key_header(workspace)
+
+
+def probe_api(workspace: Workspace, outputs: Facts) -> Facts:
+    """Read at most one session, as a client does."""
+    key = _read_key(workspace)
+    url, hostname = workspace.proxy_url, outputs["record"]["name"]
+    accepted = {requests.codes.ok} if key is not None else {requests.codes.unauthorized}
+    if stack_config.plain_http(workspace) != "serve":
+        accepted = {requests.codes.permanent_redirect, requests.codes.upgrade_required}
+    response = requests.get(
+        f"{url}/sessions?limit=1",
+        headers={"Host": hostname, **(key or {})},
+        timeout=TIMEOUT_SECONDS,
+        allow_redirects=False,
+    )
+    return {
+        "ok": response.status_code in accepted,
+        "url": url,
+        "hostname": hostname,
+        "status": response.status_code,
+        "milliseconds": round(response.elapsed.total_seconds() * 1000),
+    }
+
+
+def probe_replicas(workspace: Workspace, outputs: Facts) -> Facts:
+    """Inspect the containers of the service; `version` is the tag or digest of their image.
+
+    On Kubernetes this is left to kubectl.
+    """
+    if stack_config.on_kubernetes(workspace):
+        return {"ok": True, "containers": [], "command": f"{pods_command(workspace)} get pods"}
+    inspected: list[Facts] = json.loads(docker(workspace, ["inspect", *find_containers(workspace)]))
+    containers = [
+        _describe(container, outputs)
+        for container in sorted(inspected, key=lambda container: str(container["Name"]))
+        if container["State"]["Status"] != "created"  # as that with the secrets, which is never started
+    ]
+    names = {container["name"] for container in containers}
+    missing = sorted(set(outputs["containers"]) - names)
+    return {
+        "ok": not missing and all(container["ok"] for container in containers),
+        "containers": containers,
+        "missing": missing,
+    }
+
+
+def pods_command(workspace: Workspace) -> str:
+    """Return the beginning of a kubectl command that works on the pods of a stack on Kubernetes."""
+    config = stack_config.read_config(workspace)
+    options = {
+        "--context": config.get(f"{PROJECT}:kubeContext"),
+        "--namespace": config.get(f"{PROJECT}:namespace"),
+        "--selector": f"app.kubernetes.io/instance={workspace.stack}",
+    }
+    return " ".join(["kubectl", *(f"{name}={value}" for name, value in options.items() if value)])
+
+
+def _describe(container: Facts, outputs: Facts) -> Facts:
+    state = container["State"]
+    image = container["Config"]["Image"]
+    health = (state.get("Health") or {}).get("Status", "") if state["Status"] == "running" else state["Status"]
+    return {
+        "ok": health == "healthy" and image == outputs["image"],
+        "name": container["Name"].lstrip("/"),
+        "health": health,
+        "version": image.rpartition(":")[2][:16],
+        "deployed": image == outputs["image"],
+        "restarts": container["RestartCount"],
+        "startedAt": state["StartedAt"],
+    }
+
+
+def probe_gateway(workspace: Workspace, outputs: Facts) -> Facts:
+    """Ask Kong's Admin API for its version and the health of the service's targets."""
+    upstream = f"{workspace.admin_url}/upstreams/{outputs['kong']['upstream']}/health"
+    kong = _get_json(workspace.admin_url)
+    targets = [{"target": row["target"], "health": row["health"]} for row in _get_json(upstream)["data"]]
+    return {
+        "ok": bool(targets) and all(target["health"] in ("HEALTHY", "HEALTHCHECKS_OFF") for target in targets),
+        "adminUrl": workspace.admin_url,
+        "version": kong["version"],
+        "standIn": "stand-in" in kong["tagline"],
+        "targets": targets,
+    }
+
+
+def _get_json(url: str) -> Any:  # noqa: ANN401 - JSON
+    response = requests.get(url, timeout=TIMEOUT_SECONDS)
+    response.raise_for_status()
+    return response.json()
+
+
+def probe_record(workspace: Workspace, outputs: Facts) -> Facts:
+    """Look up the A record, and compare it with the declared one."""
+    name, declared = outputs["record"]["name"], outputs["record"]["addresses"]
+    addresses = route53.find_addresses(workspace, name)
+    return {
+        "ok": sorted(addresses) == sorted(declared),
+        "name": name,
+        "addresses": addresses,
+        "declared": declared,
+    }
+
+
+def probe_sessions(workspace: Workspace, _: Facts) -> Facts:
+    """Count the sessions in the volume; a database at `databaseUrl` is not asked."""
+    if stack_config.read_config(workspace).get(f"{PROJECT}:databaseUrl"):
+        return {"ok": True, "count": None}
+    return {"ok": True, "count": backup.count_sessions(workspace)}

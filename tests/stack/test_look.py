@@ -1,0 +1,56 @@
+"""The commands to look at a deployed stack: `make status`, `logs`, `drift`, `graph` and `open`."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.stack.clone import HOSTNAME, Clone, docker_client
+
+
+def read_status(clone: Clone) -> dict[str, Any]:
+    status: dict[str, Any] = json.loads(clone.make("-s", "status", "JSON=1").splitlines()[-1])
+    return status
+
+
+def test_the_status_shows_each_part_of_the_stack(clone: Clone) -> None:
+    clone.request("POST", "/sessions", json={"userId": 7, "context": "counted"})
+    status = read_status(clone)
+    outputs, [name] = clone.outputs(), clone.containers()
+    assert status["ok"], status
+    assert status["stack"] == clone.stack
+    assert status["api"]["status"] == 200
+    assert [(each["name"], each["health"], each["deployed"]) for each in status["replicas"]["containers"]] == [
+        (name, "healthy", True)
+    ]
+    assert status["gateway"]["targets"] == [{"target": f"{name}:8080", "health": "HEALTHY"}]
+    assert status["record"]["addresses"] == ["127.0.0.1"]
+    assert status["image"]["name"] == outputs["image"]
+    assert status["lastUpdate"]["result"] == "succeeded"
+    assert status["sessions"]["count"] == len(clone.request("GET", "/sessions").json())
+
+
+def test_the_status_of_a_broken_stack_says_what_is_wrong(clone: Clone) -> None:
+    [name] = clone.containers()
+    clone.change_record("UPSERT", ResourceRecords=[{"Value": "127.0.0.9"}])
+    with docker_client() as client:
+        client.containers.get(name).pause()
+        printed = clone.make("status")
+        client.containers.get(name).unpause()
+    clone.change_record("UPSERT", ResourceRecords=[{"Value": "127.0.0.1"}])
+    assert f"Stack {clone.stack}: needs attention" in printed
+    assert "0 of 1 healthy" in printed
+    assert f"{name}  paused" in printed
+    assert f"{HOSTNAME} A 127.0.0.9, differs: 127.0.0.1 is declared" in printed
+    assert "\x1b" not in printed
+
+
+def test_the_status_without_docker_and_gateway_still_shows_the_rest(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(clone.variables, "DOCKER_HOST", "unix:///nowhere")
+    monkeypatch.setitem(clone.ports, "PROXY_PORT", 9)
+    printed = clone.make("status")
+    assert "no answer from http://127.0.0.1:9/sessions" in printed
+    assert "Cannot connect to the Docker daemon at unix:///nowhere" in printed
+    assert f"{HOSTNAME} A 127.0.0.1, as declared" in printed
