@@ -28,6 +28,9 @@ cluster-down: setup ## remove that cluster and everything that it started
 status: setup ## show the API, replicas, gateway, record and sessions; WATCH=1 refreshes, JSON=1 prints JSON
 	@.venv/bin/python -m local status
 
+drift: setup ## report what differs between the state and Docker, Kong and Route 53; changes nothing
+	@.venv/bin/python -m local drift
+
 smoke: setup ## create, read and remove a session through the gateway
 	@.venv/bin/python -m local smoke
 

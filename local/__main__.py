@@ -1,7 +1,8 @@
-"""`python -m local VERB`: what `make up`, `down`, `preview`, `smoke`, `backup` and `restore` run."""
+"""`python -m local VERB`: what `make up`, `down`, `preview`, `status` and the like run."""
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 
 import docker
@@ -23,6 +24,7 @@ from local import (
 from local.cluster import lifecycle
 from local.console import say
 from local.container_health import explain_unhealthy
+from local.drift import drift
 from local.environment import bypass_proxies, remove_foreign_variables
 from local.lock import hold_lock
 from local.platform import Platform
@@ -129,11 +131,12 @@ def down(workspace: Workspace) -> None:
 EXCLUSIVE = ("cluster", "cluster-down", "down", "preview", "restore", "up")
 """Verbs of which one at a time runs on a stack."""
 
-VERBS = {
+VERBS: dict[str, Callable[[Workspace], int | None]] = {
     "backup": backup.back_up,
     "cluster": lambda _: lifecycle.up(),
     "cluster-down": lambda _: lifecycle.down(),
     "down": down,
+    "drift": drift,
     "preview": preview,
     "restore": backup.restore,
     "smoke": smoke,
@@ -150,14 +153,13 @@ def main() -> int:
         verb, workspace = sys.argv[1], read_workspace()
         lock = "cluster" if verb.startswith("cluster") else f"run on stack {workspace.stack}"
         with hold_lock(lock) if verb in EXCLUSIVE else nullcontext():
-            VERBS[verb](workspace)
+            return VERBS[verb](workspace) or 0
     except (LocalError, DockerException) as error:
         print(f"\nError: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. Every step is safe to repeat; run the same command again.", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -117,18 +117,23 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _force_rebuild_of_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
-    """Drop from the state what a removed image was built from; return whether there is one.
-
-    Docker's plugin does not check whether the image exists, and a taint would be lost in a refresh.
-    """
+def find_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the images in the state that were removed, for which Docker's plugin does not look."""
     images = [
         found
         for found in resources
         # One that was pushed is pulled when it is needed.
         if found["type"] == IMAGE and BUILT_FROM in found.get("outputs", {}) and found["inputs"].get("skipPush")
     ]
-    lost = [image for image in images if not has_image(client, image["inputs"]["imageName"])]
+    return [image for image in images if not has_image(client, image["inputs"]["imageName"])]
+
+
+def _force_rebuild_of_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
+    """Drop from the state what a removed image was built from; return whether there is one.
+
+    A taint would be lost in a refresh.
+    """
+    lost = find_lost_images(client, resources)
     for image in lost:
         say(f"Image {image['inputs']['imageName']} was removed and will be rebuilt")
         del image["outputs"][BUILT_FROM]
@@ -146,7 +151,7 @@ def _remove_unfinished(
         resource = healthy.get(str(container.id))
         if resource is None:
             say(f"Removing container {container.name}, left unfinished by an interrupted run")
-        elif _is_unreachable(container, resource):
+        elif is_unreachable(container, resource):
             say(f"Removing container {container.name}, which is paused or disconnected from its network")
         else:
             continue
@@ -162,7 +167,7 @@ def _remove_unfinished(
             say(f"Volume {name} is not in the stack's state but has data. Check it, then `docker volume rm` it.")
 
 
-def _is_unreachable(container: Container, resource: dict[str, Any]) -> bool:
+def is_unreachable(container: Container, resource: dict[str, Any]) -> bool:
     """Return whether a container is paused or out of its network, which Docker's plugin does not check."""
     networks = {network["name"] for network in resource.get("inputs", {}).get("networksAdvanced") or []}
     live: dict[str, Any] = container.attrs

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import requests
 
 from tests.stack.clone import HOSTNAME, Clone, docker_client
 
@@ -54,3 +55,33 @@ def test_the_status_without_docker_and_gateway_still_shows_the_rest(
     assert "no answer from http://127.0.0.1:9/sessions" in printed
     assert "Cannot connect to the Docker daemon at unix:///nowhere" in printed
     assert f"{HOSTNAME} A 127.0.0.1, as declared" in printed
+
+
+def test_drift_is_reported_with_exit_code_2_and_left_as_it_is(clone: Clone) -> None:
+    assert "Nothing differs" in clone.make("drift")
+    [name] = clone.containers()
+    service = f"{clone.admin}/services/{clone.outputs()['kong']['service']}"
+    requests.patch(service, json={"retries": 9}, timeout=10).raise_for_status()
+    clone.change_record("DELETE")
+    with docker_client() as client:
+        client.containers.get(name).pause()
+        printed = clone.shell("python -m local drift; echo exit code $?")
+        client.containers.get(name).unpause()
+    assert "3 resources differ from the state" in printed
+    assert "KongService session-context: retries is 9, and 5 in the state" in printed
+    assert "Record session-context: does not exist" in printed
+    assert f"Container {name}: is paused" in printed
+    assert printed.endswith("exit code 2\n")
+    assert clone.kong("/services/session-context-management-service")["retries"] == 9
+    clone.make("up")
+    assert "Nothing differs" in clone.make("drift")
+
+
+def test_drift_that_can_not_be_read_is_an_error(clone: Clone) -> None:
+    with docker_client() as client:
+        gateway = client.containers.get(f"session-context-{clone.stack}-gateway")
+        gateway.stop(timeout=0)
+        printed = clone.shell("python -m local drift; echo exit code $?")
+        gateway.start()
+    assert printed.endswith("exit code 1\n")
+    assert f"{clone.admin} is unreachable" in printed
