@@ -37,6 +37,7 @@ local send = {
       local body = string.format('{"context":"%s%d"}', context, math.random(1000))
       return wrk.format("PUT", path(half + 1, sessions), json, body)
    end,
+   list = function() return wrk.format("GET", "/sessions") end,
    ["first page"] = function() return wrk.format("GET", "/sessions?limit=100") end,
    ["deep page"] = function() return wrk.format("GET", "/sessions?limit=100&after=" .. (sessions - 100)) end,
 }
@@ -46,7 +47,7 @@ request = send[kind]
 function done(summary, latency)
    local errors = summary.errors
    io.write(string.format(
-      '{"requests": %d, "seconds": %f, "median_ms": %f, "p99_ms": %f, "errors": %d}\n',
+      '{"requests": %d, "seconds": %f, "median_ms": %f, "p99_ms": %f, "errors": %d, "bytes": %d}\n',
       summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-      errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+      errors.connect + errors.read + errors.write + errors.status + errors.timeout, summary.bytes))
 end

@@ -39,11 +39,11 @@ class Database:
 
     url: str
 
-    def seed(self, module: str) -> None:
+    def seed(self, module: str, sessions: int = SESSIONS) -> None:
         """Fill it with sessions, while nothing else uses it."""
         engine = create_engine(self._url)
         with engine.begin() as db:
-            values = {"count": SESSIONS, "context": "context " * 12}
+            values = {"count": sessions, "context": "context " * 12}
             db.execute(text(_SEED), values)
             if next_id := _NEXT_ID.get(module) or _NEXT_ID.get(engine.dialect.name):
                 db.execute(text(next_id), values)

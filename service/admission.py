@@ -11,7 +11,8 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs, metrics
-from service.problems import BodyTimeoutError, OverloadedError, problem_response
+from service.capacity import Capacity, Transfer
+from service.problems import BodyTimeoutError, OverloadedError, SlowClientError, problem_response
 
 # For monitoring, which matters most during an overload.
 _ALWAYS_ADMITTED = frozenset({"/livez", "/readyz", "/metrics"})
@@ -32,77 +33,137 @@ _REVALIDATED = [*_SECURITY_HEADERS[:-1], (b"cache-control", b"private, no-cache"
 class AdmissionMiddleware:
     def __init__(self, app: ASGIApp, *, max_requests: int, max_held_bytes: int, body_seconds: float) -> None:
         self._app = app
-        self._max_requests = max_requests
-        self._max_held_bytes = max_held_bytes
+        self._capacity = Capacity(max_requests, max_held_bytes)
         self._body_seconds = body_seconds
-        self._requests = 0
-        self._held_bytes = 0
-        metrics.in_flight.set_function(lambda: self._requests)
-        metrics.held_bytes.set_function(lambda: self._held_bytes)
+        metrics.in_flight.set_function(lambda: self._capacity.requests)
+        metrics.held_bytes.set_function(lambda: self._capacity.held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = perf_counter()
         ids = logs.read_ids(scope["headers"])
         logs.current.set(ids)
-        held = status = 0
-        body_deadline: float | None = None
-        body_complete = False
-
-        def hold(count: int) -> None:
-            nonlocal held
-            held += count
-            self._held_bytes += count
-
-        async def receive_in_time() -> Message:
-            nonlocal body_deadline, body_complete
-            if body_complete:
-                return await receive()  # the client's disconnect, which has no deadline
-            body_deadline = body_deadline or asyncio.get_running_loop().time() + self._body_seconds
-            try:
-                async with asyncio.timeout_at(body_deadline):
-                    message = await receive()
-            except TimeoutError:
-                raise BodyTimeoutError from None
-            hold(len(message.get("body", b"")))
-            if self._held_bytes > self._max_held_bytes:
-                metrics.refused.inc()
-                raise OverloadedError
-            body_complete = not message.get("more_body")
-            return message
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = _add_headers(message["headers"], ids)
-            elif len(body := message.get("body", b"")) > _CHUNK_BYTES:
-                await send_chunks(body, more=message.get("more_body", False))
-                return
-            await send(message)
-
-        async def send_chunks(body: bytes, *, more: bool) -> None:
-            hold(len(body))
-            for begin in range(0, len(body), _CHUNK_BYTES):
-                chunk = body[begin : begin + _CHUNK_BYTES]
-                is_last = begin + _CHUNK_BYTES >= len(body)
-                await send({"type": "http.response.body", "body": chunk, "more_body": more or not is_last})
-            hold(-len(body))
-
-        self._requests += 1
+        exchange = _Exchange(self._capacity, self._body_seconds, scope, receive, send, ids)
         try:
-            if self._is_full() and scope["path"] not in _ALWAYS_ADMITTED:
+            if self._capacity.is_full and scope["path"] not in _ALWAYS_ADMITTED:
                 metrics.refused.inc()
                 response = problem_response(OverloadedError(), scope["raw_path"].decode("latin-1"))
-                await response(scope, receive, send_with_headers)
+                await response(scope, receive, exchange.send)
             else:
-                await self._app(scope, receive_in_time, send_with_headers)
+                await self._app(scope, exchange.receive, exchange.send)
         finally:
-            self._requests -= 1
-            hold(-held)
-            _record_request(scope, status, perf_counter() - start, ids)
+            exchange.end()
+            _record_request(scope, exchange.status, perf_counter() - start, ids)
 
-    def _is_full(self) -> bool:
-        return self._requests > self._max_requests or self._held_bytes > self._max_held_bytes
+
+class _Exchange(Transfer):
+    """A request and its response.
+
+    It has a place from when its body is there until its response begins. Lists have none: they wait for each other
+    (turns.py).
+    """
+
+    __slots__ = (
+        "_body_deadline",
+        "_body_seconds",
+        "_capacity",
+        "_has_body",
+        "_has_place",
+        "_ids",
+        "_needs_place",
+        "_receive",
+        "_scope",
+        "_send",
+        "_timeout",
+        "status",
+    )
+
+    def __init__(
+        self, capacity: Capacity, body_seconds: float, scope: Scope, receive: Receive, send: Send, ids: logs.Ids
+    ) -> None:
+        super().__init__()
+        self._capacity = capacity
+        self._body_seconds = body_seconds
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._ids = ids
+        self._body_deadline: float | None = None
+        self._timeout: asyncio.Timeout | None = None
+        self._has_body = False
+        self._needs_place = scope["path"] != "/sessions" or scope["method"] == "POST"
+        self._has_place = False
+        self.status = 0
+        if self._needs_place:
+            self._take_place()
+
+    def end(self) -> None:
+        """Give up what it still takes."""
+        self._leave_place()
+        self._capacity.remove(self)
+
+    def _take_place(self) -> None:
+        self._has_place = True
+        self._capacity.requests += 1
+
+    def _leave_place(self) -> None:
+        self._capacity.requests -= self._has_place
+        self._has_place = False
+
+    async def receive(self) -> Message:
+        if self._has_body:
+            return await self._receive()  # the client's disconnect, which has no deadline
+        if self._body_deadline is None:
+            self._body_deadline = asyncio.get_running_loop().time() + self._body_seconds
+            self._leave_place()
+            self._capacity.add_arriving(self)
+        try:
+            async with asyncio.timeout_at(self._body_deadline) as self._timeout:
+                message = await self._receive()
+        except TimeoutError:
+            raise SlowClientError if self.is_dropped else BodyTimeoutError from None
+        finally:
+            self._timeout = None
+        count = len(message.get("body", b""))
+        self.moved_bytes += count
+        self._capacity.hold(self, count)
+        if self.is_dropped:
+            raise SlowClientError
+        self._has_body = not message.get("more_body")
+        if self._has_body:
+            self._capacity.remove_arriving(self)
+            if self._needs_place:
+                self._take_place()
+            if self._capacity.is_full:
+                metrics.refused.inc()
+                raise OverloadedError
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = _add_headers(message["headers"], self._ids)
+            self._needs_place = False
+            self._leave_place()
+        elif len(body := message.get("body", b"")) > _CHUNK_BYTES:
+            await self._send_chunks(body, more=message.get("more_body", False))
+            return
+        await self._send(message)
+
+    async def _send_chunks(self, body: bytes, *, more: bool) -> None:
+        self._capacity.add_sending(self)
+        self._capacity.hold(self, len(body))
+        for begin in range(0, len(body), _CHUNK_BYTES):
+            chunk = body[begin : begin + _CHUNK_BYTES]
+            is_last = begin + _CHUNK_BYTES >= len(body)
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": more or not is_last})
+            self.moved_bytes += len(chunk)
+        self._capacity.hold(self, -len(body))
+
+    def drop(self) -> None:
+        if self._timeout is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
+        elif self.status:
+            self._scope["abort"]()
 
 
 def _add_headers(headers: list[tuple[bytes, bytes]], ids: logs.Ids) -> list[tuple[bytes, bytes]]:

@@ -12,6 +12,7 @@ ServiceError
 │   └── InvalidRequestError          422, with `errors`
 └── UnavailableError                 503 with Retry-After: a retry may succeed
     ├── OverloadedError
+    │   └── SlowClientError
     ├── SequencerUnavailableError
     └── StoreUnavailableError
         └── StoreBusyError
@@ -108,6 +109,12 @@ class UnavailableError(ServiceError):
 
 class OverloadedError(UnavailableError):
     detail = "Too many concurrent requests"
+
+
+class SlowClientError(OverloadedError):
+    """The client was the slowest to send its body when there were too many."""
+
+    headers: ClassVar[dict[str, str]] = {**OverloadedError.headers, "Connection": "close"}
 
 
 class SequencerUnavailableError(UnavailableError):

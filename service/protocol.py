@@ -1,8 +1,11 @@
 """uvicorn's HTTP protocol with limits: on what a client may send, and on how long it may take."""
 
 import asyncio
+import fcntl
 import re
+import socket
 import sys
+import termios
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, cast
@@ -16,7 +19,9 @@ from service.transport import BufferedTransport
 
 _HEAD_BYTES = 32 * 1024
 _HEAD_FIELDS = 100
-_SLOW_SECONDS = 20.0  # to send a head or the rest of a refused body, and to read what was sent
+# What may be written to a connection before the client's window has room for it. Without a limit it is megabytes
+# of the kernel's memory for each client that does not read.
+_MAX_UNSENT_BYTES = 128 * 1024
 _LINGER_SECONDS = 0.5
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
@@ -34,6 +39,9 @@ class _RefusedError(Exception):
 class LimitedHttpProtocol(HttpToolsProtocol):
     """Drops clients that are too slow, and answers what is not HTTP, or too large, with a problem."""
 
+    slow_seconds = 20.0
+    """For a head, for the rest of a refused body, and without reading any of what was sent."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*arguments, **options)
         self._received = self._head_bytes = 0
@@ -44,6 +52,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._read_timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        connection: socket.socket = transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
         super().connection_made(cast(asyncio.Transport, BufferedTransport(transport, self.loop)))
         self._start_send_timeout()
 
@@ -113,6 +123,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._upgrade = True
             return
         super().on_headers_complete()
+        self.cycle.scope["abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
         if version == "1.0":
             self.cycle.send = _send_without_chunks(self.cycle)  # type: ignore[assignment, method-assign]
         if self._last_request:
@@ -150,7 +161,22 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._read_timeout = self.loop.call_later(_SLOW_SECONDS, self.transport.abort)
+        self._start_read_timeout()
+
+    def _start_read_timeout(self) -> None:
+        self._read_timeout = self.loop.call_later(self.slow_seconds, self._require_reader, self._count_unread())
+
+    def _require_reader(self, unread_before: int) -> None:
+        """Drop a client that has read nothing since then. One that reads slowly gets all of its response."""
+        if self._count_unread() < unread_before:
+            self._start_read_timeout()
+        else:
+            self.transport.abort()
+
+    def _count_unread(self) -> int:
+        """Return the bytes that were sent and that the client's machine has not received."""
+        in_kernel = fcntl.ioctl(self.transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(in_kernel, sys.byteorder) + self.transport.get_write_buffer_size()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -159,7 +185,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _start_send_timeout(self) -> None:
         if self._send_timeout is None:
-            self._send_timeout = self.loop.call_later(_SLOW_SECONDS, self.transport.abort)
+            self._send_timeout = self.loop.call_later(self.slow_seconds, self.transport.abort)
 
     def _stop_send_timeout(self) -> None:
         if self._send_timeout is not None:

@@ -23,6 +23,7 @@ from service.records import (
     SessionFilter,
     UsedKey,
 )
+from service.turns import Turns
 
 
 class Store:
@@ -43,6 +44,7 @@ class Store:
         else:
             self._reader = PostgresqlReader(engine)
         self._writes = BatchExecutor(engine, "writes", self._files)
+        self._turns = Turns()
 
     @classmethod
     async def open(cls, url: URL) -> Self:
@@ -108,19 +110,20 @@ class Store:
 
     async def list_sessions(self, chosen: SessionFilter, limit: int | None) -> Page:
         """Return the chosen sessions: the first `limit` of them, or all."""
+        number = self._turns.join()
         if limit is None:
-            return Page(self._read_chunks(chosen), None)
+            return Page(self._read_chunks(chosen, number), None)
         following = await self._reader.read_ids(chosen, limit + 1)
         ids = following[:limit]
         last = ids[-1] if ids else chosen.after
         # A session with an id between these may still be inserted; it is not of this page.
-        chunks = self._read_chunks(chosen._replace(until=last), frozenset(ids))
+        chunks = self._read_chunks(chosen._replace(until=last), number, frozenset(ids))
         return Page(chunks, last if len(following) > limit else None)
 
     async def _read_chunks(
-        self, chosen: SessionFilter, ids: Container[int] | None = None
+        self, chosen: SessionFilter, number: int, ids: Container[int] | None = None
     ) -> AsyncIterator[list[Session]]:
-        while chunk := await self._reader.read_chunk(chosen):
+        while chunk := await self._turns.take(number, self._reader.read_chunk, chosen, is_page=ids is not None):
             if kept := [session for session in chunk if ids is None or session.id in ids]:
                 yield kept
             chosen = chosen._replace(after=chunk[-1].id)
