@@ -28,6 +28,12 @@ def deploy() -> None:
         admin_url=config.kong.admin_url,
         token=config.kong.token,
         token_header=config.kong.token_header,
+        user=config.kong.user,
+        password=config.kong.password,
+        ca=config.kong.ca,
+        client_certificate=config.kong.client_certificate,
+        client_key=config.kong.client_key,
+        timeout_ms=config.kong.timeout_ms,
         adopt=config.kong.adopt,
     )
     kong_provider.require_writable()

@@ -1,4 +1,4 @@
-"""Checks of the certificate that the gateway presents: its key, its host names, and its dates."""
+"""Checks of certificates: that of the gateway, and that of this stack for the Admin API."""
 
 from datetime import UTC, datetime
 
@@ -7,25 +7,28 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 
-def find_errors(certificate: str, key: str, hostname: str) -> list[str]:
-    """Find errors in a PEM certificate (its chain may follow) and its PEM key. No error repeats a secret."""
-    errors = []
+def pair_error(certificate: str, key: str, names: tuple[str, str]) -> str | None:
+    """Return what is wrong with a PEM certificate (its chain may follow) or its PEM key; it repeats neither."""
     try:
         leaf = x509.load_pem_x509_certificates(certificate.encode())[0]
     except ValueError:
-        return ["tlsCertificate must be one or more certificates in PEM format"]
+        return f"{names[0]} must be one or more certificates in PEM format"
     try:
         private = load_pem_private_key(key.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        errors.append("tlsKey must be an unencrypted private key in PEM format")
-    else:
-        spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        if private.public_key().public_bytes(*spki) != leaf.public_key().public_bytes(*spki):
-            errors.append("tlsKey does not match tlsCertificate")
-    names = _names(leaf)
-    if not any(_covers(name, hostname) for name in names):
-        errors.append(f"tlsCertificate is for {', '.join(names) or 'no host name'}, not for {hostname}")
-    return errors
+        return f"{names[1]} must be an unencrypted private key in PEM format"
+    spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if private.public_key().public_bytes(*spki) != leaf.public_key().public_bytes(*spki):
+        return f"{names[1]} does not match {names[0]}"
+    return None
+
+
+def hostname_error(certificate: str, hostname: str) -> str | None:
+    """Return for which names the first certificate is instead, if not for this one. Input must be PEM."""
+    names = _names(x509.load_pem_x509_certificates(certificate.encode())[0])
+    if any(_covers(name, hostname) for name in names):
+        return None
+    return f"tlsCertificate is for {', '.join(names) or 'no host name'}, not for {hostname}"
 
 
 def validity_error(certificate: str) -> str | None:

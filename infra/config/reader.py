@@ -61,6 +61,19 @@ class ConfigReader:
 
         return self._check(key, read)
 
+    def key_pair(self, certificate_key: str, private_key: str) -> tuple[str | None, str | None]:
+        """Read a certificate and its private key, both secrets in PEM; both None when they are empty."""
+        certificate, key = self.secret(certificate_key), self.secret(private_key)
+        if certificate and key:
+            from infra import tls  # loading cryptography takes a tenth of a preview's time
+
+            if error := tls.pair_error(certificate, key, (certificate_key, private_key)):
+                self._rejected |= {certificate_key, private_key}
+                self.reject(error)
+        elif self.accepted(certificate_key, private_key) and (certificate or key):
+            self.reject(f"{certificate_key} and {private_key} belong together: set both or neither")
+        return certificate, key
+
     def secret_map(self, key: str, parse: Callable[[object], dict[str, str]]) -> dict[str, str]:
         """Read a map whose values must be encrypted in the stack's file."""
 

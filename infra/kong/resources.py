@@ -18,8 +18,9 @@ _Args = TypeVar("_Args", bound="DataclassInstance")
 
 
 class Provider(pulumi.ProviderResource):
-    """The Kong whose Admin API is at `admin_url`, with a token in `token_header` if it requires one.
+    """The Kong whose Admin API is at `admin_url`, with what it demands: a token, a user, a client certificate.
 
+    `ca` are certificates of the only CAs to trust, and `timeout_ms` replaces the default timeouts.
     Each entity is tagged with the `mark`, which shows whether another state created it under the same name. With
     `adopt`, an existing entity that no other stack owns is taken over instead of being reported as a conflict.
     """
@@ -32,6 +33,12 @@ class Provider(pulumi.ProviderResource):
         mark: pulumi.Input[str],
         token: pulumi.Input[str] | None = None,
         token_header: pulumi.Input[str] | None = None,
+        user: pulumi.Input[str] | None = None,
+        password: pulumi.Input[str] | None = None,
+        ca: pulumi.Input[str] | None = None,
+        client_certificate: pulumi.Input[str] | None = None,
+        client_key: pulumi.Input[str] | None = None,
+        timeout_ms: pulumi.Input[int] | None = None,
         adopt: pulumi.Input[bool] = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -39,6 +46,12 @@ class Provider(pulumi.ProviderResource):
             "adminUrl": admin_url,
             "token": token,
             "tokenHeader": token_header,
+            "user": user,
+            "password": password,
+            "ca": ca,
+            "clientCertificate": client_certificate,
+            "clientKey": client_key,
+            "timeoutMs": timeout_ms,
             "adopt": adopt,
             "mark": mark,
         }

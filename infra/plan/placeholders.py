@@ -19,8 +19,12 @@ def placeholders(hostname: str) -> dict[str, str]:
         )
         .sign(key, SHA256())
     )
+    certificate_pem = certificate.public_bytes(Encoding.PEM).decode()
+    key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return {
         "databaseUrl": "postgresql://placeholder/placeholder",
-        "tlsCertificate": certificate.public_bytes(Encoding.PEM).decode(),
-        "tlsKey": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        "kongAdminClientCertificate": certificate_pem,
+        "kongAdminClientKey": key_pem,
+        "tlsCertificate": certificate_pem,
+        "tlsKey": key_pem,
     }

@@ -56,10 +56,25 @@ def test_a_plan_does_not_depend_on_the_folder_or_ports(tmp_path: Path) -> None:
         os.chdir(before)
 
 
+SECRETS = (
+    "databaseUrl",
+    "kongAdminClientCertificate",
+    "kongAdminClientKey",
+    "kongAdminPassword",
+    "kongAdminToken",
+    "tlsCertificate",
+    "tlsKey",
+)
+
+
 def test_secrets_and_the_content_hash_are_masked(tmp_path: Path) -> None:
     stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-    for key in ("databaseUrl", "kongAdminToken", "tlsCertificate", "tlsKey"):
+    for key in SECRETS:
         stack["config"][f"session-context:{key}"] = {"secure": "v1:canary"}
+    stack["config"] |= {
+        "session-context:kongAdminUrl": "https://kong-admin.internal:8444",
+        "session-context:kongAdminUser": "deployer",
+    }
     file = tmp_path / "Pulumi.sealed.yaml"
     file.write_text(yaml.safe_dump(stack))
     plan = render_plan(file)
@@ -73,7 +88,9 @@ def test_secrets_and_the_content_hash_are_masked(tmp_path: Path) -> None:
     secrets_container = resources["docker:index/container:Container::session-context-secrets"]["inputs"]
     assert secrets_container["uploads"] == [{"content": "[secret]", "file": "/run/secrets/database_url"}]
     assert container["image"] == "session-context-api:[content]"
-    assert resources["pulumi:providers:kong::kong"]["inputs"]["token"] == "[secret]"  # noqa: S105 - the mask
+    provider = resources["pulumi:providers:kong::kong"]["inputs"]
+    secrets = ("token", "password", "clientCertificate", "clientKey")
+    assert [provider[name] for name in secrets] == ["[secret]"] * 4
 
 
 def test_a_plan_of_an_invalid_config_fails_with_its_errors(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A client of Kong's Admin API, which knows nothing of Pulumi."""
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +9,6 @@ from threading import Lock
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import LocationParseError
 
 from infra.kong.provider.diagnosis import Diagnosis, diagnose_denial, diagnose_error, diagnose_response
@@ -24,9 +22,12 @@ from infra.kong.provider.errors import (
     NameTakenError,
     UnsupportedKongError,
 )
+from infra.kong.provider.session import Credentials
 
-TIMEOUT_SECONDS = (2.5, 6.5)  # to connect, and between two bytes of a response
-RETRIES = 3  # with these timeouts and pauses, a call of a silent Kong ends within 40 s
+TIMEOUT_SECONDS = (2.5, 6.5)
+"""The default timeouts: to connect, and between two bytes of a response."""
+
+RETRIES = 3  # with those timeouts and pauses, a call of a silent Kong ends within 40 s
 BACKOFF_SECONDS = 0.3
 PROPAGATION_DEFAULTS = {"db_update_propagation": 0, "db_update_frequency": 5, "worker_state_update_frequency": 5}
 """Kong's settings and their defaults: kong/templates/kong_defaults.lua."""
@@ -49,30 +50,26 @@ DBLESS = 12  # kong/db/errors.lua: operation unsupported
 class AdminApi:
     """One Kong. Lost connections and 5xx are retried, so a `post` may conflict with its own first try.
 
-    `wait` is called with the seconds between two tries; an exception from it ends the call.
+    `timeout_seconds` replaces both default timeouts. `wait` is called with the seconds between two tries; an
+    exception from it ends the call.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        token: str | None = None,
-        token_header: str = "Kong-Admin-Token",  # noqa: S107 - a header's name
+        credentials: Credentials | None = None,
+        timeout_seconds: float | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url = url.rstrip("/")
         self._node: Future[Json] | None = None
         self._node_reader = ThreadPoolExecutor(1)
         self._lock = Lock()
-        self._http = requests.Session()
-        self._http.trust_env = False  # no HTTP_PROXY: the Admin API is internal
-        self._http.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # which trust_env would read
+        self._credentials = credentials or Credentials()
+        self._http = self._credentials.open_session()
+        self._timeout = (timeout_seconds, timeout_seconds) if timeout_seconds else TIMEOUT_SECONDS
         self._wait = wait
-        for scheme in ("http://", "https://"):
-            self._http.mount(scheme, HTTPAdapter(pool_maxsize=64))
-        self._has_token = bool(token)
-        if token:
-            self._http.headers[token_header] = token
 
     def get(self, *path: str) -> Json | None:
         """Return an entity by its id or name; None if it does not exist."""
@@ -176,7 +173,7 @@ class AdminApi:
             content = None
         call, message = f"{method} {location}", _message(answer, content)
         if answer.status_code in DENIED_STATUSES:
-            diagnosis = diagnose_denial(call, answer, message, has_token=self._has_token)
+            diagnosis = diagnose_denial(call, answer, message, self._credentials)
             raise AdminApiDeniedError(self._explain(diagnosis))
         if answer.status_code >= requests.codes.internal_server_error:
             advice = "Check Kong's log and its database" if content else "No Kong responds behind that address"
@@ -197,7 +194,7 @@ class AdminApi:
 
     def _send(self, method: str, url: str, body: Json | None) -> requests.Response:
         """Send a request, with retries. Their pauses are fixed: no Retry-After prolongs them."""
-        once = partial(self._http.request, method, url, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+        once = partial(self._http.request, method, url, json=body, timeout=self._timeout, allow_redirects=False)
         for attempt in range(RETRIES):
             try:
                 answer = once()

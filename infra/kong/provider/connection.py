@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from infra.kong.provider.admin_api import AdminApi
 from infra.kong.provider.errors import AdminApiError, AdminApiUnreachableError, AdminApiUnusableError
+from infra.kong.provider.session import Credentials
 from infra.plugin import PluginError, pause, warn
 from infra.props import UNKNOWN, Props
 
@@ -33,9 +34,14 @@ class Kong:
         url = config.get("adminUrl")
         if url != UNKNOWN and not str(url).startswith(("http://", "https://")):
             raise PluginError(f"adminUrl of the Kong provider must start with http:// or https://, not {url!r}")
-        header = config.get("tokenHeader") or "Kong-Admin-Token"
-        self._api = AdminApi(str(url), token=config.get("token"), token_header=header, wait=self.wait)
-        self.adopt = config.get("adopt") in (True, "true")  # the SDK sends a provider's inputs as strings
+        timeout = config.get("timeoutMs")  # the SDK sends a provider's inputs as strings
+        self._api = AdminApi(
+            str(url),
+            credentials=Credentials.from_props(config),
+            timeout_seconds=float(timeout) / 1000 if timeout else None,
+            wait=self.wait,
+        )
+        self.adopt = config.get("adopt") in (True, "true")
         self.mark = config.get("mark")
 
     def call(self, request: Callable[[AdminApi], _Answer]) -> _Answer:

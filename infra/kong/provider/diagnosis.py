@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError, LocationParseError
 
+from infra.kong.provider.session import Credentials
+
 NOT_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"}
 )
@@ -18,6 +20,20 @@ NOT_TLS = frozenset(
 TRANSPORT_ERRORS = (OSError, http.client.HTTPException, HTTPError, UnicodeError)
 NAME_MISMATCH = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 INVALID_DATE = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+CLIENT_CERTIFICATE = "the secrets kongAdminClientCertificate and kongAdminClientKey"
+CLIENT_CERTIFICATE_ALERTS = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
+"""OpenSSL's reasons when the peer lacks, or does not accept, our certificate."""
+
 BUNDLE = "the environment variable REQUESTS_CA_BUNDLE"
 SET_TOKEN = "pulumi config set --secret kongAdminToken"  # noqa: S105 - a command
 
@@ -46,11 +62,15 @@ def diagnose_error(url: str, error: Exception) -> Diagnosis:
             return Diagnosis("invalid URL", "Correct kongAdminUrl.")
         case requests.ConnectTimeout():
             return Diagnosis(
-                "connection timed out", "Check the host and port in kongAdminUrl, and firewalls.", transient=True
+                "connection timed out",
+                "Check the host and port in kongAdminUrl, and firewalls, or wait longer with kongAdminTimeout.",
+                transient=True,
             )
         case requests.ReadTimeout():
             return Diagnosis(
-                "connected, but got no response in time", "Check Kong and its database.", transient=True
+                "connected, but got no response in time",
+                "Check Kong and its database, or wait longer with kongAdminTimeout.",
+                transient=True,
             )
     return _diagnose_connection(url, cause)
 
@@ -70,10 +90,15 @@ def _diagnose_connection(url: str, cause: BaseException) -> Diagnosis:
                 transient=True,
             )
         case ConnectionError() | http.client.IncompleteRead() | ssl.SSLEOFError():
-            https = " If the port is for HTTPS, use https://." if url.startswith("http://") else ""
+            # A server may close the connection before its alert about a client certificate arrives.
+            advice = (
+                f"If it requires a client certificate, set {CLIENT_CERTIFICATE}."
+                if url.startswith("https://")
+                else "If the port is for HTTPS, use https://."
+            )
             return Diagnosis(
                 f"the connection was closed before a complete response ({cause})",
-                f"Check kongAdminUrl, and that Kong is running.{https}",
+                f"Check kongAdminUrl, and that Kong is running. {advice}",
                 transient=True,
             )
         case http.client.HTTPException():
@@ -94,7 +119,7 @@ def _diagnose_tls(cause: ssl.SSLError) -> Diagnosis:
             )
         return Diagnosis(
             f"its certificate is not from a trusted CA ({reason})",
-            f"Set {BUNDLE} to a file with the certificate of that CA; "
+            "Set kongAdminCa to the certificate of that CA, or to a file with it; "
             "for one that this machine trusts: /etc/ssl/certs/ca-certificates.crt",
         )
     if cause.reason in NOT_TLS:
@@ -104,32 +129,42 @@ def _diagnose_tls(cause: ssl.SSLError) -> Diagnosis:
         )
     if cause.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
         return Diagnosis(f"{BUNDLE} names a file without a PEM certificate", "Correct or unset it.")
+    if cause.reason in CLIENT_CERTIFICATE_ALERTS:
+        return Diagnosis(
+            f"it requires a client certificate that it accepts ({cause.reason})", f"Set {CLIENT_CERTIFICATE}."
+        )
     return Diagnosis(
         f"TLS handshake failed ({cause.reason or cause})",
-        "Compare the TLS versions, ciphers and client certificates that it accepts with those of this machine.",
+        "Compare the TLS versions and ciphers that it accepts with those of this machine. "
+        f"If it requires a client certificate, set {CLIENT_CERTIFICATE}.",
     )
 
 
-def diagnose_denial(call: str, answer: requests.Response, message: str, *, has_token: bool) -> Diagnosis:
+def diagnose_denial(call: str, answer: requests.Response, message: str, credentials: Credentials) -> Diagnosis:
     """Explain a response with status 401, 403 or 407."""
     reason = f"access denied ({answer.status_code}: {message})"
     scheme = answer.headers.get("WWW-Authenticate", "").partition(" ")[0].lower()
     if answer.status_code == requests.codes.proxy_authentication:
         return Diagnosis(f"{reason} by a proxy", "Set kongAdminUrl to Kong's own address.")
     if answer.status_code == requests.codes.forbidden:
-        who = "the token in kongAdminToken" if has_token else "a request without a token"
+        if credentials.token:
+            who = "the token in kongAdminToken"
+        else:
+            who = "the user in kongAdminUser" if credentials.user else "a request without a token"
         return Diagnosis(
             f"{reason}: {who} is not allowed to {call}",
             "Allow it in Kong's RBAC, or in the proxy in front of Kong: docs/kong-provider.md lists all calls. "
             f"Or set another token: {SET_TOKEN}",
         )
-    if scheme in ("basic", "bearer"):
-        value = {"basic": "'Basic ' and the base64 of USER:PASSWORD", "bearer": "'Bearer ' and the token"}[scheme]
+    if scheme == "basic":
+        problem = "the user name or the password is wrong" if credentials.user else "it requires a user name"
+        return Diagnosis(f"{reason}: {problem}", "Set kongAdminUser and the secret kongAdminPassword.")
+    if scheme == "bearer":
         return Diagnosis(
-            f"{reason}: it requires {scheme} authentication",
-            f"Set kongAdminTokenHeader to Authorization, and the secret kongAdminToken to {value}.",
+            f"{reason}: it requires bearer authentication",
+            "Set kongAdminTokenHeader to Authorization, and the secret kongAdminToken to 'Bearer ' and the token.",
         )
-    if has_token:
+    if credentials.token:
         return Diagnosis(
             f"{reason}: the token was rejected",
             f"Set the right one ({SET_TOKEN}), and its header with kongAdminTokenHeader.",
@@ -149,7 +184,9 @@ def diagnose_response(call: str, answer: requests.Response, message: str) -> Dia
     if "plain HTTP request was sent to HTTPS port" in text:  # nginx's message
         return Diagnosis("the port is for HTTPS", "Use https:// in kongAdminUrl.")
     if "No required SSL certificate was sent" in text:  # nginx's message
-        return Diagnosis("it requires a client certificate", "Set kongAdminUrl to an address that takes a token.")
+        return Diagnosis("it requires a client certificate", f"Set {CLIENT_CERTIFICATE}.")
+    if "The SSL certificate error" in text:  # nginx's message
+        return Diagnosis("it does not accept the client certificate", f"Set others: {CLIENT_CERTIFICATE}.")
     if "no Route matched" in text:  # kong/runloop/handler.lua
         return Diagnosis(
             "this is Kong's proxy, not its Admin API",

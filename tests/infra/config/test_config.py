@@ -41,6 +41,14 @@ def test_dev_is_open_and_unprotected() -> None:
     ("key", "value", "expected"),
     [
         ("plainHttp", "maybe", "plainHttp must be one of serve, redirect, refuse"),
+        ("kongAdminTimeout", "5", "kongAdminTimeout must be a whole number from 100 to 300000"),
+        ("kongAdminUser", "ci", "kongAdminUser and kongAdminPassword belong together: set both or neither"),
+        ("kongAdminUser", "a:b", "kongAdminUser must be printable, without ':'"),
+        ("kongAdminPassword", "canary", "kongAdminPassword is stored in plain text"),
+        ("kongAdminClientKey", "canary", "kongAdminClientKey is stored in plain text"),
+        ("kongAdminCa", "none.pem", "or a file with them, and 'none.pem' can't be read: "),
+        ("kongAdminCa", "README.md", "kongAdminCa contains no valid certificate in PEM format"),
+        ("kongAdminCa", "-----BEGIN x", "kongAdminCa contains no valid certificate in PEM format"),
         ("serviceName", "a/b", "serviceName must be letters, digits, '.', '-', '_' and '~', not 'a/b'"),
         ("routeName", "", "routeName is missing"),
         ("upstreamName", "pr-42:8080", "upstreamName must be a host name, since the service uses it as its host"),
@@ -125,6 +133,10 @@ def test_an_invalid_value_is_rejected(key: str, value: object, expected: str) ->
         ({"consumers": [KEY]}, "consumers must be a map"),
         ({"consumers": "canary"}, "consumers must be a map"),
         ({"consumers": {"reader": KEY}}, "Kong does not check them: set keyAuth to true"),
+        (
+            {"kongAdminClientKey": "canary"},
+            "kongAdminClientCertificate and kongAdminClientKey belong together: set both or neither",
+        ),
         ({"tlsKey": "canary"}, "tlsCertificate and tlsKey belong together"),
         ({"tlsKey": "canary", "tlsCertificate": "canary"}, "tlsCertificate must be one or more certificates"),
     ],
@@ -145,6 +157,23 @@ def test_key_auth_needs_a_consumer() -> None:
     assert "no client" not in rejection(platformConsumers="reader", keyAuth=True)
     assert list(load({"consumers": {"reader": KEY}}, keyAuth=True).access.consumers) == ["reader"]
     assert load(platformConsumers=["b/c é"], keyAuth=True).access.platform_consumers == ["b/c é"]
+
+
+def test_the_ca_of_the_admin_api_is_pem_or_a_file_with_it(tmp_path: Path) -> None:
+    pem, other = (certificate(name)[0] for name in ("one.example", "two.example"))
+    file = tmp_path / "ca.pem"
+    file.write_text(f"# Zertifizierungsstelle für Köln\n{pem}{other}")
+    https: dict[str, object] = {"kongAdminUrl": "https://kong-admin.internal:8444"}
+    assert load(None, **https, kongAdminCa=pem).kong.ca == pem.strip()
+    assert load(None, **https, kongAdminCa=str(file)).kong.ca == f"{pem}{other}".strip()
+    assert "kongAdminUrl must start with https:// for kongAdminCa" in rejection(kongAdminCa=pem)
+
+
+def test_one_header_has_one_value() -> None:
+    secrets = {"kongAdminPassword": "canary", "kongAdminToken": "canary"}
+    both = rejection(secrets, kongAdminUser="ci", kongAdminTokenHeader="authorization")
+    assert "kongAdminUser and kongAdminToken both set the header Authorization: set one of them" in both
+    assert load(secrets, kongAdminUser="ci").kong.user == "ci"
 
 
 def test_a_certificate_and_its_key_are_accepted() -> None:

@@ -15,6 +15,7 @@ from infra.kong.provider.errors import (
     UnsupportedKongError,
 )
 from infra.kong.provider.resource import EntityResource
+from infra.kong.provider.session import Credentials
 from infra.kong.schema.routing import SERVICE
 from infra.plugin import PluginError
 from infra.plugin.provider import CANCELLED
@@ -104,7 +105,7 @@ def test_an_unreachable_admin_api_is_an_error_with_advice(server: AdminServer) -
 def test_the_token_is_sent_in_its_header_and_not_repeated(server: AdminServer) -> None:
     server.answers = [(401, b'{"message": "Unauthorized"}')]
     with pytest.raises(AdminApiDeniedError, match="kongAdminToken") as caught:
-        api(server, token="canary-4711", token_header="X-Token").get("services", "x")  # noqa: S106 - a canary
+        api(server, credentials=Credentials(token="canary-4711", token_header="X-Token")).get("services", "x")  # noqa: S106 - a canary
     assert server.requests[0]["X-Token"] == "canary-4711"
     assert "canary-4711" not in str(caught.value)
 

@@ -16,6 +16,7 @@ from infra.kong.provider.errors import (
     AdminApiUnreachableError,
     AdminApiUnusableError,
 )
+from infra.kong.provider.session import Credentials
 from tests.certificates import certificate
 from tests.infra.kong.admin_servers import AdminServer, Answer, says, serving
 
@@ -46,7 +47,7 @@ def pem(tmp_path: Path) -> Path:
 
 def failure(url: str, kind: type[AdminApiError], token: str | None = TOKEN) -> str:
     with pytest.raises(AdminApiError) as error:
-        AdminApi(url, token=token).get("services", "x")
+        AdminApi(url, credentials=Credentials(token=token)).get("services", "x")
     assert type(error.value) is kind
     assert "canary" not in str(error.value)
     return str(error.value)
@@ -57,7 +58,7 @@ def failure(url: str, kind: type[AdminApiError], token: str | None = TOKEN) -> s
     [
         (
             (401, b"<html>", HTML | {"WWW-Authenticate": 'Basic realm="x"'}),
-            "Set kongAdminTokenHeader to Authorizat",
+            "it requires a user name. Set kongAdminUser and the secret kongAdminPassword",
         ),
         ((401, b"<html>", HTML | {"WWW-Authenticate": "Bearer"}), "kongAdminToken to 'Bearer ' and the token"),
         (
@@ -143,7 +144,7 @@ def test_a_private_ca_is_trusted_by_the_environment(pem: Path, monkeypatch: pyte
     with serving(AdminServer(pem)) as server:
         message = failure(server.url, AdminApiUnusableError)
         assert "not from a trusted CA (self-signed certificate)" in message
-        assert "Set the environment variable REQUESTS_CA_BUNDLE to a file" in message
+        assert "Set kongAdminCa to the certificate of that CA, or to a file with it" in message
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
         assert AdminApi(server.url).get("services", "x") == {"id": "x"}
         assert "is for another host" in failure(
