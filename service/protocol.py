@@ -1,11 +1,8 @@
 """uvicorn's HTTP protocol with limits: on what a client may send, and on how long it may take."""
 
 import asyncio
-import fcntl
 import re
-import socket
 import sys
-import termios
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, cast
@@ -19,9 +16,6 @@ from service.transport import BufferedTransport
 
 _HEAD_BYTES = 32 * 1024
 _HEAD_FIELDS = 100
-# What may be written to a connection before the client's window has room for it. Without a limit it is megabytes
-# of the kernel's memory for each client that does not read.
-_MAX_UNSENT_BYTES = 128 * 1024
 _LINGER_SECONDS = 0.5
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
@@ -52,9 +46,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._read_timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        connection: socket.socket = transport.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
-        super().connection_made(cast(asyncio.Transport, BufferedTransport(transport, self.loop)))
+        self._output = BufferedTransport(transport, self.loop)
+        super().connection_made(cast(asyncio.Transport, self._output))
         self._start_send_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -164,19 +157,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._start_read_timeout()
 
     def _start_read_timeout(self) -> None:
-        self._read_timeout = self.loop.call_later(self.slow_seconds, self._require_reader, self._count_unread())
+        self._read_timeout = self.loop.call_later(
+            self.slow_seconds, self._require_reader, self._output.count_unread()
+        )
 
     def _require_reader(self, unread_before: int) -> None:
         """Drop a client that has read nothing since then. One that reads slowly gets all of its response."""
-        if self._count_unread() < unread_before:
+        if self._output.count_unread() < unread_before:
             self._start_read_timeout()
         else:
             self.transport.abort()
-
-    def _count_unread(self) -> int:
-        """Return the bytes that were sent and that the client's machine has not received."""
-        in_kernel = fcntl.ioctl(self.transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4))
-        return int.from_bytes(in_kernel, sys.byteorder) + self.transport.get_write_buffer_size()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -215,13 +205,24 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.transport.write_eof()
 
     def shutdown(self) -> None:
-        """Close after the response to a current request, and to one that is on its way already."""
-        idle = self.cycle is None or self.cycle.response_complete
-        if idle and not self._last_request:
-            self._last_request = True
-            self.loop.call_later(_LINGER_SECONDS, self.shutdown)
-        else:
-            super().shutdown()
+        """Close after the response to a current request, and to one that is on its way already.
+
+        A response that has begun could not announce that, so the connection stays open for one more request.
+        """
+        self._last_request = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(_LINGER_SECONDS, self._close_if_idle)
+        elif not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._last_request and not self.transport.is_closing():
+            self.shutdown()
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
 
 _Send = Callable[[Any], Awaitable[None]]

@@ -1,9 +1,16 @@
 """A transport that writes in one go what is written in one turn of the event loop."""
 
 import asyncio
+import fcntl
+import socket
+import sys
+import termios
 from typing import Any
 
 _MAX_BUFFER_BYTES = 16 * 1024
+# What the kernel takes before the client's window has room for it: without a limit megabytes for each client that
+# does not read.
+_MAX_UNSENT_BYTES = 128 * 1024
 
 
 class BufferedTransport:
@@ -17,6 +24,9 @@ class BufferedTransport:
         self._loop = loop
         self._transport = transport
         self._buffer = b""
+        self._socket: socket.socket = transport.get_extra_info("socket")
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the transport has
         return getattr(self._transport, name)
@@ -35,6 +45,13 @@ class BufferedTransport:
     def close(self) -> None:
         self._flush()
         self._transport.close()
+
+    def count_unread(self) -> int:
+        """Return the bytes that were written and that the client's machine has not received."""
+        in_kernel = fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4))
+        return (
+            int.from_bytes(in_kernel, sys.byteorder) + self._transport.get_write_buffer_size() + len(self._buffer)
+        )
 
     def _flush(self) -> None:
         if self._buffer:

@@ -4,12 +4,14 @@ import asyncio
 import json
 import select
 import signal
+import socket
 import time
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.ports import is_open
 from tests.service import sqlite
 from tests.service.processes import Service, running
 from tests.waiting import wait_for
@@ -154,6 +156,36 @@ def test_a_stop_under_load_fails_no_request(tmp_path: Path) -> None:
     assert len(answered) > 100
     assert set(answered) == {201}
     assert sqlite.query(tmp_path, "SELECT count(*) FROM sessions") == [(len(answered),)]
+
+
+def test_a_stop_during_a_list_loses_neither_it_nor_the_next_request(tmp_path: Path) -> None:
+    with running(Service(tmp_path)) as service:
+        for _ in range(10):
+            service.create(context="x" * 1024 * 1024)
+        request = b"GET /sessions HTTP/1.1\r\nHost: x\r\n\r\n"
+        with service.connect() as client:
+            client.sendall(request)
+            begun = client.recv(65536)
+            service.send(signal.SIGTERM)
+            wait_for(lambda: not is_open(service.port))
+            rest = receive_until(client, b"\r\n0\r\n\r\n")
+            client.sendall(b"GET /sessions/1 HTTP/1.1\r\nHost: x\r\n\r\n")
+            following = b"".join(iter(lambda: client.recv(65536), b""))
+        assert service.wait()[0] == -signal.SIGTERM
+    assert b"connection: close" not in begun.partition(b"\r\n\r\n")[0]
+    assert len(begun) + len(rest) > 10 * 1024 * 1024
+    head, _, _ = following.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close" in head
+
+
+def receive_until(client: socket.socket, end: bytes) -> bytes:
+    received = bytearray()
+    while not received.endswith(end):
+        part = client.recv(65536)
+        assert part, f"the connection was closed after {len(received)} bytes"
+        received += part
+    return bytes(received)
 
 
 async def create_until_stopped(service: Service) -> list[int]:
