@@ -1,6 +1,6 @@
 # `make help` lists the targets. Ports and the stack are variables: make up PROXY_PORT=18000
 PYTHON ?= python3
-export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE JSON WATCH
+export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE FOLLOW JSON REQUEST WATCH
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
@@ -28,8 +28,14 @@ cluster-down: setup ## remove that cluster and everything that it started
 status: setup ## show the API, replicas, gateway, record and sessions; WATCH=1 refreshes, JSON=1 prints JSON
 	@.venv/bin/python -m local status
 
+logs: setup ## follow the replicas' logs; REQUEST=ID shows one request, JSON=1 prints JSON, FOLLOW=0 ends
+	@.venv/bin/python -m local logs
+
 drift: setup ## report what differs between the state and Docker, Kong and Route 53; changes nothing
 	@.venv/bin/python -m local drift
+
+graph: setup ## write the deployed stack as an SVG, from its state: make graph FILE=stack.svg
+	@.venv/bin/python -m local graph
 
 smoke: setup ## create, read and remove a session through the gateway
 	@.venv/bin/python -m local smoke

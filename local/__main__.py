@@ -26,7 +26,9 @@ from local.console import say
 from local.container_health import explain_unhealthy
 from local.drift import drift
 from local.environment import bypass_proxies, remove_foreign_variables
+from local.graph import graph
 from local.lock import hold_lock
+from local.logs import logs
 from local.platform import Platform
 from local.smoke import smoke
 from local.status import status
@@ -137,6 +139,8 @@ VERBS: dict[str, Callable[[Workspace], int | None]] = {
     "cluster-down": lambda _: lifecycle.down(),
     "down": down,
     "drift": drift,
+    "graph": graph,
+    "logs": logs,
     "preview": preview,
     "restore": backup.restore,
     "smoke": smoke,
@@ -156,6 +160,9 @@ def main() -> int:
             return VERBS[verb](workspace) or 0
     except (LocalError, DockerException) as error:
         print(f"\nError: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # as of `make logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit works
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. Every step is safe to repeat; run the same command again.", file=sys.stderr)

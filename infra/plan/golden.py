@@ -7,6 +7,7 @@ import yaml
 
 from infra.image import TAG_DIGITS
 from infra.paths import ROOT
+from infra.plan.drawing import DRAWING, DRAWN, draw_plan
 from infra.plan.recorder import PlannedResource, record_plan
 from infra.plan.stack_file import stack_files, stack_name
 from infra.props import UNKNOWN, Props
@@ -61,9 +62,11 @@ def _mask(value: object) -> object:
 
 
 def main() -> None:
-    """Write the plan of every stack that has a file."""
+    """Write the plan of every stack that has a file, and draw one of them."""
     PLANS.mkdir(exist_ok=True)
     for file in stack_files():
         plan = PLANS / f"{stack_name(file)}.yaml"
         plan.write_text(render_plan(file))
         print(plan.relative_to(ROOT))
+    DRAWING.write_text(draw_plan(DRAWN))
+    print(DRAWING.relative_to(ROOT))

@@ -9,6 +9,7 @@ import yaml
 
 from infra.kong.provider.ownership import entity_id
 from infra.paths import ROOT
+from infra.plan.drawing import DRAWING, DRAWN, draw_plan
 from infra.plan.golden import PLANS, render_plan
 from infra.plan.recorder import record_plan
 from infra.plan.stack_file import stack_files, stack_name
@@ -21,6 +22,10 @@ def test_the_plan_in_git_is_up_to_date(file: Path) -> None:
     golden = PLANS / f"{stack_name(file)}.yaml"
     assert golden.is_file(), f"{golden} is missing; run `make plans` and commit it"
     assert render_plan(file) == golden.read_text(), f"{golden} is out of date; run `make plans` and commit it"
+
+
+def test_the_drawing_in_the_docs_is_up_to_date() -> None:
+    assert draw_plan(DRAWN) == DRAWING.read_text(), f"{DRAWING} is out of date; run `make plans` and commit it"
 
 
 def test_every_plan_belongs_to_a_stack() -> None:

@@ -1,7 +1,10 @@
 """The commands to look at a deployed stack: `make status`, `logs`, `drift`, `graph` and `open`."""
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -85,3 +88,31 @@ def test_drift_that_can_not_be_read_is_an_error(clone: Clone) -> None:
         gateway.start()
     assert printed.endswith("exit code 1\n")
     assert f"{clone.admin} is unreachable" in printed
+
+
+def test_the_log_of_a_request_is_followed_across_an_update(redeployed: Clone) -> None:
+    clone = redeployed
+    [old] = clone.containers()
+    with clone.start("-s", "logs", "JSON=1", "REQUEST=look-1", stdout=subprocess.PIPE) as follower:
+        assert follower.stdout
+        for number in (1, 2):
+            clone.request("GET", "/sessions", headers={"X-Request-ID": "look-1"})
+            line = json.loads(follower.stdout.readline())
+            assert (line["requestId"], line["replica"]) == ("look-1", clone.containers()[0])
+            if number == 1:
+                clone.set("maxContextBytes", 1000)
+                clone.pulumi("up --yes --skip-preview")
+        follower.terminate()
+    assert clone.containers() != [old]
+    printed = clone.make("logs", "FOLLOW=0")
+    assert " GET /sessions 200 " in printed
+    assert printed.count("Application startup complete.") == 1
+    assert "\x1b" not in printed
+
+
+def test_the_graph_has_the_deployed_resources_by_their_real_names(clone: Clone, tmp_path: Path) -> None:
+    clone.make("graph", f"FILE={tmp_path / 'stack.svg'}")
+    root = ElementTree.parse(tmp_path / "stack.svg").getroot()  # noqa: S314 - our own
+    shown = [str(each.text) for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"Image", "DockerHost", "Gateway", "DnsRecord"} <= set(shown)
+    assert {*clone.containers(), *clone.targets(), HOSTNAME, clone.outputs()["image"]} <= set(shown)
