@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from queue import SimpleQueue
@@ -37,10 +38,20 @@ class _Pending:
 class BatchExecutor:
     """Runs work on one thread, over one connection at a time; created and used in one event loop."""
 
-    def __init__(self, engine: Engine, name: str, files: DatabaseFiles | None = None) -> None:
-        """`files` are those of a SQLite database: results count only while they are the ones that were opened."""
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        files: DatabaseFiles | None = None,
+        take_turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """`files` are those of a SQLite database: results count only while they are the ones that were opened.
+
+        A transaction begins in its turn among the processes that share the database.
+        """
         self._engine = engine
         self._files = files
+        self._take_turn = take_turn
         self._loop = asyncio.get_running_loop()
         self._pending: SimpleQueue[_Pending | None] = SimpleQueue()
         metrics.queue_depth.labels(name).set_function(self._pending.qsize)
@@ -102,7 +113,7 @@ class BatchExecutor:
             _set_error(batch, error)
 
     def _run_in_transaction(self, batch: Sequence[_Pending]) -> None:
-        with self._engine.begin() as db:
+        with self._take_turn(), self._engine.begin() as db:
             try:
                 _execute(db, batch)
             except Exception as error:

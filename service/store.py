@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Container, Sequence
+from pathlib import Path
 from typing import Self
 
 from sqlalchemy import URL, Engine
@@ -24,6 +25,7 @@ from service.records import (
     UsedKey,
 )
 from service.turns import Turns
+from service.turnstile import Turnstile
 
 
 class Store:
@@ -35,15 +37,18 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._files: DatabaseFiles | None = None
+        self._turnstile: Turnstile | None = None
         self._watch: asyncio.Task[None] | None = None
         if engine.dialect.name == "sqlite":
             reader = SqliteReader(engine)
             self._reader: Reader = reader
             self._files = reader.files
             self._watch = asyncio.create_task(reader.files.watch())
+            self._turnstile = Turnstile(Path(engine.url.database or ""))
+            self._writes = BatchExecutor(engine, "writes", self._files, self._turnstile.turn)
         else:
             self._reader = PostgresqlReader(engine)
-        self._writes = BatchExecutor(engine, "writes", self._files)
+            self._writes = BatchExecutor(engine, "writes")
         self._turns = Turns()
 
     @classmethod
@@ -56,6 +61,8 @@ class Store:
         if self._watch is not None:
             self._watch.cancel()
         await self._writes.close()
+        if self._turnstile is not None:
+            self._turnstile.close()
         await self._reader.close()
         self._engine.dispose()
 

@@ -87,11 +87,12 @@ def test_a_stop_finishes_requests_in_progress(tmp_path: Path) -> None:
     assert sorted(answer.json()["sessionId"] for answer in answers) == [session_id for (session_id,) in stored]
 
 
-def test_a_stop_leaves_a_single_file(tmp_path: Path) -> None:
+def test_a_stop_leaves_the_database_and_empty_lock_files(tmp_path: Path) -> None:
     with running(Service(tmp_path)) as service:
         service.create()
         service.stop()
-    assert [file.name for file in tmp_path.iterdir()] == ["sessions.db"]
+    assert {file.name for file in tmp_path.iterdir()} == {"sessions.db", "sessions.db-queue", "sessions.db-turn"}
+    assert {file.stat().st_size for file in tmp_path.glob("sessions.db-*")} == {0}
 
 
 def test_a_create_is_finished_after_its_client_disconnects(tmp_path: Path) -> None:
