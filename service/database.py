@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _IS_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
 _SWITCH_MODE_SECONDS = 5
+_WAL_BYTES = 16 * 1024 * 1024  # four times what it has under load
 # One connection writes, the other reads.
 _POOL = {"pool_size": 2, "max_overflow": 0}
 # Defaults for PostgreSQL URLs, which detect a lost server within 5 s. Poolers accept few startup parameters, and
@@ -156,6 +157,8 @@ def _postgresql(url: URL) -> Engine:
 def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver
     connection.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
+    # The WAL grows while another program reads, and would keep that size.
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
 
 
 def _on_postgresql_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.service import sqlite
 from tests.service.load import repeating
 from tests.service.processes import Service, running
 from tests.waiting import wait_for
@@ -133,3 +134,15 @@ def test_no_write_succeeds_after_the_file_is_removed(filled: tuple[Service, Path
     service, file = filled
     remove(file)
     assert service.create().status_code == 503
+
+
+def test_the_wal_shrinks_after_another_program_has_read_for_long(tmp_path: Path) -> None:
+    wal = tmp_path / "sessions.db-wal"
+    with running(Service(tmp_path)) as service:
+        service.create()
+        with sqlite.connect(tmp_path) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM sessions").fetchall()  # keeps the WAL from being reused
+            while wal.stat().st_size < 32 * 1024 * 1024:
+                service.create(context="x" * 1024 * 1024)
+        wait_for(lambda: service.create().status_code == 201 and wal.stat().st_size <= 16 * 1024 * 1024)
