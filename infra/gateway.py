@@ -3,7 +3,8 @@
 import pulumi
 
 from infra import kong
-from infra.config.groups import AccessConfig, TimeoutConfig
+from infra.config.access import AccessConfig
+from infra.config.groups import TimeoutConfig
 from infra.config.kong import KongNames
 
 UPSTREAM_PORT = 8080
@@ -38,6 +39,23 @@ not enough: the container may just have closed an idle connection."""
 
 API_KEY_HEADER = "apikey"
 """Where a client sends its key; Kong's own default."""
+
+CORS_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+CORS_EXPOSED_HEADERS = [
+    "ETag",
+    "Last-Modified",
+    "Link",
+    "Location",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Request-ID",
+]
+"""What a page may read besides the body and Content-Type: the service's headers, and the gateway's."""
+
+CORS_SECONDS = 3600
+"""How long a browser keeps the answer to a preflight request."""
 
 OTHER_BODY_BYTES = 4096
 """What the service accepts in a body besides the context: `service/parsing.py`."""
@@ -83,15 +101,28 @@ class Gateway(pulumi.ComponentResource):
             # Without targets the route would answer 503, so it comes after them.
             self._child(upstream, *targets),
         )
-        consumers = self._create_consumers(access, group)
+        consumers, members = self._create_consumers(access, group)
         plugins = [
             kong.Plugin(
                 f"{name}-{config.plugin}",
                 kong.PluginArgs(service=service.id, config=config, tags=self._tags),
                 # In a stack that serves already, whoever a plugin admits exists before the plugin does.
-                self._child(*consumers),
+                self._child(*members),
             )
             for config in build_plugins(access, group=group, max_context_bytes=max_context_bytes)
+        ]
+        limits = [
+            kong.Plugin(
+                f"{name}-{consumer}-rate-limiting",
+                kong.PluginArgs(
+                    service=service.id,
+                    consumer=consumers[consumer].id,
+                    config=kong.RateLimitingConfig(minute=limit, limit_by="consumer"),
+                    tags=self._tags,
+                ),
+                self._child(),
+            )
+            for consumer, limit in access.consumer_limits.items()
         ]
         protocols, redirect_status = PLAIN_HTTP[access.plain_http]
         route = kong.Route(
@@ -107,7 +138,7 @@ class Gateway(pulumi.ComponentResource):
                 tags=self._tags,
             ),
             # Everything that restricts access is created before the route, and deleted after it.
-            self._child(*plugins, *consumers, *self._create_certificate(access, hostname)),
+            self._child(*plugins, *limits, *members, *self._create_certificate(access, hostname)),
         )
         self.ids = {"upstream": upstream.id, "service": service.id, "route": route.id}
         self.register_outputs({"ids": self.ids})
@@ -132,8 +163,11 @@ class Gateway(pulumi.ComponentResource):
         ]
         return upstream, targets
 
-    def _create_consumers(self, access: AccessConfig, group: pulumi.Input[str]) -> list[pulumi.Resource]:
-        """Create the stack's consumers with their keys, and make all who are admitted members of the group."""
+    def _create_consumers(
+        self, access: AccessConfig, group: pulumi.Input[str]
+    ) -> tuple[dict[str, kong.Consumer], list[pulumi.Resource]]:
+        """Create the stack's consumers by name; return also their keys, and all memberships in the group."""
+        consumers: dict[str, kong.Consumer] = {}
         created: list[pulumi.Resource] = []
         members: dict[str, pulumi.Input[str]] = {f"platform:{name}": name for name in access.platform_consumers}
         for consumer_name, key in access.consumers.items():
@@ -141,11 +175,12 @@ class Gateway(pulumi.ComponentResource):
             consumer = kong.Consumer(name, kong.ConsumerArgs(username=name, tags=self._tags), self._child())
             key_args = kong.KeyArgs(consumer=consumer.id, key=key, tags=self._tags)
             created.append(kong.Key(name, key_args, self._child()))
+            consumers[consumer_name] = consumer
             members[name] = consumer.id
         for name, consumer_id in members.items():
             args = kong.MembershipArgs(consumer=consumer_id, group=group, tags=self._tags)
             created.append(kong.Membership(name, args, self._child()))
-        return created
+        return consumers, created
 
     def _create_certificate(self, access: AccessConfig, hostname: str) -> list[pulumi.Resource]:
         if access.certificate is None or access.certificate_key is None:
@@ -166,6 +201,18 @@ def build_plugins(
         kong.CorrelationIdConfig(header_name="X-Request-ID", generator="uuid", echo_downstream=True),
         kong.RequestSizeLimitingConfig(allowed_payload_size=max_body_bytes, size_unit="bytes"),
     ]
+    if access.cors_origins:
+        # Kong answers a preflight request before it looks for a key. It echoes the headers that are asked for.
+        plugins.append(
+            kong.CorsConfig(
+                origins=access.cors_origins,
+                methods=CORS_METHODS,
+                exposed_headers=CORS_EXPOSED_HEADERS,
+                max_age=CORS_SECONDS,
+            )
+        )
+    if access.addresses:
+        plugins.append(kong.IpRestrictionConfig(allow=access.addresses))
     if access.requests_per_minute:
         limit_by = "consumer" if access.key_auth else "ip"
         plugins.append(kong.RateLimitingConfig(minute=access.requests_per_minute, limit_by=limit_by))
@@ -173,5 +220,5 @@ def build_plugins(
         # In a header only: URLs end up in logs. The service does not need the key.
         plugins.append(kong.KeyAuthConfig(key_names=[API_KEY_HEADER], key_in_query=False, hide_credentials=True))
         # Kong knows the consumers of its other services too. The service does not need their groups.
-        plugins.append(kong.AclConfig(allow=[group], hide_groups_header=True))
+        plugins.append(kong.AclConfig(allow=[group, *access.platform_groups], hide_groups_header=True))
     return plugins

@@ -6,9 +6,9 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime import config as runtime
 
+from infra.config.access import AccessConfig
 from infra.config.container_hosts import HostConfig, read_host
 from infra.config.groups import (
-    AccessConfig,
     ImageConfig,
     RecordConfig,
     ServiceConfig,

@@ -7,14 +7,13 @@ import pulumi
 
 from infra.config import parsers
 from infra.config.container_hosts import HostConfig
-from infra.config.parsers import boolean, one_of, whole_number
+from infra.config.parsers import boolean, whole_number
 from infra.config.reader import ConfigReader, as_output
 from infra.config.urls import url
 
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
 MAX_CONTEXT_BYTES = 4 * 2**20
 """A container's memory is fixed, and the service may hold 64 of the largest contexts in it."""
-MAX_REQUESTS_PER_MINUTE = 10**9
 CONNECT_MILLISECONDS = (100, 60_000)
 READ_MILLISECONDS = (1_000, 3_600_000)
 """Kong accepts less. But a value of 20 means seconds, and few requests are answered in 20 milliseconds."""
@@ -128,52 +127,3 @@ class TimeoutConfig:
             read_ms=config.required("readTimeout", whole_number(*READ_MILLISECONDS)),
             retries=config.required("retries", whole_number(0, MAX_RETRIES)),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccessConfig:
-    """Who may send which requests through the gateway."""
-
-    plain_http: str
-    requests_per_minute: int | None
-    key_auth: bool
-    consumers: dict[str, pulumi.Output[str]]
-    """The consumers that this stack creates, each with its key."""
-    platform_consumers: list[str]
-    """The consumers that exist in the platform's Kong already."""
-    certificate: pulumi.Output[str] | None
-    certificate_key: pulumi.Output[str] | None
-
-    @classmethod
-    def read(cls, config: ConfigReader, hostname: str) -> Self:
-        key_auth = config.required("keyAuth", boolean)
-        consumers = config.secret_map("consumers", parsers.keys_by_consumer)
-        platform_consumers = config.structured("platformConsumers", parsers.usernames)
-        if config.accepted("keyAuth", "consumers", "platformConsumers"):
-            has_consumers = bool(consumers or platform_consumers)
-            if key_auth and not has_consumers:
-                config.reject("keyAuth is true, but no client has a key: set consumers or platformConsumers")
-            if has_consumers and not key_auth:
-                config.reject("consumers have keys, but Kong does not check them: set keyAuth to true")
-        certificate, key = _read_certificate(config, hostname)
-        return cls(
-            plain_http=config.required("plainHttp", one_of("serve", "redirect", "refuse")),
-            requests_per_minute=config.optional("requestsPerMinute", whole_number(1, MAX_REQUESTS_PER_MINUTE)),
-            key_auth=key_auth,
-            consumers={name: pulumi.Output.secret(value) for name, value in consumers.items()},
-            platform_consumers=platform_consumers,
-            certificate=certificate,
-            certificate_key=key,
-        )
-
-
-def _read_certificate(
-    config: ConfigReader, hostname: str
-) -> tuple[pulumi.Output[str] | None, pulumi.Output[str] | None]:
-    certificate, key = config.key_pair("tlsCertificate", "tlsKey")
-    if certificate and key and config.accepted("tlsCertificate", "tlsKey", "hostname"):
-        from infra import tls  # loading cryptography takes a tenth of a preview's time
-
-        if error := tls.hostname_error(certificate, hostname):
-            config.reject(error)
-    return as_output(certificate), as_output(key)

@@ -13,6 +13,7 @@ MAX_SHOWN = 5
 CONSUMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 USERNAME = re.compile(r"(?![0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$)\S([^\x00-\x1f\x7f]*\S)?")
 """Kong looks up anything that looks like a UUID by id, and never by username."""
+ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[0-9]{1,5})?")
 KEY = re.compile(r"[!-~]{16,256}")
 
 
@@ -167,15 +168,44 @@ def keys_by_consumer(value: object) -> dict[str, str]:
     return value
 
 
-def usernames(value: object) -> list[str]:
-    """Accept a list of usernames of consumers, without duplicates."""
-    if not isinstance(value, list):
-        raise InvalidValueError("must be a list of usernames")
-    if wrong := [name for name in value if not isinstance(name, str) or not USERNAME.fullmatch(name)]:
-        raise InvalidValueError(f"must contain usernames of consumers in Kong, not ids, not {_join(wrong)}")
-    if duplicates := _duplicates(value):
-        raise InvalidValueError(f"contains duplicates: {_join(duplicates)}")
-    return value
+def list_of(is_valid: Callable[[str], bool], expected: str) -> Callable[[object], list[str]]:
+    """Accept a list of such strings, without duplicates."""
+
+    def parse(value: object) -> list[str]:
+        if not isinstance(value, list):
+            raise InvalidValueError(f"must be a list of {expected}")
+        if wrong := [item for item in value if not isinstance(item, str) or not is_valid(item)]:
+            raise InvalidValueError(f"must contain {expected}, not {_join(wrong)}")
+        if duplicates := _duplicates(value):
+            raise InvalidValueError(f"contains duplicates: {_join(duplicates)}")
+        return value
+
+    return parse
+
+
+def is_network(item: str) -> bool:
+    try:
+        ipaddress.ip_network(item)
+    except ValueError:
+        return False
+    return True
+
+
+usernames = list_of(lambda item: USERNAME.fullmatch(item) is not None, "usernames of consumers in Kong, not ids")
+groups = list_of(lambda item: bool(item.strip()) and item.isprintable(), "names of acl groups in Kong")
+networks = list_of(is_network, "IP addresses, or networks without host bits such as 203.0.113.0/24")
+_origins = list_of(
+    lambda item: item == "*" or ORIGIN.fullmatch(item) is not None,
+    "origins such as https://app.example.com, in lower case and without a path",
+)
+
+
+def origins(value: object) -> list[str]:
+    """Accept a list of web origins, or '*' alone."""
+    found = _origins(value)
+    if "*" in found and len(found) > 1:
+        raise InvalidValueError("must contain either '*' alone or single origins")
+    return found
 
 
 def _duplicates(items: list[str]) -> list[str]:

@@ -116,7 +116,7 @@ async def stream_response(
     """Send the upstream's response with the gateway's headers to the client."""
     headers = copy_end_to_end(upstream.headers)
     headers.add("Via", VIA)
-    for name in added:  # plugins replace a header of the upstream
+    for name in added.keys() - {"Vary"}:  # plugins replace a header of the upstream
         headers.popall(name, None)
     headers.extend(added)
     response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)

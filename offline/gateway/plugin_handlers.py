@@ -13,6 +13,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from .cors import apply_cors
 from .entities import ENTITIES
 from .entities.plugin_configs import PERIODS
 from .rejections import RejectedError
@@ -63,11 +64,11 @@ class Plugins:
     def __init__(self, store: Store) -> None:
         self._store, self._rows = store, list[Row]()
         self._counts: Counter[tuple[str, str, str, float]] = Counter()  # the last is the end of the period
-        self._numbers = itertools.count(1)
-        self._instance = uuid.uuid4()
-        # In the order of Kong's priorities: 100001, 1250, 990, 951, 950, 910.
+        self._numbers, self._instance = itertools.count(1), uuid.uuid4()
+        # In the order of Kong's priorities: 100001, 2000, 1250, 990, 951, 950, 910.
         self._handlers: dict[str, Callable[[Exchange, Row], None]] = {
             "correlation-id": self._correlate,
+            "cors": apply_cors,
             "key-auth": self._authenticate,
             "ip-restriction": _restrict_address,
             "request-size-limiting": _limit_size,

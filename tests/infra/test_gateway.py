@@ -1,15 +1,18 @@
 """The configs of the gateway's plugins: limits that fit the service, and keys that stay out of URLs."""
 
+import json
 from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 import yaml
 
-from infra.config.groups import AccessConfig
-from infra.gateway import build_plugins
+from infra.config.access import AccessConfig
+from infra.gateway import CORS_EXPOSED_HEADERS, build_plugins
 from infra.kong import (
     AclConfig,
+    CorsConfig,
+    IpRestrictionConfig,
     KeyAuthConfig,
     PluginConfig,
     RateLimitingConfig,
@@ -26,6 +29,10 @@ OPEN = AccessConfig(
     key_auth=False,
     consumers={},
     platform_consumers=[],
+    platform_groups=[],
+    consumer_limits={},
+    addresses=[],
+    cors_origins=[],
     certificate=None,
     certificate_key=None,
 )
@@ -76,3 +83,32 @@ def test_only_consumers_in_the_group_are_admitted() -> None:
     config = find(AclConfig, WITH_KEYS)
     assert config is not None
     assert (config.allow, config.deny, config.hide_groups_header) == (["p:s"], None, True)
+    config = find(AclConfig, replace(WITH_KEYS, platform_groups=["staff"]))
+    assert config is not None
+    assert config.allow == ["p:s", "staff"]
+
+
+def test_only_the_allowed_addresses_are_admitted() -> None:
+    assert find(IpRestrictionConfig, OPEN) is None
+    config = find(IpRestrictionConfig, replace(OPEN, addresses=["203.0.113.0/24"]))
+    assert config is not None
+    assert (config.allow, config.deny) == (["203.0.113.0/24"], None)
+
+
+def test_pages_of_other_origins_read_all_headers_that_the_api_documents() -> None:
+    assert find(CorsConfig, OPEN) is None
+    config = find(CorsConfig, replace(OPEN, cors_origins=["https://app.example.com"]))
+    assert config is not None
+    operations = [
+        operation
+        for path in json.loads((ROOT / "openapi.json").read_text())["paths"].values()
+        for operation in path.values()
+    ]
+    documented = {
+        name
+        for operation in operations
+        for response in operation["responses"].values()
+        for name in response.get("headers", {})
+    }
+    assert documented <= set(CORS_EXPOSED_HEADERS)
+    assert config.exposed_headers == CORS_EXPOSED_HEADERS

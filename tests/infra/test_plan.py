@@ -134,6 +134,21 @@ def test_a_stack_with_its_own_names_shares_no_entity_with_another(tmp_path: Path
     assert plan["kong:index:KongUpstream::session-context"]["inputs"]["name"] == "pr-42.upstream"
 
 
+def test_a_consumer_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    access = {
+        "keyAuth": True,
+        "consumers": {"app": {"secure": "v1:"}, "batch": {"secure": "v1:"}},
+        "requestsPerMinute": 60,
+        "consumerRequestsPerMinute": {"batch": 6000},
+    }
+    plan = yaml.safe_load(render_plan(stack_with(tmp_path, **access)))["resources"]
+    own = plan["kong:index:KongPlugin::session-context-batch-rate-limiting"]["inputs"]
+    assert own["consumer"] == plan["kong:index:KongConsumer::session-context-batch"]["id"]
+    assert own["service"] == plan["kong:index:KongService::session-context"]["id"]
+    assert own["config"]["minute"] == 6000
+    assert "kong:index:KongPlugin::session-context-app-rate-limiting" not in plan
+
+
 LOGIN = {"registryUsername": "ci", "registryPassword": {"secure": "v1:"}}
 
 

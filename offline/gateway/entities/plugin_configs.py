@@ -144,8 +144,6 @@ _ENFORCED: dict[str, PluginConfig] = {
             "echo_downstream": flag(default=False),
         },
     ),
-}
-_STORED_ONLY: dict[str, PluginConfig] = {
     "cors": PluginConfig(
         config={
             "origins": list_of(text(_asterisk_or_regex)),
@@ -159,6 +157,8 @@ _STORED_ONLY: dict[str, PluginConfig] = {
         },
         for_consumers=False,
     ),
+}
+_STORED_ONLY: dict[str, PluginConfig] = {
     "basic-auth": PluginConfig(
         config={
             "anonymous": text(),

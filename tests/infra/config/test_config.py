@@ -79,6 +79,20 @@ def test_dev_is_open_and_unprotected() -> None:
         ("platformConsumers", ["295DD562-7740-453b-b80d-799cb9ed8adf"], "not ids"),
         ("platformConsumers", ["a", "a"], "platformConsumers contains duplicates: 'a'"),
         ("platformConsumers", ["reader"], "Kong does not check them: set keyAuth to true"),
+        ("platformGroups", [" "], "platformGroups must contain names of acl groups in Kong, not ' '"),
+        ("platformGroups", ["staff"], "Kong does not check them: set keyAuth to true"),
+        ("allowedAddresses", "10.0.0.1", "allowedAddresses must be a list of IP addresses, or networks"),
+        (
+            "allowedAddresses",
+            ["10.0.0.1/8"],
+            "allowedAddresses must contain IP addresses, or networks without",
+        ),
+        ("corsOrigins", ["https://app.example.com/"], "corsOrigins must contain origins such as https://app.exam"),
+        ("corsOrigins", ["app.example.com"], "corsOrigins must contain origins"),
+        ("corsOrigins", ["*", "https://a.example"], "corsOrigins must contain either '*' alone or single origins"),
+        ("consumerRequestsPerMinute", [], "consumerRequestsPerMinute must be a map from consumer names to req"),
+        ("consumerRequestsPerMinute", {"a": 0}, "consumerRequestsPerMinute must be a whole number from 1"),
+        ("consumerRequestsPerMinute", {"a": 5}, "consumerRequestsPerMinute names a, which consumers does not"),
         ("sequenceServiceUrl", "http://a b", "sequenceServiceUrl must not contain white space"),
         ("kongAdminUrl", "http://127.0.0.1:8001\n", "kongAdminUrl must not contain white space"),
         ("dockerHost", "tcp://docker-1", "dockerHost must contain a port"),
@@ -152,10 +166,11 @@ def test_an_invalid_url_is_rejected_beside_a_secret_too() -> None:
 
 
 def test_key_auth_needs_a_consumer() -> None:
-    assert "no client has a key: set consumers or platformConsumers" in rejection(keyAuth=True)
+    assert "no client has a key: set consumers, platformConsumers or platformGroups" in rejection(keyAuth=True)
     assert "no client" not in rejection({"consumers": {"reader": "canary"}}, keyAuth=True)
     assert "no client" not in rejection(platformConsumers="reader", keyAuth=True)
     assert list(load({"consumers": {"reader": KEY}}, keyAuth=True).access.consumers) == ["reader"]
+    assert load(platformGroups=["staff"], keyAuth=True).access.platform_groups == ["staff"]
     assert load(platformConsumers=["b/c é"], keyAuth=True).access.platform_consumers == ["b/c é"]
 
 
