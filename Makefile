@@ -1,6 +1,6 @@
 # `make help` lists the targets. Ports and the stack are variables: make up PROXY_PORT=18000
 PYTHON ?= python3
-export PROXY_PORT ADMIN_PORT DNS_PORT STACK FILE FOLLOW JSON REQUEST WATCH
+export PROXY_PORT TLS_PORT ADMIN_PORT DNS_PORT STACK FILE FOLLOW JSON REQUEST WATCH
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
@@ -24,6 +24,9 @@ cluster: setup ## start a Kubernetes cluster with two nodes on this machine, for
 
 cluster-down: setup ## remove that cluster and everything that it started
 	@.venv/bin/python -m local cluster-down
+
+open: setup ## open the docs page in a browser, through the gateway; its calls create real sessions
+	@.venv/bin/python -m local open
 
 status: setup ## show the API, replicas, gateway, record and sessions; WATCH=1 refreshes, JSON=1 prints JSON
 	@.venv/bin/python -m local status

@@ -29,6 +29,8 @@ from local.environment import bypass_proxies, remove_foreign_variables
 from local.graph import graph
 from local.lock import hold_lock
 from local.logs import logs
+from local.next_steps import print_next_steps
+from local.open_docs import open_docs
 from local.platform import Platform
 from local.smoke import smoke
 from local.status import status
@@ -42,7 +44,8 @@ def _start_platform(workspace: Workspace, *, prefer_official: bool) -> tuple[doc
     route53.check(workspace)
     base_image.prepare(client, prefer_official=prefer_official)
     workspace.save_ports()
-    gateway.start(client, workspace, prefer_official=prefer_official)
+    hostname = stack_config.hostname(workspace)
+    gateway.start(client, workspace, hostname=hostname, prefer_official=prefer_official)
     return client, route53.start(workspace)
 
 
@@ -77,21 +80,7 @@ def up(workspace: Workspace) -> None:
     prune.remove_old_images(
         client, stack_config.image_repository(workspace), keep=stack_config.keep_images(workspace)
     )
-    hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
-    key = " -H 'apikey: KEY'" if stack_config.api_key_header(workspace) != {} else ""
-    stand_ins = [*pulumi_tools.stand_ins(), "moto for Route 53"]
-    if gateway.is_stand_in(client, workspace):
-        stand_ins.append("offline/gateway for Kong")
-    if base_image.is_stand_in(client):
-        stand_ins.append("Debian's packages for the base image")
-    say(f"The API is running at {workspace.proxy_url} for host {hostname}. Try it:")
-    print(
-        f"\n  curl -i -H 'Host: {hostname}'{key} -H 'Content-Type: application/json' \\\n"
-        f'       -d \'{{"userId": 1, "context": "hello"}}\' {workspace.proxy_url}/sessions\n\n'
-        f"Stand-ins in use: {', '.join(stand_ins)}.\n"
-        "To continue with plain `pulumi preview`, `pulumi up` and so on: . ./activate\n"
-        "To remove everything: make down"
-    )
+    print_next_steps(client, workspace)
 
 
 def preview(workspace: Workspace) -> None:
@@ -141,6 +130,7 @@ VERBS: dict[str, Callable[[Workspace], int | None]] = {
     "drift": drift,
     "graph": graph,
     "logs": logs,
+    "open": open_docs,
     "preview": preview,
     "restore": backup.restore,
     "smoke": smoke,

@@ -7,17 +7,16 @@ from pathlib import Path
 import docker
 import requests
 
-from local import images, kong
+from local import images, kong, tls
 from local.console import say, step
 from local.container_health import read_log
-from local.platform import CLONE_LABEL, Platform, image_name, on_loopback, published_ports
+from local.platform import CLONE_LABEL, Platform, has_settings, image_name, on_loopback, published_ports
 from local.waiting import attempts
-from local.workspace import ROOT, LocalError, Workspace
+from local.workspace import OTHER_PORTS, ROOT, LocalError, Workspace
 
 STAND_IN = ROOT / "offline" / "gateway"
-PROXY, ADMIN = "8000/tcp", "8001/tcp"
+PROXY, TLS, ADMIN = "8000/tcp", "8443/tcp", "8001/tcp"
 READY_SECONDS = 60
-OTHER_PORTS = "PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053"
 HOLDS_PORTS = ("running", "restarting", "paused")
 """States in which a container keeps its ports, if not at every moment."""
 
@@ -36,30 +35,35 @@ def check(client: docker.DockerClient, workspace: Workspace) -> None:
             f"use another stack here: cp Pulumi.dev.yaml Pulumi.two.yaml && make up STACK=two {OTHER_PORTS}"
         )
     held = published_ports(existing).values() if existing is not None and existing.status in HOLDS_PORTS else ()
-    for port in (workspace.proxy_port, workspace.admin_port):
+    for port in (workspace.proxy_port, workspace.tls_port, workspace.admin_port):
         if port not in held:
             require_free_port(port)
 
 
-def start(client: docker.DockerClient, workspace: Workspace, *, prefer_official: bool) -> None:
-    """Start the gateway and wait until it answers; leave a running one of the right kind alone.
+def start(client: docker.DockerClient, workspace: Workspace, *, hostname: str, prefer_official: bool) -> None:
+    """Start the gateway with a certificate for the hostname; leave a running one of the right kind alone.
 
     With `prefer_official`, Kong replaces a running stand-in once its images can be pulled.
     """
     platform = Platform(client, workspace)
     platform.create_network()
-    ports = {PROXY: workspace.proxy_port, ADMIN: workspace.admin_port}
+    ports = {PROXY: workspace.proxy_port, TLS: workspace.tls_port, ADMIN: workspace.admin_port}
+    certificate = tls.gateway_settings(workspace, hostname)
     existing = platform.find_container(platform.gateway)
     if existing is not None and (kong.is_kong(existing) or not prefer_official):
         use_kong = kong.is_kong(existing)
     else:
         use_kong = all(images.pull_image(client, name) for name in (kong.KONG_IMAGE, kong.POSTGRES_IMAGE))
     if not use_kong:
-        _start_stand_in(platform, ports)
-    elif existing is None or not kong.is_up_to_date(platform, existing, ports) or _find_problem(workspace):
+        _start_stand_in(platform, ports, certificate)
+    elif (
+        existing is None
+        or not kong.is_up_to_date(platform, existing, ports, certificate)
+        or _find_problem(workspace)
+    ):
         if existing is not None and not kong.is_kong(existing):
             say("Kong can be pulled now and replaces the stand-in")
-        kong.start(platform, ports)
+        kong.start(platform, ports, certificate)
     _wait_until_ready(platform)
 
 
@@ -83,7 +87,7 @@ def require_free_port(port: int) -> None:
             ) from error
 
 
-def _start_stand_in(platform: Platform, ports: dict[str, int]) -> None:
+def _start_stand_in(platform: Platform, ports: dict[str, int], certificate: dict[str, str]) -> None:
     digest = hashlib.sha256()
     for file in sorted(STAND_IN.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
@@ -96,9 +100,12 @@ def _start_stand_in(platform: Platform, ports: dict[str, int]) -> None:
         or not platform.is_usable(existing)
         or image_name(existing) != image
         or published_ports(existing) != ports
+        or not has_settings(existing, certificate)
     ):
         with step("Starting the gateway (a stand-in for Kong)"):
-            platform.replace_container(platform.gateway, image, data="/state", ports=on_loopback(ports))
+            platform.replace_container(
+                platform.gateway, image, data="/state", ports=on_loopback(ports), environment=certificate
+            )
 
 
 def _find_problem(workspace: Workspace) -> str:
@@ -114,7 +121,9 @@ def _find_problem(workspace: Workspace) -> str:
 
 def _wait_until_ready(platform: Platform) -> None:
     workspace = platform.workspace
-    with step(f"Waiting for the gateway on ports {workspace.proxy_port} and {workspace.admin_port}"):
+    with step(
+        f"Waiting for the gateway on ports {workspace.proxy_port}, {workspace.tls_port} and {workspace.admin_port}"
+    ):
         for _ in attempts(READY_SECONDS):
             if not (problem := _find_problem(workspace)):
                 return

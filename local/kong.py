@@ -6,7 +6,7 @@ from docker.models.containers import Container
 
 from local.console import say, step
 from local.container_health import wait_until_healthy
-from local.platform import Platform, image_name, on_loopback, published_ports
+from local.platform import Platform, has_settings, image_name, on_loopback, published_ports
 from local.workspace import LocalError
 
 KONG_IMAGE = "kong:3.9"
@@ -24,24 +24,28 @@ def is_kong(container: Container) -> bool:
     return image_name(container) == KONG_IMAGE
 
 
-def is_up_to_date(platform: Platform, container: Container, ports: dict[str, int]) -> bool:
-    """Return whether Kong runs with these ports and today's settings."""
-    settings = {f"{name}={value}" for name, value in _settings(platform).items()}
+def is_up_to_date(
+    platform: Platform, container: Container, ports: dict[str, int], certificate: dict[str, str]
+) -> bool:
+    """Return whether Kong runs with these ports, this certificate and today's settings."""
     return (
         platform.is_usable(container)
         and published_ports(container) == ports
-        and settings <= set(container.attrs["Config"]["Env"])
+        and has_settings(container, _settings(platform) | certificate)
     )
 
 
-def start(platform: Platform, ports: dict[str, int]) -> None:
+def start(platform: Platform, ports: dict[str, int], certificate: dict[str, str]) -> None:
     """Start PostgreSQL, migrate its database and start Kong, whatever state they are in."""
     _start_database(platform)
     _migrate(platform)
     # A running Kong is replaced, too: for ten minutes it would look for the database at its old address.
     with step("Starting Kong"):
         platform.replace_container(
-            platform.gateway, KONG_IMAGE, ports=on_loopback(ports), environment=_settings(platform)
+            platform.gateway,
+            KONG_IMAGE,
+            ports=on_loopback(ports),
+            environment=_settings(platform) | certificate,
         )
 
 
@@ -68,7 +72,7 @@ def _settings(platform: Platform) -> dict[str, str]:
         "KONG_DATABASE": "postgres",
         "KONG_PG_HOST": platform.database,
         "KONG_PG_USER": "kong",
-        "KONG_PROXY_LISTEN": "0.0.0.0:8000",
+        "KONG_PROXY_LISTEN": "0.0.0.0:8000, 0.0.0.0:8443 http2 ssl",
         "KONG_ADMIN_LISTEN": "0.0.0.0:8001",
         "KONG_NGINX_WORKER_PROCESSES": "2",  # by default one for each core, of 80 MB each
         "KONG_ANONYMOUS_REPORTS": "off",

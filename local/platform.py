@@ -86,6 +86,11 @@ def image_name(container: Container) -> str:
     return REGISTRY_PREFIX.sub("", str(container.attrs["Config"]["Image"]))
 
 
+def has_settings(container: Container, settings: dict[str, str]) -> bool:
+    """Return whether a container's environment has these variables."""
+    return {f"{name}={value}" for name, value in settings.items()} <= set(container.attrs["Config"]["Env"])
+
+
 def published_ports(container: Container) -> dict[str, int]:
     """Return the host's port of each published port of a container."""
     bindings = container.attrs["HostConfig"]["PortBindings"] or {}

@@ -6,13 +6,14 @@ from typing import Any
 
 import requests
 
-from local import backup, pulumi_stack, route53, stack_config
+from local import backup, pulumi_stack, route53, stack_config, tls
 from local.console import capture
 from local.docker_cli import docker, find_containers
 from local.workspace import PROJECT, STACKS, LocalError, Workspace
 
 Facts = dict[str, Any]
 TIMEOUT_SECONDS = 5
+MINIMUM_DAYS = 14
 
 
 def read_deployed(workspace: Workspace) -> tuple[Facts, Facts]:
@@ -39,20 +40,19 @@ def _read_key(workspace: Workspace) -> dict[str, str] | None:
 
 
 def probe_api(workspace: Workspace, outputs: Facts) -> Facts:
-    """Read at most one session, as a client does."""
-    key = _read_key(workspace)
-    url, hostname = workspace.proxy_url, outputs["record"]["name"]
-    accepted = {requests.codes.ok} if key is not None else {requests.codes.unauthorized}
-    if stack_config.plain_http(workspace) != "serve":
-        accepted = {requests.codes.permanent_redirect, requests.codes.upgrade_required}
-    response = requests.get(
-        f"{url}/sessions?limit=1",
-        headers={"Host": hostname, **(key or {})},
-        timeout=TIMEOUT_SECONDS,
-        allow_redirects=False,
-    )
+    """Read at most one session, as a client does; over HTTPS if plain HTTP is not served."""
+    key, hostname = _read_key(workspace), outputs["record"]["name"]
+    is_plain = stack_config.plain_http(workspace) == "serve"
+    url = workspace.proxy_url if is_plain else workspace.tls_url
+    with requests.Session() if is_plain else tls.open_session(workspace, hostname) as session:
+        response = session.get(
+            f"{url}/sessions?limit=1",
+            headers={"Host": hostname, **(key or {})},
+            timeout=TIMEOUT_SECONDS,
+            allow_redirects=False,
+        )
     return {
-        "ok": response.status_code in accepted,
+        "ok": response.status_code == (requests.codes.unauthorized if key is None else requests.codes.ok),
         "url": url,
         "hostname": hostname,
         "status": response.status_code,
@@ -138,6 +138,14 @@ def probe_record(workspace: Workspace, outputs: Facts) -> Facts:
         "addresses": addresses,
         "declared": declared,
     }
+
+
+def probe_certificate(workspace: Workspace, outputs: Facts) -> Facts:
+    """Read the certificate that the gateway presents for the hostname."""
+    presented = tls.read_presented(workspace, outputs["record"]["name"])
+    days = tls.remaining_days(presented)
+    own = f"{PROJECT}:tlsCertificate" in stack_config.read_config(workspace)
+    return {"ok": days >= MINIMUM_DAYS, "days": days, "source": "tlsCertificate" if own else "self-signed"}
 
 
 def probe_sessions(workspace: Workspace, _: Facts) -> Facts:

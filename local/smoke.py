@@ -1,11 +1,12 @@
 """`make smoke`: create, read and remove one session through the gateway, as a client would."""
 
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 import requests
 
-from local import pulumi_stack, stack_config
+from local import pulumi_stack, stack_config, tls
 from local.console import say, step
 from local.waiting import PAUSE_SECONDS
 from local.workspace import LocalError, Workspace
@@ -15,15 +16,15 @@ PLAIN_HTTP_STATUS = {"redirect": requests.codes.permanent_redirect, "refuse": re
 """The status of a plain HTTP request, by the stack's `plainHttp`."""
 
 NO_ROUTE = "no Route matched with those values"
-MINIMUM_RATE = 6
-"""Requests per minute that the test needs: a session takes three, and `make up` may run twice in a minute."""
+MINIMUM_RATE = 8
+"""Requests per minute that the test needs: it sends four, and `make up` may run twice in a minute."""
 
 
 def smoke(workspace: Workspace) -> None:
-    """Use the API by its host name, and check that another host gets Kong's own 404. Raises `LocalError`.
+    """Use the API by its host name, over plain HTTP and HTTPS, and check that another host gets Kong's own 404.
 
-    A stack that serves HTTPS alone must reject plain HTTP, since this machine's gateway publishes no HTTPS port. A
-    stack without a consumer of its own must reject a request without a key.
+    A stack that serves HTTPS alone must reject plain HTTP, and one without a consumer of its own must reject a
+    request without a key. Raises `LocalError`.
     """
     if not pulumi_stack.exists(workspace):
         raise LocalError(f"stack {workspace.stack} does not exist. Run `make up` first.")
@@ -31,32 +32,41 @@ def smoke(workspace: Workspace) -> None:
     key = stack_config.api_key_header(workspace)
     rejected = PLAIN_HTTP_STATUS.get(stack_config.plain_http(workspace))
     rate = stack_config.requests_per_minute(workspace)
-    api = Api(workspace.proxy_url, hostname, key or {})
-    with step(f"Testing the API at {api.url} for host {hostname}"):
+    plain = Api(workspace.proxy_url, hostname, key or {})
+    secure = Api(workspace.tls_url, hostname, key or {}, lambda: tls.open_session(workspace, hostname))
+    with step(f"Testing the API at {plain.url} and {secure.url} for host {hostname}"):
+        accepted = [requests.codes.ok] if key is not None else [requests.codes.unauthorized]
+        if rate:
+            accepted.append(requests.codes.too_many_requests)
         if rejected:
-            api.call("GET", "/sessions", rejected)
-            result = f"Plain HTTP gets {rejected}, as plainHttp says; this machine has no HTTPS port to test"
-        elif key is None:
-            api.call("GET", "/sessions", requests.codes.unauthorized)
+            plain.call("GET", "/openapi.json", rejected)
+        secure.call("GET", "/openapi.json", *accepted)
+        if key is None:
             result = "A request without a key gets 401; the stack has no consumer whose key could be tested"
         elif rate and rate < MINIMUM_RATE:
-            api.call("GET", "/openapi.json", requests.codes.ok, requests.codes.too_many_requests)
             result = f"The API answers; {rate} requests per minute are too few to test it with a session"
         else:
-            result = f"Session {use_session(api)} was created, read and removed"
-        other = Api(api.url, "other.example", {})
+            result = f"Session {use_session(secure if rejected else plain)} was created, read and removed"
+        other = Api(plain.url, "other.example", {})
         if NO_ROUTE not in other.call("GET", "/sessions", requests.codes.not_found).text:
             raise LocalError(
                 "the 404 for another host is not Kong's. Check which process listens on the proxy port."
             )
-    say(f"{result}; another host gets Kong's 404")
+    say(f"{result}; plain HTTP gets {rejected or 'the same as HTTPS'}, and another host Kong's 404")
 
 
 class Api:
     """The API as a client reaches it: at a URL, by a host name, perhaps with a key."""
 
-    def __init__(self, url: str, hostname: str, key: dict[str, str]) -> None:
+    def __init__(
+        self,
+        url: str,
+        hostname: str,
+        key: dict[str, str],
+        connect: Callable[[], requests.Session] = requests.Session,
+    ) -> None:
         self.url = url
+        self._connect = connect
         self._headers = {"Host": hostname, **key}
 
     def call(
@@ -70,15 +80,16 @@ class Api:
         while True:
             pause = PAUSE_SECONDS
             try:
-                response = requests.request(
-                    method,
-                    self.url + path,
-                    headers=self._headers | (headers or {}),
-                    json=json,
-                    allow_redirects=False,
-                    timeout=LIVE_SECONDS,
-                )
-            except requests.RequestException as error:
+                with self._connect() as session:
+                    response = session.request(
+                        method,
+                        self.url + path,
+                        headers=self._headers | (headers or {}),
+                        json=json,
+                        allow_redirects=False,
+                        timeout=LIVE_SECONDS,
+                    )
+            except OSError as error:  # of a connection, of TLS, or of an answer
                 problem = "no answer in time" if isinstance(error, requests.Timeout) else "connection failed"
             else:
                 if response.status_code in expected:

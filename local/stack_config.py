@@ -4,12 +4,13 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
+import idna
 import yaml
 
 from infra.paths import REPOSITORY
 from local.cluster.layout import CONTEXT
 from local.console import capture, run, say
-from local.workspace import LOOPBACK, PROJECT, LocalError, Workspace
+from local.workspace import LOOPBACK, PROJECT, ROOT, LocalError, Workspace
 
 
 def read_config(workspace: Workspace) -> dict[str, Any]:
@@ -82,6 +83,13 @@ def image_repository(workspace: Workspace) -> str:
 def keep_images(workspace: Workspace) -> int:
     """Return how many images of the service to keep on the engine."""
     return int(read_config(workspace).get(f"{PROJECT}:keepImages") or 5)
+
+
+def hostname(workspace: Workspace) -> str:
+    """Return the name that the stack serves."""
+    default = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["hostname"]["default"]
+    name = str(read_config(workspace).get(f"{PROJECT}:hostname") or default).strip().removesuffix(".")
+    return idna.encode(name, uts46=True).decode() if not name.isascii() else name.lower()
 
 
 def plain_http(workspace: Workspace) -> str:

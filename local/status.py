@@ -22,9 +22,10 @@ PROBES: dict[str, Callable[[Workspace, Facts], Facts]] = {
     "replicas": probes.probe_replicas,
     "gateway": probes.probe_gateway,
     "record": probes.probe_record,
+    "certificate": probes.probe_certificate,
     "sessions": probes.probe_sessions,
 }
-FAILURES = (LocalError, BotoCoreError, ClientError)
+FAILURES = (LocalError, BotoCoreError, ClientError, OSError)
 
 
 def status(workspace: Workspace) -> None:

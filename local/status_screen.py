@@ -32,8 +32,8 @@ def _mark_first(texts: list[str]) -> Iterator[tuple[bool, str]]:
     return ((number == 0, text) for number, text in enumerate(texts))
 
 
-def _word(good: str, bad: str, *, ok: bool) -> str:
-    return paint(good, "green") if ok else paint(bad, "red")
+def _word(good: str, bad: str = "", *, ok: bool) -> str:
+    return paint(good, "green") if ok else paint(bad or good, "red")
 
 
 def _api(facts: Facts) -> Iterator[str]:
@@ -48,11 +48,11 @@ def _replicas(facts: Facts) -> Iterator[str]:
         return
     containers = facts["containers"]
     healthy = sum(container["health"] == "healthy" for container in containers)
-    yield _word(*[f"{healthy} of {len(containers) + len(facts['missing'])} healthy"] * 2, ok=facts["ok"])
+    yield _word(f"{healthy} of {len(containers) + len(facts['missing'])} healthy", ok=facts["ok"])
     for container in containers:
         restarts = f", {container['restarts']} restarts" if container["restarts"] else ""
         version = container["version"] + ("" if container["deployed"] else ", not the deployed version")
-        health = _word(*[f"{container['health']:9}"] * 2, ok=container["ok"])
+        health = _word(f"{container['health']:9}", ok=container["ok"])
         yield f"{container['name']}  {health}  {version}, up {_age(container['startedAt'])}{restarts}"
     for name in facts["missing"]:
         yield f"{name}  {paint('missing', 'red')}"
@@ -63,7 +63,7 @@ def _gateway(facts: Facts) -> Iterator[str]:
     targets = facts["targets"]
     yield f"{kind} {facts['version']}, Admin API at {facts['adminUrl']}" + ("" if targets else ", no targets")
     for target in targets:
-        yield f"{target['target']}  {_word(*[target['health']] * 2, ok=target['health'].startswith('HEALTH'))}"
+        yield f"{target['target']}  {_word(target['health'], ok=target['health'].startswith('HEALTH'))}"
 
 
 def _record(facts: Facts) -> Iterator[str]:
@@ -72,9 +72,14 @@ def _record(facts: Facts) -> Iterator[str]:
     yield f"{facts['name']} A {shown}, {word}"
 
 
+def _certificate(facts: Facts) -> Iterator[str]:
+    days = _word(f"{facts['days']} days left", ok=facts["ok"])
+    yield f"{days}, {facts['source']}"
+
+
 def _update(facts: Facts) -> Iterator[str]:
     changes = [f"{count} {CHANGED.get(name, name)}" for name, count in (facts["resourceChanges"] or {}).items()]
-    word = _word(*[str(facts["result"])] * 2, ok=facts["result"] == "succeeded")
+    word = _word(str(facts["result"]), ok=facts["result"] == "succeeded")
     yield f"{word} {_age(facts['endTime'])} ago: {', '.join(changes)}"
 
 
@@ -87,6 +92,7 @@ ROWS: dict[str, tuple[str, Callable[[Facts], Iterator[str]]]] = {
     "replicas": ("Replicas", _replicas),
     "gateway": ("Gateway", _gateway),
     "record": ("Record", _record),
+    "certificate": ("Certificate", _certificate),
     "image": ("Image", lambda facts: iter([facts["name"]])),
     "lastUpdate": ("Last update", _update),
     "sessions": ("Sessions", _sessions),

@@ -16,6 +16,8 @@ SHELL = ROOT / "local" / "shell"  # what ./activate puts first on PATH
 BACKEND = f"file://{STATE / 'state'}"
 STACKS = STATE / "state" / ".pulumi" / "stacks" / PROJECT  # one file for each stack in the backend
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "session-context"
+PORTS = {"PROXY_PORT": 8000, "TLS_PORT": 8443, "ADMIN_PORT": 8001, "DNS_PORT": 8053}
+OTHER_PORTS = "PROXY_PORT=18000 TLS_PORT=18443 ADMIN_PORT=18001 DNS_PORT=18053"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -31,6 +33,7 @@ class Workspace:
     proxy_port: int = 8000
     admin_port: int = 8001
     dns_port: int = 8053
+    tls_port: int = 8443
 
     @property
     def config_file(self) -> Path:
@@ -45,6 +48,10 @@ class Workspace:
     @property
     def proxy_url(self) -> str:
         return f"http://127.0.0.1:{self.proxy_port}"
+
+    @property
+    def tls_url(self) -> str:
+        return f"https://127.0.0.1:{self.tls_port}"
 
     @property
     def admin_url(self) -> str:
@@ -65,12 +72,12 @@ class Workspace:
 
 
 def read_workspace() -> Workspace:
-    """Read STACK, PROXY_PORT, ADMIN_PORT and DNS_PORT. Raises `LocalError` naming every wrong one.
+    """Read STACK and the ports. Raises `LocalError` naming every wrong one.
 
     A port that is not set is that of the last `make up`, so each needs to be set only once.
     """
     stack = os.environ.get("STACK") or "dev"
-    ports = {"PROXY_PORT": 8000, "ADMIN_PORT": 8001, "DNS_PORT": 8053} | _saved_ports(stack)
+    ports = PORTS | _saved_ports(stack)
     errors = []
     for name in ports:
         value = os.environ.get(name) or str(ports[name])
@@ -79,7 +86,7 @@ def read_workspace() -> Workspace:
         else:
             errors.append(f"{name} must be a port from 1 to 65535, not {value!r}")
     if len(set(ports.values())) < len(ports):
-        errors.append("PROXY_PORT, ADMIN_PORT and DNS_PORT must differ")
+        errors.append(f"{', '.join(PORTS)} must differ")
     if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]*", stack):
         errors.append(f"STACK must consist of letters, digits and '-', not {stack!r}")
     if errors:

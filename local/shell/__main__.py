@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local.environment import build_environment, bypass_proxies
-from local.workspace import BACKEND, PROJECT, ROOT, STACKS, Workspace
+from local.workspace import BACKEND, OTHER_PORTS, PROJECT, ROOT, STACKS, Workspace
 
 CREATE_VERBS = {"create", "init", "migrate", "new", "rename", "setup"}
 """Words after `stack` that create a stack."""
@@ -31,7 +31,7 @@ stack {name} was not created by `make up`. In this shell pulumi works only on st
 is in .local, which is not in git, and their passphrase is public.
 To create another stack on this machine:
     cp Pulumi.dev.yaml Pulumi.{name}.yaml
-    make up STACK={name} PROXY_PORT=18000 ADMIN_PORT=18001 DNS_PORT=18053
+    make up STACK={name} {ports}
 To work on a stack of your own, name the backend for its state, then try again:
     export PULUMI_BACKEND_URL=https://api.pulumi.com   # or s3://BUCKET, …"""
 
@@ -59,7 +59,7 @@ def prepare_command(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]
     current = "" if verb == "select" else os.environ.get("PULUMI_STACK", "")
     stack = str(options.stack or name or current).rpartition("/")[2]
     if verb in CREATE_VERBS or words[:1] == ["new"] or (stack and stack not in stacks):
-        raise RefusedError(REFUSED.format(name=stack or "NAME"))
+        raise RefusedError(REFUSED.format(name=stack or "NAME", ports=OTHER_PORTS))
     if not stack and verb != "select":
         stack = _find_selected_stack(stacks)
     if not stacks:

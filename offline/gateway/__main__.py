@@ -1,6 +1,6 @@
 """Run the gateway: a stand-in for Kong 3.9.3 with its Admin API and its HTTP proxy in one process.
 
-Unlike Kong it has no TLS listener, no websockets and gRPC, no plugins but those in entities/plugin_configs.py, no
+Unlike Kong it has no HTTP/2, no websockets and gRPC, no plugins but those in entities/plugin_configs.py, no
 hashing balancers, no clustering and no DB-less mode; nor is it as fast as nginx.
 """
 
@@ -8,7 +8,9 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from .forwarding import open_session, remove_added_headers
 from .node import VERSION
 from .proxy import Proxy
 from .store import Store
+from .tls import Certificates, decode_setting
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _GRACE_SECONDS = 1  # for requests under way to finish, and as long again once they are canceled
@@ -27,23 +30,27 @@ _GRACE_SECONDS = 1  # for requests under way to finish, and as long again once t
 _log = logging.getLogger("offline.gateway")
 
 
-async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None, refresh: float) -> None:
-    """Serve until SIGTERM or SIGINT; the Admin API answers only once the proxy listens."""
+async def serve(options: argparse.Namespace) -> None:
+    """Serve until SIGTERM or SIGINT; the Admin API answers only once the proxy listens.
+
+    It listens for TLS if KONG_SSL_CERT and KONG_SSL_CERT_KEY are set.
+    """
+    host, refresh = options.host, options.refresh
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    store = Store(state)
+    store = Store(options.state)
+    default = [decode_setting(os.environ.get(name, "")) for name in ("KONG_SSL_CERT", "KONG_SSL_CERT_KEY")]
     balancer = Balancer(store)
     async with open_session() as http:
         proxy = Proxy(http, store, balancer, refresh=refresh)
-        runners = [
-            await _listen(host, proxy_port, proxy.handle),
-            await _listen(host, admin_port, Admin(store, balancer, refresh).handle),
-        ]
+        runners = [await _listen(host, options.proxy_port, proxy.handle)]
+        if all(default):
+            secure = Certificates(store, *default).context
+            runners.append(await _listen(host, options.proxy_ssl_port, proxy.handle, secure))
+        runners.append(await _listen(host, options.admin_port, Admin(store, balancer, refresh).handle))
         background = asyncio.gather(balancer.probe(), proxy.apply_changes())
-        _log.info(
-            "stand-in for Kong %s: admin on port %d, proxy on port %d, no TLS", VERSION, admin_port, proxy_port
-        )
+        _log.info("stand-in for Kong %s: admin on port %d", VERSION, options.admin_port)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait((stopped, background), return_when=asyncio.FIRST_COMPLETED)
         background.cancel()
@@ -52,13 +59,13 @@ async def serve(host: str, admin_port: int, proxy_port: int, state: Path | None,
             await background  # an error in it ends the process with that error
 
 
-async def _listen(host: str, port: int, handle: Handler) -> web.AppRunner:
+async def _listen(host: str, port: int, handle: Handler, secure: ssl.SSLContext | None = None) -> web.AppRunner:
     app = web.Application(client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(remove_added_headers)
     app.router.add_route("*", "/{path:.*}", handle)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE_SECONDS)
     await runner.setup()
-    await web.TCPSite(runner, host, port, backlog=1024).start()
+    await web.TCPSite(runner, host, port, backlog=1024, ssl_context=secure).start()
     return runner
 
 
@@ -67,6 +74,7 @@ def main() -> None:
     parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 - it serves a network of containers
     parser.add_argument("--admin-port", type=int, default=8001)
     parser.add_argument("--proxy-port", type=int, default=8000)
+    parser.add_argument("--proxy-ssl-port", type=int, default=8443)
     parser.add_argument("--state", type=Path, help="file that stores the entities; without it they are lost")
     parser.add_argument(
         "--worker-state-update-frequency",
@@ -79,7 +87,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    asyncio.run(serve(options.host, options.admin_port, options.proxy_port, options.state, options.refresh))
+    asyncio.run(serve(options))
 
 
 main()

@@ -24,7 +24,7 @@ def build_upstream_headers(request: web.Request, path: str, match: Match, reques
     forwarded_for = request.headers.get("X-Forwarded-For")
     headers["Via"] = f"{headers['Via']}, {VIA}" if "Via" in headers else VIA
     headers["X-Forwarded-For"] = f"{forwarded_for}, {client}" if forwarded_for else client
-    headers["X-Forwarded-Proto"] = "http"
+    headers["X-Forwarded-Proto"] = request.scheme
     headers["X-Forwarded-Host"] = remove_port(request.host)
     headers["X-Forwarded-Port"] = str(port)
     headers["X-Forwarded-Path"] = path

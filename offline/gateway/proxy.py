@@ -85,9 +85,9 @@ class Proxy:
         if not self._refresh:
             self._rebuild()
         match = self._router.match(request.method, request.host, path)
-        if match is None:
+        if match is None or (request.secure and "https" not in match.route["protocols"]):
             raise RejectedError(404, "no Route matched with those values")
-        if "http" not in match.route["protocols"]:
+        if not request.secure and "http" not in match.route["protocols"]:
             status = match.route["https_redirect_status_code"]
             if status == 426:
                 upgrade = {"Connection": "Upgrade", "Upgrade": "TLS/1.2, HTTP/1.1"}

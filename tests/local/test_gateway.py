@@ -10,7 +10,7 @@ import requests
 
 from local import base_image, gateway, images, kong
 from local.platform import Platform
-from local.workspace import Workspace
+from local.workspace import PORTS, Workspace
 from tests.ports import free_port
 from tests.stack.clone import docker_client
 from tests.waiting import wait_for
@@ -37,14 +37,14 @@ def client() -> Iterator[docker.DockerClient]:
 def platform(client: docker.DockerClient) -> Iterator[Platform]:
     """Yield the empty platform of another stack."""
     stack = f"t{uuid4().hex[:6]}"
-    workspace = Workspace(stack=stack, proxy_port=free_port(), admin_port=free_port(), dns_port=free_port())
+    workspace = Workspace(stack=stack, **{name.lower(): free_port() for name in PORTS})
     platform = Platform(client, workspace)
     yield platform
     platform.remove()
 
 
 def start(platform: Platform) -> None:
-    gateway.start(platform.client, platform.workspace, prefer_official=True)
+    gateway.start(platform.client, platform.workspace, hostname="api.example", prefer_official=True)
 
 
 def get_id(platform: Platform) -> str | None:
@@ -104,7 +104,7 @@ def test_a_stand_in_is_replaced_by_a_kong_that_can_be_pulled_but_only_by_up(
         start(platform)
         assert gateway.is_stand_in(platform.client, platform.workspace)
         assert "Could not pull 127.0.0.1:9/kong:3.9: " in capsys.readouterr().out
-    gateway.start(platform.client, platform.workspace, prefer_official=False)
+    gateway.start(platform.client, platform.workspace, hostname="api.example", prefer_official=False)
     assert gateway.is_stand_in(platform.client, platform.workspace)
     start(platform)
     assert not gateway.is_stand_in(platform.client, platform.workspace)

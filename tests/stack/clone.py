@@ -19,7 +19,7 @@ import yaml
 
 from local import processes
 from local.environment import build_environment
-from local.workspace import BIN, ROOT, SHELL
+from local.workspace import BIN, PORTS, ROOT, SHELL
 from tests.ports import free_port
 
 HOSTNAME = "sessioncontext.fountain.coach"
@@ -36,7 +36,7 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stack = f"t{uuid4().hex[:6]}"
-        self.ports = {"PROXY_PORT": free_port(), "ADMIN_PORT": free_port(), "DNS_PORT": free_port()}
+        self.ports = {name: free_port() for name in PORTS}
         self.variables: dict[str, str] = {}
         """Additional environment variables."""
         self.file = folder / f"Pulumi.{self.stack}.yaml"

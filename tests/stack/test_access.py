@@ -128,6 +128,6 @@ def test_make_up_tests_a_stack_for_https_alone_and_one_without_consumers_of_its_
     clone.file.write_text(before)
     clone.set("plainHttp", "redirect")
     printed += clone.make("up")
-    assert "Plain HTTP gets 308" in printed
+    assert "was created, read and removed; plain HTTP gets 308" in printed
     logs = "".join(file.read_text() for file in (clone.folder / ".local" / "log").glob("*.log"))
     assert "canary" not in guarded.printed + printed + logs

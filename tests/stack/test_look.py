@@ -1,6 +1,7 @@
 """The commands to look at a deployed stack: `make status`, `logs`, `drift`, `graph` and `open`."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def test_the_status_shows_each_part_of_the_stack(clone: Clone) -> None:
     assert status["gateway"]["targets"] == [{"target": f"{name}:8080", "health": "HEALTHY"}]
     assert status["record"]["addresses"] == ["127.0.0.1"]
     assert status["image"]["name"] == outputs["image"]
+    assert status["certificate"]["days"] > 300
     assert status["lastUpdate"]["result"] == "succeeded"
     assert status["sessions"]["count"] == len(clone.request("GET", "/sessions").json())
 
@@ -116,3 +118,20 @@ def test_the_graph_has_the_deployed_resources_by_their_real_names(clone: Clone, 
     shown = [str(each.text) for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"Image", "DockerHost", "Gateway", "DnsRecord"} <= set(shown)
     assert {*clone.containers(), *clone.targets(), HOSTNAME, clone.outputs()["image"]} <= set(shown)
+
+
+def test_the_docs_page_is_opened_through_the_gateway(clone: Clone) -> None:
+    clone.variables["BROWSER"] = "true"
+    with clone.start("-s", "open", stdout=subprocess.PIPE) as server:
+        assert server.stdout
+        found = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
+        assert found
+        page = requests.get(f"{found[0]}/docs", timeout=10)
+        created = requests.post(f"{found[0]}/sessions", json={"userId": 7, "context": "tried"}, timeout=10)
+        elsewhere = requests.get(f"{found[0]}/docs", headers={"Host": "attacker.example"}, timeout=10)
+        server.terminate()
+    del clone.variables["BROWSER"]
+    assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
+    assert "Via" in page.headers
+    assert created.status_code == 201
+    assert elsewhere.status_code == 421
