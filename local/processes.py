@@ -29,6 +29,13 @@ def is_running(pid: int, words: str) -> bool:
     return False
 
 
+def has_ancestor(pid: int, name: str) -> bool:
+    """Return whether a program of this name started the process, directly or through others that still run."""
+    with suppress(psutil.Error):
+        return any(parent.name() == name for parent in psutil.Process(pid).parents())
+    return False
+
+
 def terminate(pid: int) -> None:
     """Terminate a process and wait for its end; kill it if it takes too long."""
     with suppress(psutil.NoSuchProcess):

@@ -19,6 +19,7 @@ from local.workspace import PROJECT, STATE, LocalError, Workspace
 PLUGIN = re.compile(r"(pulumi-(analyzer|language|resource)-|-m (infra|offline)\.).* 127\.0\.0\.1:(?P<engine>\d+)$")
 """The command line of a plugin or language host: its last argument is its engine's address."""
 
+ENGINE = "pulumi"
 IMAGE = "docker:index/image:Image"
 BUILT_FROM = "__inputs"
 """Where Docker's plugin keeps the inputs of an image's last build, which are all that it compares."""
@@ -101,10 +102,13 @@ def is_locked(folder: Path) -> bool:
 
 
 def terminate_plugins() -> None:
-    """Terminate plugins and language hosts whose engine was killed: they would keep working for minutes."""
+    """Terminate plugins and language hosts whose engine was killed: they would keep working for minutes.
+
+    An engine in another network namespace does not answer at its address here, but its plugins are its children.
+    """
     for pid, command in processes.list_processes():
         plugin = PLUGIN.search(command)
-        if plugin and not _listens(int(plugin["engine"])):
+        if plugin and not _listens(int(plugin["engine"])) and not processes.has_ancestor(pid, ENGINE):
             say(f"Terminating a plugin of a killed run (process {pid})")
             processes.terminate(pid)
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,7 +88,7 @@ def _lane(jobs: "queue.SimpleQueue[str]", matrix: Matrix) -> None:
                 deployment = deployment or Deployment.empty()
                 JOBS[job](deployment)
             except FAILURES as error:
-                wrong = str(error) or repr(error)
+                wrong = f"{error or repr(error)}\n\n{''.join(traceback.format_exception(error))}"
             matrix.note(job, wrong, time.monotonic() - started)
             if wrong and deployment is not None:
                 deployment.abandon()

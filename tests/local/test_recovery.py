@@ -1,6 +1,9 @@
 """Locks, attributes and plugins that a killed run left."""
 
 import json
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from local import processes
 from local.recovery import is_locked, repair_backend, terminate_plugins
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -88,3 +93,18 @@ def test_a_plugin_of_a_running_engine_is_left_alone() -> None:
     ):
         terminate_plugins()
         assert process.poll() is None
+
+
+def test_a_plugin_of_an_engine_in_another_network_namespace_is_left_alone(tmp_path: Path) -> None:
+    """Its address does not answer here."""
+    engine = shutil.copy(Path("/bin/bash").resolve(), tmp_path / "pulumi")
+    plugin = f"exec -a pulumi-resource-docker {sys.executable} -c 'input()' 127.0.0.1:{free_port()}"
+    with subprocess.Popen(
+        [engine, "-c", f"({plugin}) <&0 & echo $!; wait"], stdin=-1, stdout=-1, text=True
+    ) as run:
+        assert run.stdout
+        pid = int(run.stdout.readline())
+        wait_for(lambda: processes.is_running(pid, "pulumi-resource-docker"))
+        terminate_plugins()
+        assert processes.is_running(pid, "pulumi-resource-docker")
+        os.kill(pid, signal.SIGKILL)
