@@ -1,5 +1,6 @@
 # `make help` lists the targets. Ports and the stack are variables: make up PROXY_PORT=18000
 PYTHON ?= python3
+export PYTHONUTF8 := 1
 export PROXY_PORT TLS_PORT ADMIN_PORT DNS_PORT STACK FILE FOLLOW JSON REQUEST WATCH
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
@@ -107,6 +108,8 @@ plans: setup ## regenerate plans/ from the program and the stacks' files
 	@.venv/bin/python -m infra.plan
 
 setup: ## find or install everything that is needed; starts nothing
+	@command -v $(PYTHON) > /dev/null || { echo "Error: $(PYTHON) is not installed. Install Python 3.11 or later, or choose one: make up PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Error: this is Python %d.%d, but 3.11 or later is needed. Choose another: make up PYTHON=python3.12" % sys.version_info[:2])'
 	@$(PYTHON) -m local.install
 	@$(if $(filter-out setup,$(MAKECMDGOALS)),:,echo "Ready: make up")
 

@@ -22,10 +22,11 @@ from local import (
     stack_config,
 )
 from local.cluster import lifecycle
-from local.console import say
+from local.console import print_in_any_encoding, say
 from local.container_health import explain_unhealthy
 from local.drift import drift
 from local.environment import bypass_proxies, remove_foreign_variables
+from local.failures import add_hint, explain_os_error
 from local.graph import graph
 from local.lock import hold_lock
 from local.logs import logs
@@ -141,6 +142,7 @@ VERBS: dict[str, Callable[[Workspace], int | None]] = {
 
 def main() -> int:
     """Run one verb; return the exit code."""
+    print_in_any_encoding()
     remove_foreign_variables()
     os.environ |= bypass_proxies()
     try:
@@ -149,10 +151,15 @@ def main() -> int:
         with hold_lock(lock) if verb in EXCLUSIVE else nullcontext():
             return VERBS[verb](workspace) or 0
     except (LocalError, DockerException) as error:
-        print(f"\nError: {error}", file=sys.stderr)
+        print(f"\nError: {add_hint(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # as of `make logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit works
+        return 1
+    except OSError as error:
+        if (message := explain_os_error(error)) is None:
+            raise
+        print(f"\nError: {message}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. Every step is safe to repeat; run the same command again.", file=sys.stderr)

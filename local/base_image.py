@@ -101,15 +101,15 @@ def _build(client: docker.DockerClient, source: str) -> None:
             entry.size = len(content.encode())
             tar.addfile(entry, io.BytesIO(content.encode()))
     context.seek(0)
-    with step(f"Building {images.BASE_IMAGE} from {source}"):
+    with step(f"Building {images.BASE_IMAGE} from {source}") as progress:
         try:
-            client.images.build(
+            images.build(
+                client,
+                progress,
                 fileobj=context,
                 custom_context=True,
                 tag=images.BASE_IMAGE,
                 labels={DIGEST_LABEL: digest},
-                rm=True,
-                forcerm=True,
             )
         except DockerException as error:
             raise build_failure(images.BASE_IMAGE, error) from error

@@ -1,6 +1,7 @@
 """What a command prints: progress with the time, and commands that run quietly or in the foreground."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -15,16 +17,35 @@ from local.environment import build_environment
 from local.pulumi_output import filter_output
 from local.workspace import LOGS, ROOT, LocalError
 
-HEARTBEAT_SECONDS = 8.0
+HEARTBEAT_SECONDS, LIVE_SECONDS = 8.0, 1.0
+CLEAR_LINE = "\r\x1b[K"
 TAIL_LINES = 25
 COLORS = {"red": 31, "green": 32, "yellow": 33}
 _started = time.monotonic()
+_printing = threading.Lock()
 
 
 def say(text: str) -> None:
     """Print a line with the time since the start."""
+    write(f"{_elapsed()} {text}")
+
+
+def _elapsed() -> str:
     elapsed = int(time.monotonic() - _started)
-    print(f"[{elapsed // 60:2d}:{elapsed % 60:02d}] {text}", flush=True)
+    return f"[{elapsed // 60:2d}:{elapsed % 60:02d}]"
+
+
+def write(line: str, *, end: str = "\n") -> None:
+    """Print a line, in place of the line of progress on a terminal."""
+    with _printing:
+        print(f"{CLEAR_LINE if is_terminal() else ''}{line}", end=end, flush=True)
+
+
+def print_in_any_encoding() -> None:
+    """Print '?' for a character that the shell's encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def is_terminal() -> bool:
@@ -39,22 +60,37 @@ def paint(text: str, color: Literal["green", "red", "yellow"]) -> str:
     return f"\x1b[{COLORS[color]}m{text}\x1b[0m"
 
 
+class Progress:
+    """How far a step is."""
+
+    detail = ""
+
+
 @contextmanager
-def step(title: str) -> Iterator[None]:
-    """Print what is being done, and every few seconds that it still is."""
+def step(title: str) -> Iterator[Progress]:
+    """Print what is being done, and how far it is: in one line on a terminal, else every few seconds."""
     say(title)
-    done = threading.Event()
-    started = time.monotonic()
+    progress, done, started = Progress(), threading.Event(), time.monotonic()
 
     def beat() -> None:
-        while not done.wait(HEARTBEAT_SECONDS):
-            say(f"  … {title} ({time.monotonic() - started:.0f} s)")
+        pause = LIVE_SECONDS if is_terminal() else HEARTBEAT_SECONDS
+        while not done.wait(pause):
+            detail = f", {progress.detail}" if progress.detail else ""
+            text = f"  … {title} ({time.monotonic() - started:.0f} s{detail})"
+            if is_terminal():
+                write(f"{_elapsed()} {text}"[: shutil.get_terminal_size().columns - 1], end="")
+            else:
+                say(text)
 
-    threading.Thread(target=beat, daemon=True).start()
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
     try:
-        yield
+        yield progress
     finally:
         done.set()
+        thread.join()
+        if is_terminal():
+            write("", end="")
 
 
 def run(
@@ -117,7 +153,7 @@ def run_in_foreground(command: Sequence[str], title: str, *, log: str) -> int:
         ) as process,
     ):
         for line in filter_output(_copy_lines(process.stdout or (), file)):
-            print(line, flush=True)
+            write(line)
     say(f"Full output: {file.name}")
     return process.returncode
 

@@ -14,6 +14,8 @@ from local.workspace import LocalError
 
 DAEMON = Daemon("dockerd")
 START_SECONDS = 60
+OLDEST_API = (1, 41)
+"""Of Docker 20.10. Podman, too, has an API version of Docker."""
 
 
 def find() -> docker.DockerClient | None:
@@ -30,7 +32,7 @@ def start() -> docker.DockerClient:
     """Return a client of the running engine; start the installed one if none runs. Raises `LocalError`."""
     client = find()
     if client is not None:
-        return client
+        return _require_supported(client)
     host = os.environ.get("DOCKER_HOST", "")
     if host not in ("", DEFAULT_HOST):
         raise LocalError(f"no Docker engine answers at {host}. Start it, or unset DOCKER_HOST.")
@@ -49,10 +51,21 @@ def start() -> docker.DockerClient:
         for _ in attempts(START_SECONDS):
             client = find()
             if client is not None:
-                return client
+                return _require_supported(client)
             if daemon.poll() is not None:
                 break
     raise LocalError(f"dockerd did not start. See {DAEMON.log_file}.")
+
+
+def _require_supported(client: docker.DockerClient) -> docker.DockerClient:
+    """Raise `LocalError` if the engine is too old."""
+    version: dict[str, str] = client.version()
+    if tuple(map(int, version["ApiVersion"].split("."))) < OLDEST_API:
+        raise LocalError(
+            f"Docker {version['Version']} is too old: 20.10 or later is needed. Update it "
+            "(https://docs.docker.com/engine/install/), then run the same command again."
+        )
+    return client
 
 
 def stop() -> None:

@@ -1,18 +1,24 @@
 """Docker images: pulled, or built from a folder of this project."""
 
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import docker
 import requests
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 
-from local.console import say, step
+from local.console import Progress, say, step
 from local.environment import build_environment
 from local.workspace import ROOT, LocalError
 
 BASE_IMAGE = "session-context-base:bookworm"
 REGISTRY_SECONDS = 5
+STEP = re.compile(r"Step (\d+)/(\d+) ")
+Event = dict[str, Any]
+"""One of the engine's events, as it sends them while it works."""
 _printed: set[str] = set()
 
 
@@ -37,9 +43,9 @@ def pull_image(client: docker.DockerClient, name: str) -> bool:
         ):
             quick.api.inspect_distribution(name)  # type: ignore[no-untyped-call] # the stubs lack it
         events = client.api.pull(name, stream=True, decode=True)
-        with step(f"Pulling {name}"):
+        with step(f"Pulling {name}") as progress:
             # A full disk, for one, is an event of the stream, which the SDK's own pull ignores.
-            errors = [event["error"] for event in events if "error" in event]
+            errors = [event["error"] for event in _follow_pull(events, progress) if "error" in event]
     except requests.Timeout:
         errors = [f"no answer within {REGISTRY_SECONDS} s"]
     except (DockerException, requests.RequestException) as error:
@@ -47,6 +53,29 @@ def pull_image(client: docker.DockerClient, name: str) -> bool:
     if errors:
         _print_reason(name, errors[0])
     return not errors
+
+
+def _follow_pull(events: Iterable[Event], progress: Progress) -> Iterator[Event]:
+    """Pass the events of a pull on, and show how much of the layers known so far is downloaded."""
+    layers: dict[str, tuple[int, int]] = {}
+    for event in events:
+        detail = event.get("progressDetail") or {}
+        if event.get("status") == "Downloading" and "total" in detail:
+            layers[event["id"]] = detail["current"], detail["total"]
+            current, total = map(sum, zip(*layers.values(), strict=True))
+            progress.detail = f"{current / 1e6:.0f} of {total / 1e6:.0f} MB"
+        yield event
+
+
+def build(client: docker.DockerClient, progress: Progress, **options: Any) -> None:  # noqa: ANN401 - the SDK's
+    """Build an image and show its steps. Raises `BuildError`."""
+    log: list[Event] = []
+    for event in client.api.build(decode=True, rm=True, forcerm=True, **options):
+        log.append(event)
+        if found := STEP.match(event.get("stream", "")):
+            progress.detail = f"step {found[1]} of {found[2]}"
+        if "error" in event:
+            raise BuildError(event["error"], iter(log))
 
 
 def _print_reason(name: str, error: str) -> None:
@@ -60,11 +89,9 @@ def build_image(client: docker.DockerClient, folder: Path, tag: str) -> None:
     """Build an image from a folder on top of the base image, unless the engine has it."""
     if has_image(client, tag):
         return
-    with step(f"Building {tag}"):
+    with step(f"Building {tag}") as progress:
         try:
-            client.images.build(
-                path=str(folder), tag=tag, buildargs={"BASE_IMAGE": BASE_IMAGE}, rm=True, forcerm=True
-            )
+            build(client, progress, path=str(folder), tag=tag, buildargs={"BASE_IMAGE": BASE_IMAGE})
         except DockerException as error:
             raise build_failure(str(folder.relative_to(ROOT)), error) from error
 

@@ -65,14 +65,60 @@ def test_ctrl_c_lets_the_command_exit_in_order() -> None:
     assert process.returncode != 0
 
 
-def test_noise_is_left_out_in_a_terminal_too() -> None:
+STEP = """
+import time
+from local import console
+console.print_in_any_encoding()
+console.HEARTBEAT_SECONDS = console.LIVE_SECONDS = 0.2
+with console.step("Working") as progress:
+    progress.detail = "1 of 2 MB"
+    time.sleep(0.7)
+    console.say("meanwhile")
+    time.sleep(0.3)
+console.say(console.paint("done", "green"))
+"""
+
+
+def test_progress_is_one_line_on_a_terminal() -> None:
+    printed = run_on_terminal(STEP, TERM="xterm")
+    assert "\r\x1b[K[ 0:00]   … Working (0 s, 1 of 2 MB)\r" in printed
+    shown = [line.rpartition("\x1b[K")[2] for line in printed.replace("\r\n", "\n").split("\n") if line]
+    assert shown == ["[ 0:00] Working", "[ 0:00] meanwhile", "[ 0:01] \x1b[32mdone\x1b[0m"]
+
+
+def test_progress_is_plain_lines_elsewhere() -> None:
+    done = subprocess.run([sys.executable, "-c", STEP], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines.count("[ 0:00]   … Working (0 s, 1 of 2 MB)") >= 2
+    assert [lines[0], lines[-1]] == ["[ 0:00] Working", "[ 0:01] done"]
+    assert "\x1b" not in done.stdout
+
+
+def test_no_color_leaves_out_colors_and_a_dumb_terminal_gets_plain_lines() -> None:
+    assert "[ 0:01] done" in run_on_terminal(STEP, TERM="xterm", NO_COLOR="1")
+    assert "\x1b" not in run_on_terminal(STEP, TERM="dumb")
+
+
+def test_a_shell_without_utf_8_gets_a_question_mark() -> None:
+    given = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", STEP], cwd=ROOT, env=given, capture_output=True, check=True)
+    assert b"  ? Working (0 s, 1 of 2 MB)\n" in done.stdout
+
+
+def run_on_terminal(program: str, **variables: str) -> str:
+    """Run a program on a terminal and return everything that it prints."""
     terminal, end = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-c", SHOWN, NOISY], cwd=ROOT, stdout=end, stderr=end, timeout=30, check=True
+    given = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | variables
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=given, stdout=end, stderr=end, timeout=30, check=True
     )
     os.close(end)
     printed = os.read(terminal, 65536).decode()
     os.close(terminal)
-    assert done.returncode == 0
+    return printed
+
+
+def test_noise_is_left_out_in_a_terminal_too() -> None:
+    printed = run_on_terminal(f"import sys; sys.argv.append({NOISY!r})\n{SHOWN}")
     assert "good news" in printed
     assert "stand-in" not in printed
