@@ -77,21 +77,21 @@ async def create_session(
 )
 async def list_sessions(
     sessions: Sessions, query: Annotated[ListQuery, Query()], precondition: CollectionPrecondition
-) -> JsonStream | NoContent:
+) -> Json | JsonStream | NoContent:
     """List all sessions by id, optionally filtered. `limit` paginates; `Link` points to the next page."""
     if precondition.fails(None, None):
         raise PreconditionFailedError
     if precondition.is_current(None, None):
         return NoContent(304)
     page = await sessions.list_sessions(records.SessionFilter(query.user_id, query.after), query.limit)
-    none: list[records.Session] = []
-    first = await anext(page.chunks, none)  # before the response starts, so that a failure is still a 503
-    headers = {}
+    headers: Headers = ()
     if page.next_after is not None:
         next_query = query.model_copy(update={"after": page.next_after})
-        parameters = next_query.model_dump(exclude_none=True, by_alias=True)
-        headers["Link"] = f'</sessions?{urlencode(parameters)}>; rel="next"'
-    return JsonStream(_encode_list(first, page.chunks), headers=headers)
+        parameters = urlencode(next_query.model_dump(exclude_none=True, by_alias=True))
+        headers = ((b"link", f'</sessions?{parameters}>; rel="next"'.encode()),)
+    if page.rest is None:
+        return Json(encode_sessions(page.first), 200, headers)
+    return JsonStream(_encode_list(page.first, page.rest), headers)
 
 
 @router.get(
@@ -190,11 +190,11 @@ def _http_date(seconds: int) -> bytes:
 
 
 async def _encode_list(
-    first: list[records.Session], rest: AsyncIterator[list[records.Session]]
+    first: list[records.ListedSession], rest: AsyncIterator[list[records.ListedSession]]
 ) -> AsyncIterator[bytes]:
-    yield b"[" + encode_sessions(first)
+    yield encode_sessions(first)[:-1]
     yield _READ_BY_CLIENT
     async for chunk in rest:
-        yield b"," + encode_sessions(chunk)
+        yield b"," + encode_sessions(chunk)[1:-1]
         yield _READ_BY_CLIENT
     yield b"]"

@@ -107,10 +107,13 @@ def encode_session(session: records.Session) -> bytes:
     return orjson.dumps({"sessionId": session.id, "userId": session.user_id, "context": session.context})
 
 
-def encode_sessions(sessions: Iterable[records.Session]) -> bytes:
-    """Encode a part of the list: a Session for each, separated by commas."""
-    rows = [{"sessionId": one.id, "userId": one.user_id, "context": one.context} for one in sessions]
-    return orjson.dumps(rows)[1:-1]
+def encode_sessions(sessions: Iterable[records.ListedSession]) -> bytes:
+    """Encode an array of Session."""
+    rows = [
+        {"sessionId": session_id, "userId": user_id, "context": context}
+        for session_id, user_id, context in sessions
+    ]
+    return orjson.dumps(rows)
 
 
 def encode_context(session: records.Session) -> bytes:

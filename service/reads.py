@@ -13,12 +13,12 @@ from service.database import check_schema
 from service.driver import compile_sql, cursor, is_damage, query
 from service.files import DatabaseFiles
 from service.problems import StoreUnavailableError
-from service.records import Session, SessionFilter, UsedKey
+from service.records import Chunk, ListedSession, Session, SessionFilter, UsedKey
 from service.schema import SchemaError
 from service.tables import idempotency_keys, sessions
 
 # A chunk of a list is small enough to be read at once without holding up other requests.
-_CHUNK_ROWS = 200
+CHUNK_ROWS = 200
 _CHUNK_CHARACTERS = 128 * 1024
 _KEYS_AT_ONCE = 200
 
@@ -39,11 +39,15 @@ def _limit_size(chunk: Select[Any]) -> Select[Any]:
     size = func.octet_length(sessions.c.context)
     before = (func.sum(size).over(order_by=_id) - size).label("before")
     rows = chunk.add_columns(before).subquery()
-    return select(*list(rows.c)[:-1]).where(rows.c.before < _CHUNK_CHARACTERS).order_by(rows.c.id)
+    return (
+        select(*list(rows.c)[:-1])
+        .where(rows.c.before < literal_column(str(_CHUNK_CHARACTERS)))
+        .order_by(rows.c.id)
+    )
 
 
 _BY_ID = _SESSIONS.where(_id == bindparam("id"))
-_CHUNK = _filter(_SESSIONS)
+_CHUNK = _filter(select(_id, sessions.c.user_id, sessions.c.context))
 _LIMITED_CHUNK = {of_user: _limit_size(chunk) for of_user, chunk in _CHUNK.items()}
 _IDS = _filter(select(_id))
 _KEYS = (
@@ -61,9 +65,9 @@ class Reader:
     async def find_session(self, session_id: int) -> Session | None:
         return await self._submit(_find_sessions, session_id)
 
-    async def read_chunk(self, chosen: SessionFilter) -> list[Session]:
-        """Return the first of the chosen sessions, by id: at least one if there are any."""
-        return await self._submit(_read_chunks, chosen)
+    async def read_chunk(self, chosen: SessionFilter, rows: int) -> Chunk:
+        """Return the first of the chosen sessions, by id: `rows` at most, and fewer if they are large."""
+        return await self._submit(_read_chunks, (chosen, rows))
 
     async def read_ids(self, chosen: SessionFilter, count: int) -> list[int]:
         """Return the ids of the first `count` of the chosen sessions."""
@@ -148,23 +152,24 @@ def _find_sessions(db: Connection, items: Sequence[int]) -> list[Session | None]
     return [found.get(session_id) for session_id in items]
 
 
-def _read_chunks(db: Connection, items: Sequence[SessionFilter]) -> list[list[Session]]:
-    return [_read_chunk(db, chosen) for chosen in items]
+def _read_chunks(db: Connection, items: Sequence[tuple[SessionFilter, int]]) -> list[Chunk]:
+    return [_read_chunk(db, chosen, rows) for chosen, rows in items]
 
 
-def _read_chunk(db: Connection, chosen: SessionFilter) -> list[Session]:
-    of_user = chosen.user_id is not None
-    values = _values(chosen, _CHUNK_ROWS)
-    if db.dialect.name == "postgresql":
-        return [Session._make(row) for row in db.execute(_LIMITED_CHUNK[of_user], values)]
-    chunk: list[Session] = []
+def _read_chunk(db: Connection, chosen: SessionFilter, rows: int) -> Chunk:
+    # SQLite reads a row when it is fetched; from PostgreSQL all rows arrive at once.
+    statements = _LIMITED_CHUNK if db.dialect.name == "postgresql" else _CHUNK
+    found: list[ListedSession] = []
     characters = 0
-    with cursor(db) as rows:
-        rows.execute(compile_sql(_CHUNK[of_user], db.dialect), values)
-        while characters < _CHUNK_CHARACTERS and (row := rows.fetchone()):
-            chunk.append(Session._make(row))
-            characters += len(chunk[-1].context)
-    return chunk
+    with cursor(db) as fetched:
+        fetched.execute(compile_sql(statements[chosen.user_id is not None], db.dialect), _values(chosen, rows))
+        for row in fetched:
+            found.append(row)
+            characters += len(row[2])
+            if characters >= _CHUNK_CHARACTERS:
+                break
+    # PostgreSQL limits the bytes of UTF-8, of which a character has up to four.
+    return Chunk(found, is_last=len(found) < rows and characters * 4 < _CHUNK_CHARACTERS)
 
 
 def _read_ids(db: Connection, items: Sequence[tuple[SessionFilter, int]]) -> list[list[int]]:

@@ -1,7 +1,7 @@
 """From a request to its handler and back, without the framework's work on each request."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from inspect import Signature, signature
 from typing import Any, NamedTuple
 
@@ -46,6 +46,10 @@ class JsonStream(StreamingResponse):
     """A response of JSON that is encoded while it is sent."""
 
     media_type = "application/json"
+
+    def __init__(self, content: AsyncIterator[bytes], headers: Headers = ()) -> None:
+        super().__init__(content)
+        self.raw_headers += headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":

@@ -13,18 +13,19 @@ from service.batches import BatchExecutor
 from service.database import open_database
 from service.files import DatabaseFiles
 from service.problems import SequencerUnavailableError, SessionNotFoundError
-from service.reads import PostgresqlReader, Reader, SqliteReader
+from service.reads import CHUNK_ROWS, PostgresqlReader, Reader, SqliteReader
 from service.records import (
     Change,
     Claim,
     ClaimedSession,
+    ListedSession,
     NumberedSession,
     Page,
     Session,
     SessionFilter,
     UsedKey,
 )
-from service.turns import Turns
+from service.turns import Ticket, Turns
 from service.turnstile import Turnstile
 
 
@@ -117,20 +118,31 @@ class Store:
 
     async def list_sessions(self, chosen: SessionFilter, limit: int | None) -> Page:
         """Return the chosen sessions: the first `limit` of them, or all."""
-        number = self._turns.join()
+        ticket = self._turns.join(is_page=limit is not None)
+        rows = CHUNK_ROWS if limit is None else min(limit + 1, CHUNK_ROWS)
+        found, is_last = await self._turns.take(ticket, self._reader.read_chunk, chosen, rows)
+        if is_last:
+            return Page(found[:limit], None, None)
+        chosen = chosen._replace(after=found[-1][0])
         if limit is None:
-            return Page(self._read_chunks(chosen, number), None)
-        following = await self._reader.read_ids(chosen, limit + 1)
-        ids = following[:limit]
+            return Page(found, self._read_rest(ticket, chosen), None)
+        if len(found) > limit:
+            return Page(found[:limit], None, found[limit - 1][0])
+        missing = limit - len(found)
+        following = await self._reader.read_ids(chosen, missing + 1)
+        ids = following[:missing]
         last = ids[-1] if ids else chosen.after
         # A session with an id between these may still be inserted; it is not of this page.
-        chunks = self._read_chunks(chosen._replace(until=last), number, frozenset(ids))
-        return Page(chunks, last if len(following) > limit else None)
+        rest = self._read_rest(ticket, chosen._replace(until=last), frozenset(ids)) if ids else None
+        return Page(found, rest, last if len(following) > missing else None)
 
-    async def _read_chunks(
-        self, chosen: SessionFilter, number: int, ids: Container[int] | None = None
-    ) -> AsyncIterator[list[Session]]:
-        while chunk := await self._turns.take(number, self._reader.read_chunk, chosen, is_page=ids is not None):
-            if kept := [session for session in chunk if ids is None or session.id in ids]:
+    async def _read_rest(
+        self, ticket: Ticket, chosen: SessionFilter, ids: Container[int] | None = None
+    ) -> AsyncIterator[list[ListedSession]]:
+        is_last = False
+        while not is_last:
+            found, is_last = await self._turns.take(ticket, self._reader.read_chunk, chosen, CHUNK_ROWS)
+            if kept := [session for session in found if ids is None or session[0] in ids]:
                 yield kept
-            chosen = chosen._replace(after=chunk[-1].id)
+            if found:
+                chosen = chosen._replace(after=found[-1][0])

@@ -4,17 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from heapq import heappop, heappush
 from itertools import count
-from typing import TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from service.problems import StoreBusyError
-from service.records import SessionFilter
 
+P = ParamSpec("P")
 Result = TypeVar("Result")
 
 _CAPACITY = 1024  # lists that wait; past it a quick refusal serves a client better
 
 
 _Waiting = list[tuple[int, asyncio.Future[None]]]
+
+
+class Ticket(NamedTuple):
+    number: int
+    is_page: bool
 
 
 class Turns:
@@ -32,32 +37,27 @@ class Turns:
         self._is_page_next = False
         self._is_taken = False
 
-    def join(self) -> int:
-        """Return the number of a new list. Raises StoreBusyError if too many are waiting."""
+    def join(self, *, is_page: bool) -> Ticket:
+        """Return the ticket of a new list. Raises StoreBusyError if too many are waiting."""
         if len(self._pages) + len(self._lists) >= _CAPACITY:
             raise StoreBusyError
-        return next(self._numbers)
+        return Ticket(next(self._numbers), is_page)
 
     async def take(
-        self,
-        number: int,
-        read: Callable[[SessionFilter], Awaitable[Result]],
-        chosen: SessionFilter,
-        *,
-        is_page: bool,
+        self, ticket: Ticket, read: Callable[P, Awaitable[Result]], *args: P.args, **options: P.kwargs
     ) -> Result:
-        """Read a chunk of the list with this number, in its turn."""
+        """Read a chunk when it is the turn of this list."""
         if self._is_taken:
-            await self._wait(number, is_page=is_page)
+            await self._wait(ticket)
         self._is_taken = True
         try:
-            return await read(chosen)
+            return await read(*args, **options)
         finally:
             self._loop.call_soon(self._pass_on)  # after all other requests that can run now
 
-    async def _wait(self, number: int, *, is_page: bool) -> None:
+    async def _wait(self, ticket: Ticket) -> None:
         turn = self._loop.create_future()
-        heappush(self._pages if is_page else self._lists, (number, turn))
+        heappush(self._pages if ticket.is_page else self._lists, (ticket.number, turn))
         try:
             await turn
         except asyncio.CancelledError:

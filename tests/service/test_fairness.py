@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from service.records import SessionFilter
 from service.turns import Turns
 from tests.service.processes import Service, running
 from tests.waiting import wait_for
@@ -143,13 +142,12 @@ async def order_of_turns() -> list[str]:
     order: list[str] = []
 
     async def read(name: str, *, chunks: int, is_page: bool) -> None:
-        number = turns.join()
+        ticket = turns.join(is_page=is_page)
         for _ in range(chunks):
-            await turns.take(number, note, SessionFilter(None, 0), is_page=is_page)
-            order.append(name)
+            await turns.take(ticket, note, name)
 
-    async def note(_: SessionFilter) -> None:
-        pass
+    async def note(name: str) -> None:
+        order.append(name)
 
     await asyncio.gather(
         read("first", chunks=3, is_page=False),
@@ -160,20 +158,17 @@ async def order_of_turns() -> list[str]:
 
 
 def test_a_list_that_is_cancelled_passes_its_turn_on() -> None:
-    async def cancel_one() -> list[str]:
+    async def cancel_one() -> list[int]:
         turns = Turns()
 
-        async def read(chosen: SessionFilter) -> str:
+        async def read(number: int) -> int:
             await asyncio.sleep(0.01)
-            return f"after {chosen.after}"
+            return number
 
-        lists = [
-            asyncio.create_task(turns.take(turns.join(), read, SessionFilter(None, number), is_page=False))
-            for number in range(4)
-        ]
+        lists = [asyncio.create_task(turns.take(turns.join(is_page=False), read, number)) for number in range(4)]
         await asyncio.sleep(0)
         lists[0].cancel()  # reads
         lists[1].cancel()  # waits
         return await asyncio.wait_for(asyncio.gather(*lists[2:]), 5)
 
-    assert asyncio.run(cancel_one()) == ["after 2", "after 3"]
+    assert asyncio.run(cancel_one()) == [2, 3]
