@@ -1,6 +1,7 @@
 """`python -m bench.fairness SECONDS`: reads beside clients that list, that send slowly, and that don't read."""
 
 import json
+import math
 import os
 import socket
 import subprocess
@@ -96,7 +97,8 @@ def _start(port: int, workload: str, connections: int, seconds: int) -> "subproc
 
 def _result(process: "subprocess.Popen[str]") -> _Reads:
     output, _ = process.communicate()
-    return _Reads(**json.loads(output.splitlines()[-1]))
+    reads = _Reads(**json.loads(output.splitlines()[-1]))
+    return reads if reads.requests else reads._replace(median_ms=math.inf, p99_ms=math.inf)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The limit of the database: SQLite alone, synced as by the service."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ def sqlite_limits(file: Path, seconds: float) -> dict[str, float]:
             db.execute("COMMIT")
 
         limits = {
+            "syncs of 4 KiB without SQLite": _syncs(file.with_suffix(".sync"), seconds),
             "commits of one session": _rate(lambda: commit(1), seconds),
             f"sessions in commits of {_GROUP}": _rate(lambda: commit(_GROUP), seconds) * _GROUP,
         }
@@ -38,6 +40,16 @@ def sqlite_limits(file: Path, seconds: float) -> dict[str, float]:
             lambda: db.execute(read, (next(ids) % last + 1,)).fetchall(), seconds
         )
         return limits
+
+
+def _syncs(file: Path, seconds: float) -> float:
+    with file.open("wb", buffering=0) as plain:
+
+        def sync() -> None:
+            plain.write(bytes(4096))
+            os.fdatasync(plain.fileno())
+
+        return _rate(sync, seconds)
 
 
 def _rate(do: Callable[[], object], seconds: float) -> float:

@@ -11,11 +11,13 @@ from itertools import product
 from typing import NamedTuple
 
 from bench.deployment import stack_targets
+from bench.fairness import measure_fairness
 from bench.limits import sqlite_limits
 from bench.load import measure
 from bench.plot import plot
 from bench.report import Figures, Target, insert, machine, tables
 from bench.results import LOAD, Case, Results, Sample, format_results
+from bench.stops import measure_stops
 from bench.subjects import (
     BARE,
     ORIGINAL,
@@ -46,7 +48,9 @@ PLAN = [
     ),
     *(Case(workload=workload, database="postgresql") for workload in ("create", "read", "update", "mix")),
     *(Case(workload=workload, replicas=2) for workload in ("create", "read", "mix")),
+    Case(workload="create", replicas=4),
 ]
+_STOPS = 50
 # What the original shape lacks.
 _NOT_OF_ORIGINAL = {"not modified", "first page", "deep page"}
 
@@ -132,7 +136,8 @@ def main(rounds: int, seconds: int) -> int:
     (FOLDER / "results.json").write_text(format_results(results))
     figures = Figures(results)
     limits = sqlite_limits(FOLDER / "limits.db", seconds)
-    text = f"{machine()}.\n\n{tables(figures, _stack(rounds), limits)}\n\n![Requests per second]({PLOT.name})"
+    others = [*measure_fairness(seconds), *measure_stops(_STOPS), *_stack(rounds)]
+    text = f"{machine()}.\n\n{tables(figures, others, limits)}\n\n![Requests per second]({PLOT.name})"
     print(f"\n{text}")
     DOCUMENT.write_text(insert(DOCUMENT.read_text(), text))
     PLOT.write_text(plot(figures, [case for case in groups["sqlite", 1] if case.connections == LOAD]))

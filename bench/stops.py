@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -22,16 +23,15 @@ _LOAD_SECONDS = 0.5
 _END_SECONDS = 60
 
 
-def measure_stops(stops: int) -> list[Target]:
-    """Return the number of failed requests in these stops, for each of the databases."""
+def measure_stops(stops: int) -> Iterator[Target]:
+    """Yield the number of failed requests in these stops, for each of the databases."""
     with tempfile.TemporaryDirectory() as folder:
-        targets = [_measure("SQLite", f"sqlite:///{folder}/sessions.db", Path(folder), stops)]
+        yield _measure("SQLite", f"sqlite:///{folder}/sessions.db", Path(folder), stops)
         server = Postgresql()
         try:
-            targets.append(_measure("PostgreSQL", server.new_database(), Path(folder), stops))
+            yield _measure("PostgreSQL", server.new_database(), Path(folder), stops)
         finally:
             server.remove()
-    return targets
 
 
 def _measure(name: str, url: str, folder: Path, stops: int) -> Target:

@@ -75,7 +75,7 @@ def test_every_case_is_in_the_tables() -> None:
     assert "| an up | ≤ 2× | 3.0× | **no** |" in text
     for name in (
         "| read |",
-        "| create with peer, two processes |",
+        "| create with peer, 2 processes |",
         "| update, PostgreSQL |",
         "- reads: 7 per second",
     ):
