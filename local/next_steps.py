@@ -26,6 +26,5 @@ def print_next_steps(client: docker.DockerClient, workspace: Workspace) -> None:
     if base_image.is_stand_in(client):
         stand_ins.append("Debian's packages for the base image")
     print(f"Stand-ins in use: {', '.join(stand_ins)}")
-    print(
-        "To look at it: make status, make logs. To use plain pulumi: . ./activate. To remove everything: make down"
-    )
+    print("To look at it: make open, make status, make logs. To use plain pulumi: . ./activate")
+    print("To remove everything: make down")

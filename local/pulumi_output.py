@@ -16,7 +16,10 @@ NOISE = re.compile(
 ROW = re.compile(r" [ +~<>=-]{1,3} ?\S+:\S+ \S+ ")
 """The beginning of a row with a resource's progress."""
 
-BUILD_LOG = re.compile(r"( docker:index:Image \S+ (creat|updat)(ing|ed) \(\S+\)) (?!error:|warning:).*")
+REPEATED = re.compile(r" (error|warning): .*")
+"""In a row. Diagnostics have it, too, and whole."""
+
+BUILD_LOG = re.compile(r"( docker:index:Image \S+ (creat|updat)(ing|ed) \(\S+\)) .*")
 COUNTS = re.compile(r"([; ] ?\d+ (warning|message)s?)+$")
 """At the end of a row; what they count follows under Diagnostics."""
 
@@ -27,7 +30,7 @@ DIAGNOSTICS, DETAIL = "Diagnostics:", "    "
 
 
 def filter_output(lines: Iterable[str]) -> Iterator[str]:
-    """Leave out noise, the image's build log, and the headings that this leaves empty; keep errors unchanged."""
+    """Leave out noise, the image's build log, and the headings that this leaves empty; print each error once."""
     seen: set[str] = set()
     held: list[str] = []  # headings and empty lines, until a line follows them
     for original in (line.rstrip() for line in lines):
@@ -51,5 +54,7 @@ def filter_output(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _remove_noise(line: str) -> str:
-    line = BUILD_LOG.sub(r"\1", NOISE.sub("", line))
-    return (COUNTS.sub("", line) if ROW.match(line) else line).rstrip()
+    line = NOISE.sub("", line)
+    if ROW.match(line):
+        line = BUILD_LOG.sub(r"\1", COUNTS.sub("", REPEATED.sub("", line)))
+    return line.rstrip()

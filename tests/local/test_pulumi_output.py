@@ -87,12 +87,12 @@ Resources:
     )
 
 
-def test_errors_and_warnings_are_kept_unchanged() -> None:
+def test_errors_and_warnings_are_printed_once_and_unchanged() -> None:
     assert (
         printed(FAILED)
         == """\
- ~  docker:index:Image session-context updating (3s) error: the image does not build
- ~  docker:index:Image session-context **updating failed** error: the image does not build
+ ~  docker:index:Image session-context updating (3s)
+ ~  docker:index:Image session-context **updating failed**
  +  pulumi:pulumi:Stack session-context-dev **creating failed (3.00s)** 1 error
 Diagnostics:
   pulumi:pulumi:Stack (session-context-dev):

@@ -135,3 +135,11 @@ def test_the_docs_page_is_opened_through_the_gateway(clone: Clone) -> None:
     assert "Via" in page.headers
     assert created.status_code == 201
     assert elsewhere.status_code == 421
+
+
+def test_the_status_is_refreshed_until_it_is_interrupted(clone: Clone) -> None:
+    with clone.start("-s", "status", "JSON=1", "WATCH=1", stdout=subprocess.PIPE) as watcher:
+        assert watcher.stdout
+        seen = [json.loads(watcher.stdout.readline())["stack"] for _ in range(2)]
+        watcher.terminate()
+    assert seen == [clone.stack] * 2
