@@ -1,134 +1,64 @@
-"""The API's public name: one A record in Route 53, in a zone that every preview reads."""
+"""The API's public name: its records in Route 53, in a zone that every preview reads."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.groups import RecordConfig
+from infra.config.record import AliasTarget, RecordConfig
+from infra.zone import RecordSet, ZoneLookup, describe_kind, describe_value, unmanaged_warning
 
 TIMEOUTS = pulumi.CustomTimeouts(create="5m", update="5m", delete="5m")
 """Route 53 needs a minute to update all name servers. The default of an unresponsive API is half an hour."""
 
-RecordSet = dict[str, Any]
-"""One record set of Route 53: type, ttl and values, and what makes it more than a simple one."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class ZoneLookup:
-    """What a zone contains for a name."""
+class Declared:
+    """One record that the config declares: of an address family, with its addresses or an alias."""
 
-    records: list[RecordSet]
-    """The A and CNAME record sets of the name."""
+    type: aws.route53.RecordType
+    addresses: list[str]
+    alias: AliasTarget | None
+    ttl: int
 
-    delegation: str | None
-    """Why no resolver queries this zone for the name, if so."""
-
-    warnings: list[str]
-    """Why clients may be sent elsewhere, whatever the A record says."""
-
-
-def look_up(zone_id: str, hostname: str) -> ZoneLookup:
-    """Look up a name in its zone. Raises `pulumi.RunError` if the zone does not exist, or is for other names."""
-    try:
-        zone = aws.route53.get_zone(zone_id=zone_id)
-        names = "|".join(map(re.escape, _name_and_parents(hostname)))
-        # Without a match the provider returns null instead of a list.
-        found = aws.route53.get_records(zone_id=zone_id, name_regex=rf"^({names})\.$").resource_record_sets or []
-    except Exception as error:  # the SDK raises nothing narrower for a provider's function
-        raise pulumi.RunError(
-            f"can't read hosted zone {zone_id} of Route 53; check hostedZoneId and credentials: {error}"
-        ) from error
-    if not f".{hostname}".endswith(f".{zone.name}"):
-        raise pulumi.RunError(
-            f"hostname {hostname} is not in zone {zone_id}, which is {zone.name}; fix hostname or hostedZoneId"
-        )
-    return interpret(
-        hostname, zone.name, [_record_set(record) for record in found], is_private=bool(zone.private_zone)
-    )
+    def is_exactly(self, record: RecordSet) -> bool:
+        """Return whether a record set is exactly this one: then an interrupted run created it."""
+        alias = record["alias"] and record["alias"] | {"DNSName": record["alias"]["DNSName"].rstrip(".").lower()}
+        return (record | {"alias": alias}) == {
+            "type": self.type.value,
+            "ttl": None if self.alias else self.ttl,
+            "values": sorted(self.addresses),
+            "alias": self.alias
+            and {
+                "DNSName": self.alias.name,
+                "HostedZoneId": self.alias.zone_id,
+                "EvaluateTargetHealth": False,
+            },
+            "routing": None,
+        }
 
 
-def _name_and_parents(hostname: str) -> list[str]:
-    labels = hostname.split(".")
-    return [".".join(labels[at:]) for at in range(len(labels))]
-
-
-def _record_set(record: Any) -> RecordSet:  # noqa: ANN401 - the SDK's output type, and its double in a plan
-    alias = record.alias_target
-    return {
-        "name": record.name.rstrip("."),
-        "type": record.type,
-        "ttl": None if alias else record.ttl,
-        "values": sorted(value.value for value in record.resource_records or []),
-        # As in Route 53's API, so that it can be restored.
-        "alias": alias
-        and {
-            "DNSName": alias.dns_name,
-            "HostedZoneId": alias.hosted_zone_id,
-            "EvaluateTargetHealth": alias.evaluate_target_health,
-        },
-        "routing": record.set_identifier or None,
-    }
-
-
-def interpret(hostname: str, zone: str, records: list[RecordSet], *, is_private: bool) -> ZoneLookup:
-    """Interpret the record sets of a name and its parents in a zone, for an A record of that name."""
-    below_zone = [name for name in _name_and_parents(hostname) if name.endswith(f".{zone}")]
-    delegations = [record for record in records if record["type"] == "NS" and record["name"] in below_zone]
-    own = [record for record in records if record["name"] == hostname]
-    warnings = [warning for record in own if (warning := _redirection(hostname, record))]
-    if is_private:
-        warnings.append(f"zone {zone} is private: {hostname} resolves only in the VPCs associated with it")
-    return ZoneLookup(
-        records=[
-            {field: value for field, value in record.items() if field != "name"}
-            for record in own
-            if record["type"] in ("A", "CNAME")
-        ],
-        delegation=_explain_delegation(hostname, zone, delegations[0]) if delegations else None,
-        warnings=warnings,
-    )
-
-
-def _redirection(hostname: str, record: RecordSet) -> str | None:
-    existing = f"{hostname} has {_kind(record)} ({_value(record)}), which this stack does not manage"
-    match record["type"]:
-        case "AAAA":
-            return f"{existing}: clients with IPv6 use it. Remove it, unless it points to the gateway."
-        case "HTTPS":
-            return f"{existing}: browsers use it. Remove it, unless it points to the gateway."
-    return None
-
-
-def _explain_delegation(hostname: str, zone: str, record: RecordSet) -> str:
-    return (
-        f"zone {zone} delegates {record['name']} to {', '.join(record['values'])} (an NS record), so no resolver "
-        f"queries it for {hostname}. Set hostedZoneId to the zone of {record['name']}, or remove the NS record."
-    )
-
-
-def _kind(record: RecordSet) -> str:
-    kind = record["type"]
-    return f"{'an' if kind in ('A', 'AAAA', 'HTTPS') else 'a'} {kind} record"
-
-
-def _value(record: RecordSet) -> str:
-    return f"alias of {record['alias']['DNSName'].rstrip('.')}" if record["alias"] else ", ".join(record["values"])
-
-
-def is_declared(record: RecordSet, values: list[str], ttl: int) -> bool:
-    """Return whether a record set is exactly the declared one: then an interrupted run created it."""
-    return record == {"type": "A", "ttl": ttl, "values": sorted(values), "alias": None, "routing": None}
+def declared_records(config: RecordConfig) -> list[Declared]:
+    """Return the records that the config declares, A before AAAA."""
+    ipv4, ipv6 = aws.route53.RecordType.A, aws.route53.RecordType.AAAA
+    if config.alias:
+        types = [ipv4, ipv6] if config.alias.ipv6 else [ipv4]
+        return [Declared(type=each, addresses=[], alias=config.alias, ttl=config.ttl) for each in types]
+    families = ((ipv4, config.ipv4_addresses), (ipv6, config.ipv6_addresses))
+    return [
+        Declared(type=each, addresses=addresses, alias=None, ttl=config.ttl)
+        for each, addresses in families
+        if addresses
+    ]
 
 
 def find_conflict(hostname: str, found: list[RecordSet], *, adopt: bool) -> str | None:
-    """Return why the existing record sets prevent the creation of the record, if so."""
+    """Return why the existing record sets prevent the creation of a record, if so."""
     for record in found:
-        existing = f"{hostname} already has {_kind(record)}: {_value(record)}"
+        existing = f"{hostname} already has {describe_kind(record)}: {describe_value(record)}"
         if record["type"] == "CNAME":
-            return f"{existing}. Route 53 allows no A record beside it; remove it first."
+            return f"{existing}. Route 53 allows no other record beside it; remove it first."
         if record["routing"]:
             return f"{existing}. It has a routing policy (set {record['routing']}); remove all of its sets first."
         if not adopt:
@@ -140,61 +70,107 @@ def find_conflict(hostname: str, found: list[RecordSet], *, adopt: bool) -> str 
     return None
 
 
-class DnsRecord(pulumi.ComponentResource):
-    """The A record that points the hostname to the gateway's addresses.
+class _Record:
+    """One record, declared in two steps."""
 
-    It is declared in two steps, so that a name which is taken stops a run before anything else is created, and the
-    record is created last.
-    """
-
-    previous_records: pulumi.Output[list[RecordSet]]
-    """The record sets of the name before the stack created or took over its record; never changed afterwards."""
-
-    name_check: pulumi.Resource
-    """Created only if the name is free, or this stack's."""
-
-    def __init__(self, name: str, *, config: RecordConfig, found: ZoneLookup, protect: bool) -> None:
-        super().__init__("session-context:index:DnsRecord", name)
-        self._name, self._config, self._found = name, config, found
-        others = [record for record in found.records if not is_declared(record, config.addresses, config.ttl)]
-        # An existing record can still be updated and destroyed, so a delegation is only a warning here.
-        for warning in [*found.warnings, *filter(None, [found.delegation])]:
-            pulumi.warn(warning, self)
+    def __init__(
+        self,
+        name: str,
+        *,
+        config: RecordConfig,
+        declared: Declared,
+        found: ZoneLookup,
+        parent: pulumi.Resource,
+        protect: bool,
+    ) -> None:
+        self._config, self._declared = config, declared
+        suffix = "" if declared.type is aws.route53.RecordType.A else "-aaaa"
+        self._name = f"{name}{suffix}"
+        here = [record for record in found.records if record["type"] in (declared.type.value, "CNAME")]
+        self._replaces = bool(here)
+        others = [record for record in here if not declared.is_exactly(record)]
 
         def refuse(_: pulumi.ResourceHookArgs) -> None:
             if reason := found.delegation or find_conflict(config.hostname, others, adopt=config.adopt):
                 raise pulumi.RunError(reason)
 
         # The engine calls it before a create, so never for a record that this stack has already.
-        hook = pulumi.ResourceHook(f"{name}-is-free", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
+        hook = pulumi.ResourceHook(f"{self._name}-is-free", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
         self._options = pulumi.ResourceOptions(
-            parent=self, protect=protect, hooks=pulumi.ResourceHookBinding(before_create=[hook])
+            parent=parent, protect=protect, hooks=pulumi.ResourceHookBinding(before_create=[hook])
         )
         self.name_check = pulumi.Stash(
-            f"{config.hostname}-before",
+            f"{config.hostname}-before{suffix}",
             input=others,
             opts=pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(ignore_changes=["input"])),
         )
-        self.previous_records = self.name_check.output
 
-    def create_record(self, *, after: pulumi.Resource) -> aws.route53.Record:
-        """Declare the record itself, to be created after what it points to."""
+    def create(self, *, after: pulumi.Resource) -> aws.route53.Record:
         options = pulumi.ResourceOptions(
             custom_timeouts=TIMEOUTS,
             depends_on=[self.name_check, after],
             # Only a create uses it, and it would change as soon as the record exists.
             ignore_changes=["allowOverwrite"],
         )
-        record = aws.route53.Record(
+        alias = self._declared.alias
+        aliases = None
+        if alias:
+            target = aws.route53.RecordAliasArgs(
+                name=alias.name, zone_id=alias.zone_id, evaluate_target_health=False
+            )
+            aliases = [target]
+        return aws.route53.Record(
             self._name,
-            zone_id=self._config.zone_id,
+            zone_id=self._config.zone_id or "",
             name=self._config.hostname,
-            type=aws.route53.RecordType.A,
-            ttl=self._config.ttl,
-            records=self._config.addresses,
+            type=self._declared.type,
+            ttl=None if alias else self._declared.ttl,
+            records=None if alias else self._declared.addresses,
+            aliases=aliases,
             # If false, Route 53 itself refuses to overwrite a record that was created after the lookup.
-            allow_overwrite=bool(self._found.records),
+            allow_overwrite=self._replaces,
             opts=pulumi.ResourceOptions.merge(self._options, options),
         )
-        self.register_outputs({"name": record.name, "addresses": record.records})
-        return record
+
+
+class DnsRecord(pulumi.ComponentResource):
+    """The records that point the hostname to the gateway: A, AAAA or both.
+
+    They are declared in two steps, so that a name which is taken stops a run before anything else is created, and
+    the records are created last.
+    """
+
+    previous_records: pulumi.Output[list[RecordSet]]
+    """The record sets of the name before the stack created or took over its own; never changed afterwards."""
+
+    name_checks: list[pulumi.Resource]
+    """Created only if the name is free, or this stack's."""
+
+    def __init__(self, name: str, *, config: RecordConfig, found: ZoneLookup, protect: bool) -> None:
+        super().__init__("session-context:index:DnsRecord", name)
+        self._config = config
+        declared = declared_records(config)
+        unmanaged = {"A", "AAAA"} - {each.type.value for each in declared}
+        warnings = [
+            unmanaged_warning(config.hostname, record) for record in found.records if record["type"] in unmanaged
+        ]
+        # An existing record can still be updated and destroyed, so a delegation is only a warning here.
+        for warning in [*warnings, *found.warnings, *filter(None, [found.delegation])]:
+            pulumi.warn(warning, self)
+        self._records = [
+            _Record(name, config=config, declared=each, found=found, parent=self, protect=protect)
+            for each in declared
+        ]
+        self.name_checks = [record.name_check for record in self._records]
+        self.previous_records = _concat([record.name_check.output for record in self._records])
+
+    def create_records(self, *, after: pulumi.Resource) -> dict[str, Any]:
+        """Declare the records themselves, to be created after what they point to; return what they are."""
+        records = [record.create(after=after) for record in self._records]
+        outputs = {"name": records[0].name, "addresses": _concat([record.records for record in records])}
+        self.register_outputs(outputs)
+        return outputs
+
+
+def _concat(lists: list[pulumi.Output[Any]]) -> pulumi.Output[list[Any]]:
+    return pulumi.Output.all(*lists).apply(lambda known: [item for each in known for item in each or []])

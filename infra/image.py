@@ -98,7 +98,7 @@ class Image(pulumi.ComponentResource):
         name: str,
         *,
         config: ImageConfig,
-        after: pulumi.Resource,
+        after: list[pulumi.Resource],
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("session-context:index:Image", name, None, opts)
@@ -150,5 +150,5 @@ class Image(pulumi.ComponentResource):
             ),
             build_on_preview=False,
             skip_push=skip_push,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._after),
         )

@@ -6,11 +6,12 @@ import pulumi
 
 from infra import kong
 from infra.config import load
-from infra.dns import DnsRecord, look_up
+from infra.dns import DnsRecord
 from infra.gateway import Gateway
 from infra.host import create_host
 from infra.host.docker import docker_provider
 from infra.image import Image
+from infra.zone import look_up
 
 NAME = "session-context"
 
@@ -18,7 +19,7 @@ NAME = "session-context"
 def deploy() -> None:
     """Declare the stack that the config describes. Raises `pulumi.RunError` when the config is invalid."""
     config = load()
-    found = look_up(config.record.zone_id, config.record.hostname)
+    found = config.record.zone_id and look_up(config.record.zone_id, config.record.hostname)
     on_docker = pulumi.ResourceOptions(providers=[docker_provider(config.host, config.image)])
     # Random, and the same for the life of the state: it shows which entities another state of this name created.
     mark = pulumi.Stash(f"{NAME}-mark", input=uuid4().hex, opts=pulumi.ResourceOptions(ignore_changes=["input"]))
@@ -38,8 +39,8 @@ def deploy() -> None:
     )
     kong_provider.require_writable()
 
-    dns = DnsRecord(NAME, config=config.record, found=found, protect=config.protect)
-    image = Image(NAME, config=config.image, after=dns.name_check, opts=on_docker)
+    dns = DnsRecord(NAME, config=config.record, found=found, protect=config.protect) if found else None
+    image = Image(NAME, config=config.image, after=dns.name_checks if dns else [], opts=on_docker)
     host = create_host(NAME, config=config, image=image, opts=on_docker)
     gateway = Gateway(
         NAME,
@@ -52,12 +53,12 @@ def deploy() -> None:
         timeouts=config.timeouts,
         opts=pulumi.ResourceOptions(providers=[kong_provider]),
     )
-    record = dns.create_record(after=gateway)
+    record = dns.create_records(after=gateway) if dns else config.record.to_set_by_hand()
 
     pulumi.export("url", f"https://{config.record.hostname}")
     pulumi.export("image", image.reference)
     for name, value in host.outputs.items():
         pulumi.export(name, value)
     pulumi.export("kong", gateway.ids)
-    pulumi.export("record", {"name": record.name, "addresses": record.records})
-    pulumi.export("recordBefore", dns.previous_records)
+    pulumi.export("record", record)
+    pulumi.export("recordBefore", dns.previous_records if dns else [])

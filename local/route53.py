@@ -68,14 +68,14 @@ def delete_record(workspace: Workspace, zone: str, record: dict[str, Any]) -> No
 
 
 def find_addresses(workspace: Workspace, name: str) -> list[str]:
-    """Return the addresses of the A record of this name in the zone; none without one."""
+    """Return the addresses of the A and AAAA records of this name in the zone; none without one."""
     route53 = _connect(workspace)
     zones = route53.list_hosted_zones()["HostedZones"]
     records = [
         record
         for zone in zones
         for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-        if (record["Name"], record["Type"]) == (f"{name}.", "A")
+        if record["Name"] == f"{name}." and record["Type"] in ("A", "AAAA")
     ]
     return [value["Value"] for record in records for value in record.get("ResourceRecords", [])]
 

@@ -1,6 +1,6 @@
 """Stand-in for Pulumi's AWS plugin, for machines that can't download it.
 
-Of AWS it serves `aws.route53.Record` (plain records with values and a TTL), `get_zone` by id and `get_records`, as
+Of AWS it serves `aws.route53.Record` (with values and a TTL, or an alias), `get_zone` by id and `get_records`, as
 plugin 7.51 does.
 """
 
@@ -22,7 +22,7 @@ from infra.props import UNKNOWN, Props
 if TYPE_CHECKING:
     from mypy_boto3_route53.client import Route53Client
     from mypy_boto3_route53.literals import ChangeActionType
-    from mypy_boto3_route53.type_defs import ResourceRecordSetTypeDef
+    from mypy_boto3_route53.type_defs import ResourceRecordSetOutputTypeDef, ResourceRecordSetTypeDef
 
 INSYNC_SECONDS = 300.0
 INSYNC_POLL_SECONDS = 0.5
@@ -56,12 +56,17 @@ class Route53:
 
     def change(self, action: "ChangeActionType", inputs: Props) -> None:
         """Change a record set, and wait until every name server has the change."""
-        record_set: ResourceRecordSetTypeDef = {
-            "Name": inputs["name"],
-            "Type": inputs["type"],
-            "TTL": inputs["ttl"],
-            "ResourceRecords": [{"Value": value} for value in inputs["records"]],
-        }
+        record_set: ResourceRecordSetTypeDef = {"Name": inputs["name"], "Type": inputs["type"]}
+        if inputs.get("aliases"):
+            (alias,) = inputs["aliases"]
+            record_set["AliasTarget"] = {
+                "DNSName": alias["name"],
+                "HostedZoneId": alias["zoneId"],
+                "EvaluateTargetHealth": alias["evaluateTargetHealth"],
+            }
+        else:
+            record_set["TTL"] = inputs["ttl"]
+            record_set["ResourceRecords"] = [{"Value": value} for value in inputs["records"]]
         try:
             answer = self.client.change_resource_record_sets(
                 HostedZoneId=inputs["zoneId"],
@@ -81,7 +86,7 @@ class Route53:
 class Record(Resource):
     """`aws.route53.Record`, with ids of the form ZONE_NAME_TYPE, as the plugin has them."""
 
-    inputs = frozenset({"allowOverwrite", "name", "records", "ttl", "type", "zoneId"})
+    inputs = frozenset({"aliases", "allowOverwrite", "name", "records", "ttl", "type", "zoneId"})
     replace_on_changes = frozenset({"name", "type", "zoneId"})
 
     def __init__(self, route53: Route53) -> None:
@@ -106,10 +111,7 @@ class Record(Resource):
             raise PluginError(f"read record {name}: {error}") from error
         for record_set in found:
             if record_set["Name"].rstrip(".") == name and record_set["Type"] == kind:
-                values = [record["Value"] for record in record_set.get("ResourceRecords", [])]
-                if sorted(values) == sorted(state.get("records", [])):
-                    values = state["records"]  # their order does not matter
-                inputs = {"name": name, "records": values, "ttl": record_set["TTL"], "type": kind, "zoneId": zone}
+                inputs = {"name": name, "type": kind, "zoneId": zone} | _read_target(record_set, state)
                 inputs |= {key: state[key] for key in ("allowOverwrite",) if key in state}
                 return object_id, inputs | {"fqdn": name}, inputs
         return None
@@ -123,6 +125,20 @@ class Record(Resource):
         live = self.read(object_id, state)
         if live is not None:  # Route 53 deletes a record only by its exact values
             self._route53.change("DELETE", live[2])
+
+
+def _read_target(record_set: "ResourceRecordSetOutputTypeDef", state: Props) -> Props:
+    if alias := record_set.get("AliasTarget"):
+        target = {
+            "evaluateTargetHealth": alias["EvaluateTargetHealth"],
+            "name": alias["DNSName"].rstrip("."),
+            "zoneId": alias["HostedZoneId"],
+        }
+        return {"aliases": [target]}
+    values = [record["Value"] for record in record_set.get("ResourceRecords", [])]
+    if sorted(values) == sorted(state.get("records") or []):
+        values = state["records"]  # their order does not matter
+    return {"records": values, "ttl": record_set["TTL"]}
 
 
 def get_zone(route53: Route53, arguments: Props) -> Props:

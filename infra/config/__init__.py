@@ -10,7 +10,6 @@ from infra.config.access import AccessConfig
 from infra.config.container_hosts import HostConfig, read_host
 from infra.config.groups import (
     ImageConfig,
-    RecordConfig,
     ServiceConfig,
     TimeoutConfig,
 )
@@ -18,6 +17,7 @@ from infra.config.kong import KongConfig
 from infra.config.parsers import boolean
 from infra.config.passphrase import is_of_one_machine, is_public
 from infra.config.reader import ConfigReader
+from infra.config.record import RecordConfig
 from infra.paths import ROOT
 
 

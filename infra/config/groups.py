@@ -7,11 +7,10 @@ import pulumi
 
 from infra.config import parsers
 from infra.config.container_hosts import HostConfig
-from infra.config.parsers import boolean, whole_number
+from infra.config.parsers import whole_number
 from infra.config.reader import ConfigReader, as_output
 from infra.config.urls import url
 
-MAX_TTL = 2**31 - 1  # RFC 2181, section 8
 MAX_CONTEXT_BYTES = 4 * 2**20
 """A container's memory is fixed, and the service may hold 64 of the largest contexts in it."""
 CONNECT_MILLISECONDS = (100, 60_000)
@@ -19,27 +18,6 @@ READ_MILLISECONDS = (1_000, 3_600_000)
 """Kong accepts less. But a value of 20 means seconds, and few requests are answered in 20 milliseconds."""
 MAX_RETRIES = 100
 MAX_IMAGES = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordConfig:
-    """The A record."""
-
-    hostname: str
-    zone_id: str
-    addresses: list[str]
-    ttl: int
-    adopt: bool
-
-    @classmethod
-    def read(cls, config: ConfigReader) -> Self:
-        return cls(
-            hostname=config.required("hostname", parsers.hostname),
-            zone_id=config.required("hostedZoneId", parsers.zone_id),
-            addresses=config.structured("gatewayAddresses", parsers.ipv4_addresses),
-            ttl=config.required("ttl", whole_number(1, MAX_TTL)),
-            adopt=config.required("adoptRecord", boolean),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,29 +128,27 @@ def boolean(value: str) -> bool:
     return one_of("true", "false")(value) == "true"
 
 
-def ipv4_addresses(value: object) -> list[str]:
-    """Accept one or more unicast IPv4 addresses, without duplicates."""
-    if not isinstance(value, list):
-        raise InvalidValueError("must be a list of IPv4 addresses")
-    if wrong := [item for item in value if not _is_unicast(item)]:
-        raise InvalidValueError(f"must contain unicast IPv4 addresses, such as 203.0.113.10, not {_join(wrong)}")
-    if not value:
-        raise InvalidValueError("is missing; set the gateway's public IPv4 addresses")
-    if len(value) > MAX_ADDRESSES:
-        raise InvalidValueError(f"must not contain more than {MAX_ADDRESSES} addresses, the limit of Route 53")
-    if duplicates := _duplicates(value):
+def addresses(value: object) -> list[str]:
+    """Accept unicast IPv4 and IPv6 addresses, without duplicates; return them in their short form."""
+    found = [str(ipaddress.ip_address(item)) for item in _addresses(value)]
+    for family in (4, 6):
+        if sum(ipaddress.ip_address(item).version == family for item in found) > MAX_ADDRESSES:
+            raise InvalidValueError(
+                f"must not contain more than {MAX_ADDRESSES} IPv{family} addresses, the limit of Route 53"
+            )
+    if duplicates := _duplicates(found):
         raise InvalidValueError(f"contains duplicates: {_join(duplicates)}")
-    return value
+    return found
 
 
-def _is_unicast(item: object) -> bool:
-    if not isinstance(item, str):  # ipaddress also accepts an int
-        return False
+def _is_unicast(item: str) -> bool:
     try:
-        address = ipaddress.IPv4Address(item)
+        address = ipaddress.ip_address(item)
     except ValueError:
         return False
-    return not (address.is_unspecified or address.is_multicast or address.is_reserved)
+    if address.is_loopback:
+        return True  # `make up` is on one machine
+    return not (address.is_unspecified or address.is_multicast or address.is_reserved or "%" in item)
 
 
 def keys_by_consumer(value: object) -> dict[str, str]:
@@ -191,6 +189,7 @@ def is_network(item: str) -> bool:
     return True
 
 
+_addresses = list_of(_is_unicast, "unicast IP addresses, such as 203.0.113.10 or 2001:db8::10")
 usernames = list_of(lambda item: USERNAME.fullmatch(item) is not None, "usernames of consumers in Kong, not ids")
 groups = list_of(lambda item: bool(item.strip()) and item.isprintable(), "names of acl groups in Kong")
 networks = list_of(is_network, "IP addresses, or networks without host bits such as 203.0.113.0/24")

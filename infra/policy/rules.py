@@ -15,7 +15,7 @@ RECORD = "aws:route53/record:Record"
 MIN_TTL, MAX_TTL = 30, 3600
 
 
-@rule("ttl", "Resolvers cache the A record, but not for long.", RECORD)
+@rule("ttl", "Resolvers cache the record, but not for long.", RECORD)
 def limited_ttl(record: Declared) -> Iterator[str]:
     ttl = record.get("ttl")
     if not record.get("aliases") and ttl != UNKNOWN and not MIN_TTL <= int(ttl or 0) <= MAX_TTL:

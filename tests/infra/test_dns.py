@@ -1,8 +1,11 @@
 """Which existing records of a name stop a run, and which are warnings."""
 
+import pulumi_aws as aws
 import pytest
 
-from infra.dns import RecordSet, ZoneLookup, find_conflict, interpret, is_declared
+from infra.config.record import AliasTarget
+from infra.dns import Declared, find_conflict
+from infra.zone import RecordSet, ZoneLookup, interpret, unmanaged_warning
 
 HOSTNAME = "sessioncontext.fountain.coach"
 
@@ -59,16 +62,21 @@ def found(*records: RecordSet, hostname: str = HOSTNAME, is_private: bool = Fals
     [
         (
             {"type": "AAAA", "values": ["2001:db8::7"]},
-            "an AAAA record (2001:db8::7), which this stack does not manage",
+            "an AAAA record (2001:db8::7), which this stack does not manage: clients with IPv6 use it",
         ),
         ({"type": "AAAA", "values": [], "alias": ALIAS}, "an AAAA record (alias of lb.example)"),
-        ({"type": "HTTPS", "values": ["1 . ipv4hint=192.0.2.7"]}, "an HTTPS record (1 . ipv4hint=192.0.2.7)"),
+        ({"type": "A"}, "an A record (192.0.2.7), which this stack does not manage: clients with IPv4 use it"),
     ],
 )
 def test_a_record_that_redirects_clients_is_a_warning(fields: dict[str, object], expected: str) -> None:
-    (warning,) = found(named(HOSTNAME, **fields)).warnings
-    assert expected in warning
-    assert found(named(HOSTNAME, **fields)).records == []
+    assert expected in unmanaged_warning(HOSTNAME, record(**fields))
+
+
+def test_an_https_record_is_always_a_warning() -> None:
+    https = named(HOSTNAME, type="HTTPS", values=["1 . ipv4hint=192.0.2.7"])
+    (warning,) = found(https).warnings
+    assert "an HTTPS record (1 . ipv4hint=192.0.2.7)" in warning
+    assert found(https).records == []
 
 
 @pytest.mark.parametrize("kind", ["A", "TXT", "MX", "CAA"])
@@ -96,9 +104,22 @@ def test_the_zones_own_name_servers_are_no_delegation() -> None:
     assert found(own, hostname="fountain.coach").delegation is None
 
 
+def declared(addresses: list[str], alias: AliasTarget | None = None) -> Declared:
+    return Declared(type=aws.route53.RecordType.A, addresses=addresses, alias=alias, ttl=60)
+
+
 def test_only_exactly_the_declared_record_counts_as_own() -> None:
     both = ["192.0.2.7", "192.0.2.8"]
-    assert is_declared(record(values=both), both[::-1], 60)
-    assert not is_declared(record(), both, 60)
-    assert not is_declared(record(values=both, ttl=61), both, 60)
-    assert not is_declared(record(values=both, routing="blue"), both, 60)
+    assert declared(both[::-1]).is_exactly(record(values=both))
+    assert not declared(both).is_exactly(record())
+    assert not declared(both).is_exactly(record(values=both, ttl=61))
+    assert not declared(both).is_exactly(record(values=both, routing="blue"))
+    assert not declared(both).is_exactly(record(values=both, type="AAAA"))
+
+
+def test_only_exactly_the_declared_alias_counts_as_own() -> None:
+    alias = declared([], AliasTarget(name="lb.example", zone_id="Z35SXDOTRQ7X7K", ipv6=False))
+    existing = record(alias=ALIAS | {"DNSName": "LB.example."}, values=[], ttl=None)
+    assert alias.is_exactly(existing)
+    assert not alias.is_exactly(record(alias=ALIAS | {"HostedZoneId": "Z1"}, values=[], ttl=None))
+    assert not declared(["192.0.2.7"]).is_exactly(existing)

@@ -149,6 +149,40 @@ def test_a_consumer_has_a_limit_of_its_own(tmp_path: Path) -> None:
     assert "kong:index:KongPlugin::session-context-app-rate-limiting" not in plan
 
 
+def records_of(file: Path) -> dict[str, dict[str, object]]:
+    plan = yaml.safe_load(render_plan(file))["resources"]
+    return {name: entry["inputs"] for name, entry in plan.items() if name.startswith("aws:")}
+
+
+def test_ipv6_addresses_are_an_aaaa_record_beside_the_a_record(tmp_path: Path) -> None:
+    both = records_of(stack_with(tmp_path, gatewayAddresses=["192.0.2.1", "2001:db8::1"]))
+    assert [(each["type"], each["records"]) for each in both.values()] == [
+        ("A", ["192.0.2.1"]),
+        ("AAAA", ["2001:db8::1"]),
+    ]
+    (only,) = records_of(stack_with(tmp_path, gatewayAddresses=["2001:db8::1"])).values()
+    assert only["type"] == "AAAA"
+
+
+def test_an_alias_points_to_a_load_balancer_and_has_no_ttl(tmp_path: Path) -> None:
+    alias = {"name": "lb.example", "zoneId": "Z215JYRZR1TBD5", "ipv6": True}
+    both = records_of(stack_with(tmp_path, gatewayAddresses=[], gatewayAlias=alias))
+    target = {"name": "lb.example", "zoneId": "Z215JYRZR1TBD5", "evaluateTargetHealth": False}
+    assert [each["type"] for each in both.values()] == ["A", "AAAA"]
+    assert [each["aliases"] for each in both.values()] == [[target]] * 2
+    assert not any({"ttl", "records"} & each.keys() for each in both.values())
+
+
+def test_without_route53_the_record_is_an_output_alone(tmp_path: Path) -> None:
+    file = stack_with(tmp_path, dns="none", gatewayAddresses=["192.0.2.1", "2001:db8::1"], hostedZoneId="")
+    assert records_of(file) == {}
+    assert yaml.safe_load(render_plan(file))["outputs"]["record"] == {
+        "name": "sessioncontext.fountain.coach",
+        "addresses": ["192.0.2.1", "2001:db8::1"],
+        "ttl": 300,
+    }
+
+
 LOGIN = {"registryUsername": "ci", "registryPassword": {"secure": "v1:"}}
 
 

@@ -10,6 +10,7 @@ from tests.certificates import HOSTNAME, certificate
 from tests.infra.config.loading import known_keys, load, rejection
 
 KEY = "canary-canary-canary"
+ALIAS = {"name": "lb-1.eu-central-1.elb.amazonaws.com", "zoneId": "Z215JYRZR1TBD5"}
 
 
 def test_exactly_the_described_keys_are_known() -> None:
@@ -110,7 +111,18 @@ def test_dev_is_open_and_unprotected() -> None:
             "not 'Registry:5000/Team/App:v1'; did you mean registry:5000/team/app:v1?",
         ),
         ("baseImage", "Python:3.11-Slim", "not 'Python:3.11-Slim'; did you mean python:3.11-Slim?"),
-        ("gatewayAddresses", [3221225985], "gatewayAddresses must contain unicast IPv4 addresses"),
+        ("gatewayAddresses", [3221225985], "gatewayAddresses must contain unicast IP addresses"),
+        (
+            "gatewayAddresses",
+            [],
+            "gatewayAddresses is missing; set the gateway's public addresses, or",
+        ),
+        ("gatewayAlias", ALIAS, "gatewayAddresses and gatewayAlias exclude each other: set one of them"),
+        ("gatewayAlias", "lb.example", "gatewayAlias must be a map with name and zoneId of a load balancer"),
+        ("gatewayAlias", {"name": "lb.example"}, "gatewayAlias must be a map with name and zoneId"),
+        ("gatewayAlias", {**ALIAS, "zoneId": "/x/Z1"}, "one of which must be a Route 53 zone id"),
+        ("gatewayAlias", {**ALIAS, "ipv6": "yes"}, "gatewayAlias must have true or false as ipv6"),
+        ("dns", "bind", "dns must be one of route53, none, not 'bind'"),
         ("kong:adopt", "yes", "kong:adopt must be one of true, false"),
         ("kong:adpot", "true", "unknown config key kong:adpot; the only key of kong is kong:adopt"),
         ("docker:host", "ssh://h", "unknown config key docker:host; set the Docker engine with dockerHost"),
