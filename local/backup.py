@@ -76,7 +76,10 @@ def removal_warning(workspace: Workspace) -> str:
     except LocalError as error:
         reason = str(error).splitlines()[-1]  # of a traceback
         return f"The sessions in the volume of stack {workspace.stack} can't be counted ({reason}). {keep}"
-    return f"Sessions in the volume of stack {workspace.stack}, removed with it: {count}. {keep}" if count else ""
+    fate = "removed with it"
+    if stack_config.keeps_data(workspace):
+        fate += " unless the last `up` had keepData"
+    return f"Sessions in the volume of stack {workspace.stack}, {fate}: {count}. {keep}" if count else ""
 
 
 def confirm_removal(workspace: Workspace) -> None:

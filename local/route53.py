@@ -52,7 +52,12 @@ def stop() -> None:
 
 
 def delete_record(workspace: Workspace, zone: str, record: dict[str, Any]) -> None:
-    """Delete a record, given as the inputs of `aws.route53.Record`, if it has exactly these values."""
+    """Delete a record, given as the inputs of `aws.route53.Record`, if it has exactly these values.
+
+    An alias stays: if it is still declared, the next run takes it for its own.
+    """
+    if record.get("aliases"):
+        return
     wanted = {
         "Name": f"{record['name']}.",
         "Type": record["type"],

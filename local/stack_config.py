@@ -92,6 +92,11 @@ def hostname(workspace: Workspace) -> str:
     return idna.encode(name, uts46=True).decode() if not name.isascii() else name.lower()
 
 
+def keeps_data(workspace: Workspace) -> bool:
+    """Return whether a destroy leaves the stack's volume."""
+    return str(read_config(workspace).get(f"{PROJECT}:keepData")).lower() == "true"
+
+
 def plain_http(workspace: Workspace) -> str:
     """Return what the stack's route does with plain HTTP: serve, redirect or refuse."""
     return str(read_config(workspace).get(f"{PROJECT}:plainHttp") or "serve")

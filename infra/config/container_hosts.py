@@ -7,18 +7,25 @@ from typing import ClassVar, Self
 import pulumi
 
 from infra.config import cluster_parsers, parsers
-from infra.config.parsers import one_of, whole_number
+from infra.config.parsers import boolean, one_of, whole_number
 from infra.config.reader import ConfigReader, as_output
 from infra.config.urls import database_url, url
 from infra.paths import DATA
 
 MAX_REPLICAS = 16
 MAX_PODS = 100
+MEMORY_MB = (256, 65_536)
 STACK = re.compile("[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 """The stack's objects are named `session-context-STACK`, and a Service's name has at most 63 characters."""
 
 NODE_PORTS = (1, 65535)  # a cluster can have another range than the usual 30000 to 32767
-ONLY_ON_DOCKER = {"network": "Kubernetes has no Docker network; nodeAddresses or gatewaySources say where Kong is"}
+ONLY_ON_DOCKER = {
+    "dataVolume": "pods keep their data in PostgreSQL",
+    "keepData": "pods keep their data in PostgreSQL, which no stack removes",
+    "logDriver": "the nodes of the cluster collect the logs of pods",
+    "logOptions": "the nodes of the cluster collect the logs of pods",
+    "network": "Kubernetes has no Docker network; nodeAddresses or gatewaySources say where Kong is",
+}
 ONLY_ON_KUBERNETES = {
     "gatewaySources": "the containers publish no port, so only the Docker network of the gateway reaches them",
     "imagePullSecret": "Docker's plugin has the credentials of the registry: see registryUsername",
@@ -32,12 +39,35 @@ ONLY_ON_KUBERNETES = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResourcesConfig:
+    """What each replica may use."""
+
+    memory_mb: int
+    cpus: str | None
+    """How many CPUs, such as 1.5; None for no limit."""
+
+    @classmethod
+    def read(cls, config: ConfigReader) -> Self:
+        return cls(
+            memory_mb=config.required("memory", whole_number(*MEMORY_MB)),
+            cpus=config.optional("cpus", parsers.cpus),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DockerConfig:
     """A Docker engine that runs the containers."""
 
     docker_host: str | None
     network: str
     replicas: int
+    resources: ResourcesConfig
+    log_driver: str | None
+    log_options: dict[str, str]
+    keep_data: bool
+    """Whether a destroy leaves the volume, which a later `up` finds again by its name."""
+    data_volume: str | None
+    """The name of that volume; None for one that is made of the stack's name."""
     database_required: ClassVar[str] = ""
     """Why the stack must set a database; empty where the volume has one of SQLite."""
     registry_required: ClassVar[str] = ""
@@ -50,10 +80,19 @@ class DockerConfig:
 
     @classmethod
     def read(cls, config: ConfigReader) -> Self:
+        keep_data = config.required("keepData", boolean)
+        data_volume = config.optional("dataVolume", parsers.volume)
+        if data_volume and not keep_data and config.accepted("keepData"):
+            config.reject("dataVolume requires keepData true, or a destroy would remove that volume with its data")
         return cls(
             docker_host=_docker_host(config),
             network=config.required("network", parsers.network),
             replicas=config.required("replicas", whole_number(1, MAX_REPLICAS)),
+            resources=ResourcesConfig.read(config),
+            log_driver=config.optional("logDriver", parsers.log_driver),
+            log_options=config.structured("logOptions", parsers.log_options),
+            keep_data=keep_data,
+            data_volume=data_volume,
         )
 
 
@@ -70,6 +109,7 @@ class KubernetesConfig:
     namespace: str
     image_pull_secret: str | None
     """The Secret in the namespace that has the nodes' credentials for it."""
+    resources: ResourcesConfig
     replicas: int
     max_replicas: int | None
     """How many pods a HorizontalPodAutoscaler may run; None for none."""
@@ -111,6 +151,7 @@ class KubernetesConfig:
             kubeconfig=as_output(config.secret("kubeconfig")),
             namespace=config.required("namespace", cluster_parsers.dns_label),
             image_pull_secret=config.optional("imagePullSecret", cluster_parsers.dns_label),
+            resources=ResourcesConfig.read(config),
             replicas=replicas,
             max_replicas=max_replicas,
             node_addresses=node_addresses,

@@ -11,13 +11,15 @@ from infra.config.parsers import whole_number
 from infra.config.reader import ConfigReader, as_output
 from infra.config.urls import url
 
-MAX_CONTEXT_BYTES = 4 * 2**20
-"""A container's memory is fixed, and the service may hold 64 of the largest contexts in it."""
+MEMORY_IN_CONTEXTS = 128
+"""The service holds up to 64 of the largest contexts (service/app.py), which may take half of its memory."""
 CONNECT_MILLISECONDS = (100, 60_000)
 READ_MILLISECONDS = (1_000, 3_600_000)
 """Kong accepts less. But a value of 20 means seconds, and few requests are answered in 20 milliseconds."""
 MAX_RETRIES = 100
 MAX_IMAGES = 1000
+MAX_CONTEXT_BYTES = 64 * 2**20  # the service's own: service/settings.py
+DEFAULT_MEMORY_MB = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +85,10 @@ class ServiceConfig:
         database_url = config.secret("databaseUrl", host.parse_database_url)
         if database_url is None and host.database_required and config.accepted("databaseUrl"):
             config.reject(f"databaseUrl is missing; {host.database_required}")
+        memory_mb = host.resources.memory_mb if config.accepted("memory") else DEFAULT_MEMORY_MB
+        max_bytes = min(memory_mb * 2**20 // MEMORY_IN_CONTEXTS, MAX_CONTEXT_BYTES)
         return cls(
-            max_context_bytes=config.required("maxContextBytes", whole_number(1, MAX_CONTEXT_BYTES)),
+            max_context_bytes=config.required("maxContextBytes", whole_number(1, max_bytes)),
             sequence_service_url=config.optional("sequenceServiceUrl", url("http", "https")),
             database_url=as_output(database_url),
         )

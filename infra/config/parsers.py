@@ -10,6 +10,7 @@ BUILTIN_NETWORKS = ("bridge", "default", "host", "none")
 HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 MAX_ADDRESSES = 400  # docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html
 MAX_SHOWN = 5
+MAX_CPUS = 256
 CONSUMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 USERNAME = re.compile(r"(?![0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$)\S([^\x00-\x1f\x7f]*\S)?")
 """Kong looks up anything that looks like a UUID by id, and never by username."""
@@ -81,6 +82,8 @@ upstream_name = matching(
     re.compile(r"(?![\d.]+$)(?=.{1,128}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?"),
     "a host name, since the service uses it as its host: letters, digits, '.', '-' and '_'",
 )
+volume = matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+"), "the name of a Docker volume")
+log_driver = matching(re.compile(r"[a-z0-9][a-z0-9./:_-]*"), "the name of a logging driver, such as journald")
 _network = matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*"), "the name of a Docker network")
 
 
@@ -121,6 +124,24 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def cpus(value: str) -> str:
+    """Accept a number of CPUs with up to two decimals, as Docker's `--cpus` does."""
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", value) or not 0.1 <= float(value) <= MAX_CPUS:
+        raise InvalidValueError(f"must be a number of CPUs from 0.1 to {MAX_CPUS}, such as 1.5, not {value!r}")
+    return value
+
+
+def log_options(value: object) -> dict[str, str]:
+    """Accept a map of options of a logging driver, without repeating a value: it may be a token."""
+    if not isinstance(value, dict):
+        raise InvalidValueError("must be a map of options of the logging driver")
+    if wrong := sorted(name for name, option in value.items() if not isinstance(option, str | int | float)):
+        raise InvalidValueError(f"must have strings as values; wrong: {_join(wrong)}")
+    return {
+        name: str(option).lower() if isinstance(option, bool) else str(option) for name, option in value.items()
+    }
 
 
 def boolean(value: str) -> bool:

@@ -94,7 +94,7 @@ class ConfigReader:
         """Reject each of these keys that has a value, with the reason."""
         for key, reason in reasons.items():
             self.known.add(key)
-            if self._config.get(key) not in (None, "", "[]"):
+            if self._config.get(key) not in (None, "", "[]", "{}", "false"):
                 self._reject(key, f"has no effect here: {reason}. Remove it")
 
     def ignore_keys(self, keys: Iterable[str]) -> None:

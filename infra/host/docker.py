@@ -14,7 +14,9 @@ from infra.registry import registry_auth
 
 PORT = 8080
 USER = "10001:10001"
-MEMORY_MB = 512
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+"""The default options of the default logging driver, json-file, which else would fill the disk."""
+
 FILES = 4096
 STOP_SECONDS = 30  # longer than uvicorn waits for open requests
 HEALTHY_SECONDS = 60
@@ -120,8 +122,16 @@ class DockerHost(pulumi.ComponentResource):
         super().__init__("session-context:index:DockerHost", name, None, opts)
         data = docker.Volume(
             f"{name}-data",
+            # The plugin takes over a volume that has this name already, such as that of the stack's earlier life.
+            name=(host.data_volume or f"{name}-{pulumi.get_stack()}-data") if host.keep_data else None,
             labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in labels().items()],
-            opts=pulumi.ResourceOptions(parent=self, protect=protect),  # the plugin supports no timeouts for it
+            opts=pulumi.ResourceOptions(  # the plugin supports no timeouts for it
+                parent=self,
+                protect=protect,
+                retain_on_delete=host.keep_data,
+                # Another name would replace the volume, and leave its data behind. Only a create uses it.
+                ignore_changes=["name"] if host.keep_data else None,
+            ),
         )
         volumes = [docker.ContainerVolumeArgs(volume_name=data.name, container_path=DATA)]
         if secrets:
@@ -131,8 +141,7 @@ class DockerHost(pulumi.ComponentResource):
         envs = [f"{key}={value}" for key, value in variables.items()]
         names = [f"{name}-{number}" for number in range(1, host.replicas + 1)]
         self.containers = [
-            self._replica(replica, image=image, network=host.network, envs=envs, volumes=volumes)
-            for replica in names
+            self._replica(replica, image=image, host=host, envs=envs, volumes=volumes) for replica in names
         ]
         self.addresses = {
             replica: (container, pulumi.Output.concat(container.name, f":{PORT}"))
@@ -146,7 +155,7 @@ class DockerHost(pulumi.ComponentResource):
         name: str,
         *,
         image: Image,
-        network: str,
+        host: DockerConfig,
         envs: list[str],
         volumes: list[docker.ContainerVolumeArgs],
     ) -> docker.Container:
@@ -159,17 +168,18 @@ class DockerHost(pulumi.ComponentResource):
             init=True,
             capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
             security_opts=["no-new-privileges"],
-            memory=MEMORY_MB,
-            memory_swap=MEMORY_MB,
+            memory=host.resources.memory_mb,
+            memory_swap=host.resources.memory_mb,
+            cpus=host.resources.cpus,
             # Without a limit for open files, the engine's default would appear as drift. Processes have no limit:
             # nproc counts those of the user on the whole host, and the plugin has no input for one container.
             ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=FILES, hard=FILES)],
             tmpfs={"/tmp": "rw,noexec,nosuid,size=16m"},  # noqa: S108 - inside the container
             volumes=volumes,
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=host.network)],
             labels=container_labels(),
-            log_driver="json-file",
-            log_opts={"max-size": "10m", "max-file": "3"},
+            log_driver=host.log_driver or "json-file",
+            log_opts=host.log_options if host.log_driver else LOG_OPTIONS | host.log_options,
             restart="unless-stopped",
             stop_signal="SIGTERM",
             stop_timeout=STOP_SECONDS,

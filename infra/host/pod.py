@@ -5,12 +5,11 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_kubernetes import core, meta
 
-from infra.config.container_hosts import KubernetesConfig
+from infra.config.container_hosts import KubernetesConfig, ResourcesConfig
 from infra.paths import SECRETS
 
 PORT = 8080
 USER = 10001
-MEMORY = "512Mi"
 CPU_REQUEST = "100m"
 TMP = "/tmp"  # noqa: S108 - inside the container
 PRE_STOP_SECONDS = 10
@@ -32,7 +31,10 @@ def _probe(path: str, *, period: int, failures: int) -> core.v1.ProbeArgs:
     )
 
 
-def _container(image: pulumi.Input[str], variables: Mapping[str, str]) -> core.v1.ContainerArgs:
+def _container(
+    image: pulumi.Input[str], variables: Mapping[str, str], resources: ResourcesConfig
+) -> core.v1.ContainerArgs:
+    memory = {"memory": f"{resources.memory_mb}Mi"}
     return core.v1.ContainerArgs(
         name="api",
         image=image,
@@ -43,9 +45,10 @@ def _container(image: pulumi.Input[str], variables: Mapping[str, str]) -> core.v
             read_only_root_filesystem=True,
             capabilities=core.v1.CapabilitiesArgs(drop=["ALL"]),
         ),
-        # Without a limit on CPU time, which would throttle a replica beside idle cores.
+        # By default without a limit on CPU time, which would throttle a replica beside idle cores.
         resources=core.v1.ResourceRequirementsArgs(
-            requests={"cpu": CPU_REQUEST, "memory": MEMORY}, limits={"memory": MEMORY}
+            requests={"cpu": CPU_REQUEST, **memory},
+            limits=memory | ({"cpu": resources.cpus} if resources.cpus else {}),
         ),
         startup_probe=_probe("/livez", period=1, failures=60),
         liveness_probe=_probe("/livez", period=5, failures=3),
@@ -104,7 +107,7 @@ def pod_template(
                     match_label_keys=["pod-template-hash"],
                 )
             ],
-            containers=[_container(image, variables)],
+            containers=[_container(image, variables, host.resources)],
             volumes=[
                 core.v1.VolumeArgs(
                     name="secrets", secret=core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)

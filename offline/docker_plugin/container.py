@@ -19,8 +19,9 @@ UPDATED = frozenset({
     "wait", "waitTimeout",
 })  # fmt: skip
 REPLACED = frozenset({
-    "capabilities", "envs", "image", "labels", "logDriver", "logOpts", "name", "networkMode", "networksAdvanced",
-    "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads", "user", "volumes",
+    "capabilities", "cpus", "envs", "image", "labels", "logDriver", "logOpts", "name", "networkMode",
+    "networksAdvanced", "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads", "user",
+    "volumes",
 })  # fmt: skip
 MB = 1024 * 1024
 SECOND = 1_000_000_000  # the engine's API counts nanoseconds
@@ -140,6 +141,7 @@ def _build_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         log_config=LogConfig(type=inputs.get("logDriver", "json-file"), config=inputs.get("logOpts", {})),
         mem_limit=f"{inputs['memory']}m" if inputs.get("memory") else None,
         memswap_limit=f"{inputs['memorySwap']}m" if inputs.get("memorySwap") else None,
+        nano_cpus=int(float(inputs["cpus"]) * SECOND) if inputs.get("cpus") else None,
         network_mode=networks[0]["name"] if networks else inputs.get("networkMode"),
         read_only=inputs.get("readOnly"),
         restart_policy={"Name": inputs.get("restart", "no")},

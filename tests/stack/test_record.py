@@ -1,7 +1,10 @@
-"""The A record: a name that is taken stops the preview, and can be adopted and given back."""
+"""The records of the name: one that is taken stops the preview, and can be adopted and given back."""
+
+from typing import Any
 
 from tests.stack.clone import HOSTNAME, Clone, has_traceback
 
+UP = "up --yes --skip-preview"
 AAAA = {"Name": f"{HOSTNAME}.", "Type": "AAAA", "TTL": 60, "ResourceRecords": [{"Value": "2001:db8::7"}]}
 NS = {"Name": f"{HOSTNAME}.", "Type": "NS", "TTL": 60, "ResourceRecords": [{"Value": "ns1.example."}]}
 OLD = {"Name": f"{HOSTNAME}.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
@@ -50,6 +53,41 @@ def test_a_preview_warns_of_records_that_lead_clients_elsewhere(clone: Clone) ->
             clone.in_zone("DELETE", record)
     assert "has an AAAA record (2001:db8::7), which this stack does not manage" in printed
     assert f"delegates {HOSTNAME} to ns1.example" in printed
+
+
+def test_the_gateway_has_addresses_of_both_families_or_is_a_load_balancer(redeployed: Clone) -> None:
+    clone = redeployed
+    clone.set("gatewayAddresses", ["127.0.0.1", "::1"])
+    clone.in_zone("CREATE", AAAA)
+    try:
+        assert "already has an AAAA record: 2001:db8::7 (TTL 60)" in clone.pulumi("preview", fails=True)
+    finally:
+        clone.in_zone("DELETE", AAAA)
+    clone.pulumi(UP)
+    assert clone.outputs()["record"] == {"name": HOSTNAME, "addresses": ["127.0.0.1", "::1"]}
+    assert [record["ResourceRecords"] for record in of_name(clone)] == [
+        [{"Value": "127.0.0.1"}],
+        [{"Value": "::1"}],
+    ]
+    clone.pulumi("preview --refresh --expect-no-changes")
+
+    clone.set("gatewayAddresses", [])
+    clone.set("gatewayAlias", {"name": "lb-1.elb.amazonaws.com", "zoneId": "Z215JYRZR1TBD5"})
+    clone.pulumi(UP)
+    (alias,) = of_name(clone)
+    assert alias["AliasTarget"]["DNSName"].rstrip(".") == "lb-1.elb.amazonaws.com"
+    assert clone.outputs()["record"] == {"name": HOSTNAME, "addresses": []}
+    clone.pulumi("preview --refresh --expect-no-changes")
+
+
+def of_name(clone: Clone) -> list[dict[str, Any]]:
+    """Return the records of the hostname, A before AAAA."""
+    route53 = clone.route53()
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    found = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return sorted(
+        (record for record in found if record["Name"] == f"{HOSTNAME}."), key=lambda record: str(record["Type"])
+    )
 
 
 def test_a_name_that_its_zone_delegates_stops_a_first_run(empty: Clone) -> None:

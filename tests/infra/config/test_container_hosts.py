@@ -6,6 +6,7 @@ from infra.config.container_hosts import ONLY_ON_DOCKER, ONLY_ON_KUBERNETES, Doc
 from tests.infra.config.loading import load_stack, stack_rejection
 
 INSIDE: dict[str, object] = {"nodeAddresses": [], "nodePort": ""}
+DOCKER_VALUES: dict[str, object] = {"keepData": True, "logOptions": {"tag": "x"}}
 VALUES: dict[str, object] = {"gatewaySources": ["10.0.0.0/8"], "nodeAddresses": ["10.0.0.1"], "nodePort": "30080"}
 
 
@@ -27,9 +28,18 @@ def test_a_key_of_kubernetes_is_rejected_on_docker(key: str) -> None:
     assert f"{key} has no effect here: {ONLY_ON_KUBERNETES[key]}" in message
 
 
-def test_a_key_of_docker_is_rejected_on_kubernetes() -> None:
-    message = stack_rejection("kubernetes", {"network": "kong-net"})
-    assert f"network has no effect here: {ONLY_ON_DOCKER['network']}" in message
+@pytest.mark.parametrize("key", ONLY_ON_DOCKER)
+def test_a_key_of_docker_is_rejected_on_kubernetes(key: str) -> None:
+    message = stack_rejection("kubernetes", {key: DOCKER_VALUES.get(key, "x")})
+    assert f"{key} has no effect here: {ONLY_ON_DOCKER[key]}" in message
+
+
+@pytest.mark.parametrize(("memory", "largest"), [("256", 2), ("1024", 8), ("65536", 64)])
+def test_the_largest_context_follows_from_the_memory(memory: str, largest: int) -> None:
+    size = largest * 2**20
+    assert load_stack("dev", {"memory": memory, "maxContextBytes": size}).service.max_context_bytes == size
+    expected = f"maxContextBytes must be a whole number from 1 to {size}"
+    assert expected in stack_rejection("dev", {"memory": memory, "maxContextBytes": size + 1})
 
 
 def test_an_unknown_host_rejects_no_key_of_either() -> None:
