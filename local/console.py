@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from local.environment import build_environment
-from local.pulumi_output import filter_output
+from local.pulumi_output import filter_output, find_build_step
 from local.workspace import LOGS, ROOT, LocalError
 
 HEARTBEAT_SECONDS, LIVE_SECONDS = 8.0, 1.0
@@ -140,7 +140,7 @@ def run_in_foreground(command: Sequence[str], title: str, *, log: str) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     with (
         _leave_interrupts_to_command(),
-        step(title),
+        step(title) as progress,
         (LOGS / f"{log}.log").open("w") as file,
         subprocess.Popen(
             command,
@@ -152,15 +152,16 @@ def run_in_foreground(command: Sequence[str], title: str, *, log: str) -> int:
             errors="replace",
         ) as process,
     ):
-        for line in filter_output(_copy_lines(process.stdout or (), file)):
+        for line in filter_output(_copy_lines(process.stdout or (), file, progress)):
             write(line)
     say(f"Full output: {file.name}")
     return process.returncode
 
 
-def _copy_lines(lines: Iterable[str], file: TextIO) -> Iterator[str]:
+def _copy_lines(lines: Iterable[str], file: TextIO, progress: Progress) -> Iterator[str]:
     for line in lines:
         file.write(line)
+        progress.detail = find_build_step(line)
         yield line
 
 

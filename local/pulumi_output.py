@@ -19,7 +19,7 @@ ROW = re.compile(r" [ +~<>=-]{1,3} ?\S+:\S+ \S+ ")
 REPEATED = re.compile(r" (error|warning): .*")
 """In a row. Diagnostics have it, too, and whole."""
 
-BUILD_LOG = re.compile(r"( docker:index:Image \S+ (creat|updat)(ing|ed) \(\S+\)) .*")
+BUILD_LOG = re.compile(r"( docker:index:Image \S+ (?:creat|updat)(?:ing|ed) \(\S+\)) (.*)")
 COUNTS = re.compile(r"([; ] ?\d+ (warning|message)s?)+$")
 """At the end of a row; what they count follows under Diagnostics."""
 
@@ -51,6 +51,13 @@ def filter_output(lines: Iterable[str]) -> Iterator[str]:
             yield from held
             held = []
             yield line
+
+
+def find_build_step(line: str) -> str:
+    """Return what the image's build does, if the line is of its log."""
+    found = BUILD_LOG.search(REPEATED.sub("", NOISE.sub("", line)))
+    step = re.sub(r"^\[diff: .*?\];? ?", "", found[2]) if found else ""
+    return "".join(filter(str.isprintable, step)).strip()
 
 
 def _remove_noise(line: str) -> str:

@@ -1,6 +1,6 @@
 """What `make up` prints of Pulumi's output: everything that matters, once."""
 
-from local.pulumi_output import filter_output
+from local.pulumi_output import filter_output, find_build_step
 
 OFFICIAL = """\
 warning: using pulumi-language-python from $PATH at /opt/bin/pulumi-language-python
@@ -108,3 +108,15 @@ Diagnostics:
     ERROR: No matching distribution found
 """
     )
+
+
+def test_the_steps_of_a_build_are_its_progress() -> None:
+    steps = [find_build_step(line) for line in OFFICIAL.splitlines() if " docker:index:Image " in line]
+    assert list(filter(None, steps)) == [
+        "digest: sha256:114c0f4b334150f468e486b5",
+        "Collecting error-lib==1.0",
+        'Image built successfully, local id "sha256:1fbd7e"',
+    ]
+    row = " +  docker:index:Image session-context creating (3s) "
+    assert find_build_step(f"{row}Step 3/9 : \x1b[2JRUN pip install") == "Step 3/9 : [2JRUN pip install"
+    assert find_build_step(f"{row}error: the image does not build") == ""
