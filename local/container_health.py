@@ -1,31 +1,15 @@
-"""Health of containers: waiting for it, and why it fails, of which Docker's Pulumi plugin says nothing."""
+"""Why a container is not healthy, of which Docker's Pulumi plugin says nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import docker
 from docker.errors import DockerException
 from docker.models.containers import Container
 
 from local import docker_engine, stack_config
-from local.console import step
-from local.waiting import attempts
-from local.workspace import LocalError, Workspace
+from local.workspace import Workspace
 
 LINES = 20
-
-
-def wait_until_healthy(find: Callable[[], Container], title: str, seconds: float = 90) -> None:
-    """Wait until a container is healthy. Raises `LocalError` with its last log lines."""
-    with step(title):
-        for _ in attempts(seconds):
-            container = find()
-            if container.attrs["State"].get("Health", {}).get("Status") == "healthy":
-                return
-            if container.status in ("exited", "dead"):
-                break
-    raise LocalError(
-        f"container {container.name} did not become healthy. Its last log lines:\n{read_log(container)}"
-    )
 
 
 def read_log(container: Container) -> str:

@@ -5,8 +5,9 @@ import time
 from docker.models.containers import Container
 
 from local.console import say, step
-from local.container_health import wait_until_healthy
+from local.container_health import read_log
 from local.platform import Platform, has_settings, image_name, on_loopback, published_ports
+from local.waiting import attempts
 from local.workspace import LocalError
 
 KONG_IMAGE = "kong:3.9"
@@ -15,6 +16,8 @@ VERBS = ("bootstrap", "up", "finish", "list")
 MIGRATE = f"kong migrations list || {{ {' '.join(f'kong migrations {verb};' for verb in VERBS)} }}"
 """Only the exit code of `list` says whether all migrations are done: the others exit with 0 behind a lock, too."""
 
+IS_READY = ["pg_isready", "-U", "kong", "-h", "127.0.0.1"]
+DATABASE_SECONDS = 90
 MIGRATE_SECONDS = 180
 """The lock of an interrupted run expires after 60 s, and one round waits for that."""
 
@@ -59,12 +62,18 @@ def _start_database(platform: Platform) -> None:
                 data="/var/lib/postgresql/data",
                 # It publishes no port, so only this network reaches it.
                 environment={"POSTGRES_USER": "kong", "POSTGRES_DB": "kong", "POSTGRES_HOST_AUTH_METHOD": "trust"},
-                healthcheck={
-                    "test": ["CMD", "pg_isready", "-U", "kong", "-h", "127.0.0.1"],
-                    "interval": 1_000_000_000,
-                },
             )
-    wait_until_healthy(lambda: platform.client.containers.get(platform.database), "Waiting for Kong's PostgreSQL")
+    with step("Waiting for Kong's PostgreSQL"):
+        for _ in attempts(DATABASE_SECONDS):
+            # Not as a health check, which would start a process in the container for as long as it runs.
+            container = platform.client.containers.get(platform.database)
+            if container.status == "running" and container.exec_run(IS_READY).exit_code == 0:
+                return
+            if container.status in ("exited", "dead"):
+                break
+    raise LocalError(
+        f"container {container.name} does not become ready. Its last log lines:\n{read_log(container)}"
+    )
 
 
 def _settings(platform: Platform) -> dict[str, str]:
