@@ -6,7 +6,7 @@ value that may be secret.
 
 from collections.abc import Iterator
 
-from infra.policy import containers, pods, routes
+from infra.policy import admin_api, containers, pods, routes
 from infra.policy.declared import Declared, rule
 from infra.props import UNKNOWN
 
@@ -38,6 +38,7 @@ RULES = [
     pods.pinned_image,
     pods.no_load_balancer,
     routes.narrow_route,
+    admin_api.encrypted,
     limited_ttl,
     protected,
 ]
