@@ -53,6 +53,8 @@ def test_a_private_ca_is_trusted_alone(proxy: AdminProxy, gateway: Gateway) -> N
     assert works(proxy, gateway)
     assert "Set kongAdminCa to the certificate of that CA" in failure(proxy, ca=None)
     assert "not from a trusted CA" in failure(proxy, ca=certificate("localhost")[0])
+    address = proxy.url.replace("localhost", "127.0.0.1")
+    assert "its certificate is for another host" in failure(proxy, adminUrl=address)
 
 
 def test_a_ca_of_the_config_goes_before_that_of_the_environment(
