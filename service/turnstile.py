@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MAX_WAIT_SECONDS = 1.0
@@ -35,6 +35,8 @@ class Turnstile:
         try:
             for name in ("queue", "turn"):
                 self._files.append(os.open(f"{database}-{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            with suppress(BlockingIOError):  # then there are locks
+                fcntl.flock(self._files[0], fcntl.LOCK_SH | fcntl.LOCK_NB)
             fcntl.flock(self._files[0], fcntl.LOCK_UN)
         except OSError as error:
             log.warning(
