@@ -4,14 +4,13 @@ import os
 import ssl
 import tempfile
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
-
-from infra.props import Props
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +26,7 @@ class Credentials:
     key: str | None = None
 
     @classmethod
-    def from_props(cls, config: Props) -> Self:
+    def from_props(cls, config: Mapping[str, Any]) -> Self:
         """Take them from the provider's inputs."""
         return cls(
             token=config.get("token"),
