@@ -109,7 +109,7 @@ def down(workspace: Workspace) -> None:
             )
             recovery.require_idle(workspace)
             pulumi_stack.destroy_without_platform(workspace)
-    route53.stop()
+    route53.stop(workspace)
     client = docker_engine.find()
     if client is not None:
         Platform(client, workspace).remove()

@@ -129,16 +129,15 @@ def _get_json(url: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def probe_record(workspace: Workspace, outputs: Facts) -> Facts:
-    """Look up the records, and compare them with the declared ones; with `dns: none` they are out of reach."""
+    """Look up where the record points, and compare it with what is declared; with `dns: none` there is none."""
     name, declared = outputs["record"]["name"], outputs["record"]["addresses"]
-    is_set_by_hand = stack_config.read_config(workspace).get(f"{PROJECT}:dns") == "none"
-    addresses = declared if is_set_by_hand else route53.find_addresses(workspace, name)
-    return {
-        "ok": sorted(addresses) == sorted(declared),
-        "name": name,
-        "addresses": addresses,
-        "declared": declared,
-    }
+    config = stack_config.read_config(workspace)
+    if config.get(f"{PROJECT}:dns") == "none":
+        return {"ok": True, "name": name, "declared": declared, "targets": None}
+    if alias := config.get(f"{PROJECT}:gatewayAlias"):
+        declared = [str(alias["name"]).lower().rstrip(".")]
+    targets = route53.find_targets(workspace, name)
+    return {"ok": sorted(targets) == sorted(declared), "name": name, "declared": declared, "targets": targets}
 
 
 def probe_certificate(workspace: Workspace, outputs: Facts) -> Facts:

@@ -19,20 +19,19 @@ if TYPE_CHECKING:
 ZONE = "fountain.coach"
 SEED = 1
 """moto generates random ids. With a seed the zone's id is always the same, so a stack's config can name it."""
-DAEMON = Daemon("route53")
 START_SECONDS = 60
 
 
 def check(workspace: Workspace) -> None:
     """Raise `LocalError` if the port is taken by something else."""
-    if not DAEMON.is_running(_command(workspace)):
+    if not _daemon(workspace).is_running(_command(workspace)):
         require_free_port(workspace.dns_port)
 
 
 def start(workspace: Workspace) -> str:
     """Start moto and create the zone, unless they exist; return the zone's id."""
-    if not DAEMON.is_running(_command(workspace)):
-        stop()
+    if not _daemon(workspace).is_running(_command(workspace)):
+        stop(workspace)
         _start_server(workspace)
     route53 = _connect(workspace)
     try:
@@ -46,9 +45,9 @@ def start(workspace: Workspace) -> str:
     return zones[0]["Id"].rpartition("/")[2]
 
 
-def stop() -> None:
-    """Stop moto, if it runs."""
-    DAEMON.stop("moto_server")
+def stop(workspace: Workspace) -> None:
+    """Stop the stack's moto, if it runs."""
+    _daemon(workspace).stop("moto_server")
 
 
 def delete_record(workspace: Workspace, zone: str, record: dict[str, Any]) -> None:
@@ -72,17 +71,25 @@ def delete_record(workspace: Workspace, zone: str, record: dict[str, Any]) -> No
             )
 
 
-def find_addresses(workspace: Workspace, name: str) -> list[str]:
-    """Return the addresses of the A and AAAA records of this name in the zone; none without one."""
+def find_targets(workspace: Workspace, name: str) -> list[str]:
+    """Return where the A and AAAA records of this name point: addresses, or the names of aliases."""
     route53 = _connect(workspace)
-    zones = route53.list_hosted_zones()["HostedZones"]
     records = [
         record
-        for zone in zones
+        for zone in route53.list_hosted_zones()["HostedZones"]
         for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
         if record["Name"] == f"{name}." and record["Type"] in ("A", "AAAA")
     ]
-    return [value["Value"] for record in records for value in record.get("ResourceRecords", [])]
+    addresses = [value["Value"] for record in records for value in record.get("ResourceRecords", [])]
+    aliases = [record["AliasTarget"]["DNSName"].rstrip(".") for record in records if "AliasTarget" in record]
+    return [*addresses, *dict.fromkeys(aliases)]
+
+
+def _daemon(workspace: Workspace) -> Daemon:
+    daemon, before = Daemon(f"route53-{workspace.stack}"), Daemon("route53")
+    if before.is_running(_command(workspace)):  # of version 1.0.0, which had one for all stacks
+        before.pid_file.replace(daemon.pid_file)
+    return daemon
 
 
 def _command(workspace: Workspace) -> str:
@@ -103,13 +110,14 @@ def _start_server(workspace: Workspace) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with step(f"Starting Route 53's API (moto) on port {workspace.dns_port}"):
         program, *arguments = _command(workspace).split()
-        server = DAEMON.start([str(VENV / "bin" / program), *arguments], environment)
+        daemon = _daemon(workspace)
+        server = daemon.start([str(VENV / "bin" / program), *arguments], environment)
         for _ in attempts(START_SECONDS):
             if _is_moto(workspace.route53_url):
                 return
             if server.poll() is not None:
                 break
-    raise LocalError(f"moto did not start on port {workspace.dns_port}. See {DAEMON.log_file}.")
+    raise LocalError(f"moto did not start on port {workspace.dns_port}. See {daemon.log_file}.")
 
 
 def _is_moto(url: str) -> bool:

@@ -67,9 +67,12 @@ def _gateway(facts: Facts) -> Iterator[str]:
 
 
 def _record(facts: Facts) -> Iterator[str]:
-    shown, declared = (", ".join(facts[name]) or "missing" for name in ("addresses", "declared"))
+    if facts["targets"] is None:
+        yield f"{facts['name']}: not managed (dns is none)"
+        return
+    targets, declared = (", ".join(facts[name]) or "nothing" for name in ("targets", "declared"))
     word = _word("as declared", f"differs: {declared} is declared", ok=facts["ok"])
-    yield f"{facts['name']} A {shown}, {word}"
+    yield f"{facts['name']} points to {targets}, {word}"
 
 
 def _certificate(facts: Facts) -> Iterator[str]:

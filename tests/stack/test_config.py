@@ -38,7 +38,7 @@ def test_make_up_starts_nothing_for_an_invalid_config(tmp_path: Path) -> None:
     assert "kongAdminUrl" not in printed
     assert "Deploying" not in printed
     assert clone.left_behind() == []
-    assert not (tmp_path / ".local" / "route53.pid").exists()
+    assert not (tmp_path / ".local" / f"route53-{clone.stack}.pid").exists()
 
 
 def test_secrets_are_in_plain_text_neither_in_previews_nor_in_the_state(redeployed: Clone) -> None:

@@ -29,7 +29,7 @@ def test_the_status_shows_each_part_of_the_stack(clone: Clone) -> None:
         (name, "healthy", True)
     ]
     assert status["gateway"]["targets"] == [{"target": f"{name}:8080", "health": "HEALTHY"}]
-    assert status["record"]["addresses"] == ["127.0.0.1"]
+    assert status["record"]["targets"] == ["127.0.0.1"]
     assert status["image"]["name"] == outputs["image"]
     assert status["certificate"]["days"] > 300
     assert status["lastUpdate"]["result"] == "succeeded"
@@ -47,7 +47,7 @@ def test_the_status_of_a_broken_stack_says_what_is_wrong(clone: Clone) -> None:
     assert f"Stack {clone.stack}: needs attention" in printed
     assert "0 of 1 healthy" in printed
     assert f"{name}  paused" in printed
-    assert f"{HOSTNAME} A 127.0.0.9, differs: 127.0.0.1 is declared" in printed
+    assert f"{HOSTNAME} points to 127.0.0.9, differs: 127.0.0.1 is declared" in printed
     assert "\x1b" not in printed
 
 
@@ -59,7 +59,7 @@ def test_the_status_without_docker_and_gateway_still_shows_the_rest(
     printed = clone.make("status")
     assert "no answer from http://127.0.0.1:9/sessions" in printed
     assert "Cannot connect to the Docker daemon at unix:///nowhere" in printed
-    assert f"{HOSTNAME} A 127.0.0.1, as declared" in printed
+    assert f"{HOSTNAME} points to 127.0.0.1, as declared" in printed
 
 
 def test_drift_is_reported_with_exit_code_2_and_left_as_it_is(clone: Clone) -> None:
