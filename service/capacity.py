@@ -23,7 +23,6 @@ class Transfer(ABC):
     def __init__(self) -> None:
         self.held_bytes = 0
         self.is_dropped = False
-        self.begin()
 
     def begin(self) -> None:
         """Start to measure the client's speed."""
@@ -51,6 +50,7 @@ class Capacity:
         return self.requests > self._max_requests or self.held_bytes > self._max_held_bytes
 
     def add_arriving(self, transfer: Transfer) -> None:
+        transfer.begin()
         self._arriving[transfer] = None
         if len(self._arriving) > self._max_requests:
             # Most bodies are there already, and removed at once. What is still here after that has to wait.

@@ -1,11 +1,13 @@
 """Versions, single sessions, their deletion, and pages of the list."""
 
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from time import time
 
 import pytest
 
-from tests.service.processes import Service
+from tests.service.conftest import NewDatabase
+from tests.service.processes import Service, running
 
 
 def create(service: Service) -> int:
@@ -150,6 +152,26 @@ def test_a_full_last_page_has_no_link(fresh: Service) -> None:
         create(fresh)
     assert "Link" not in fresh.request("GET", "/sessions?limit=4").headers
     assert fresh.request("GET", "/sessions?after=4&limit=4").json() == []
+
+
+@pytest.mark.parametrize("limit", [1, 7, 198, 199, 200, 201, 209, 210, 211])
+def test_pages_of_every_size_have_all_sessions(chunks: Service, limit: int) -> None:
+    url, pages = f"/sessions?limit={limit}", []
+    while url:
+        answer = chunks.request("GET", url)
+        pages.append([session["sessionId"] for session in answer.json()])
+        url = answer.links.get("next", {}).get("url", "")
+    assert pages == [list(range(first, min(first + limit, 211))) for first in range(1, 211, limit)]
+
+
+@pytest.fixture(scope="module")
+def chunks(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[Service]:
+    """Yield a service with more sessions than a chunk has, and large ones among them."""
+    folder = tmp_path_factory.mktemp("chunks")
+    with running(Service(folder, database_url=new_database(folder))) as process:
+        for number in range(210):
+            process.create(context="x" * (100_000 if number in {5, 6, 7, 209} else 10))
+        yield process
 
 
 def test_a_page_larger_than_a_chunk_is_complete(fresh: Service) -> None:
