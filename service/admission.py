@@ -90,7 +90,7 @@ class _Exchange(Transfer):
         self._body_deadline: float | None = None
         self._timeout: asyncio.Timeout | None = None
         self._has_body = False
-        self._needs_place = scope["path"] != "/sessions" or scope["method"] == "POST"
+        self._needs_place = scope["path"] != "/sessions" or scope["method"] == "POST"  # until its response begins
         self._has_place = False
         self.status = 0
         if self._needs_place:
@@ -133,9 +133,9 @@ class _Exchange(Transfer):
             self._capacity.remove_arriving(self)
             if self._needs_place:
                 self._take_place()
-            if self._capacity.is_full:
-                metrics.refused.inc()
-                raise OverloadedError
+                if self._capacity.is_full:
+                    metrics.refused.inc()
+                    raise OverloadedError
         return message
 
     async def send(self, message: Message) -> None:

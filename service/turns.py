@@ -12,12 +12,12 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 _CAPACITY = 1024  # lists that wait; past it a quick refusal serves a client better
-
-
 _Waiting = list[tuple[int, asyncio.Future[None]]]
 
 
 class Ticket(NamedTuple):
+    """The place of a list in the order."""
+
     number: int
     is_page: bool
 
@@ -25,8 +25,8 @@ class Ticket(NamedTuple):
 class Turns:
     """Lets lists read in turns; created and used in one event loop.
 
-    The oldest list goes first, so that a few make progress while the others wait in order. Pages have every other
-    turn, since each has few chunks.
+    The oldest list whose client keeps up goes first, so that a few make progress while the others wait in order.
+    Pages have every other turn, since each has few chunks.
     """
 
     def __init__(self) -> None:
