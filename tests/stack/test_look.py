@@ -3,19 +3,33 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 from xml.etree import ElementTree
 
 import pytest
 import requests
 
 from tests.stack.clone import HOSTNAME, Clone, docker_client
+from tests.waiting import wait_for
 
 
 def read_status(clone: Clone) -> dict[str, Any]:
     status: dict[str, Any] = json.loads(clone.make("-s", "status", "JSON=1").splitlines()[-1])
     return status
+
+
+@contextmanager
+def running(clone: Clone, *targets: str) -> Iterator[TextIO]:
+    """Yield the output of a command that runs until it is terminated, which it is also after a failure."""
+    with clone.start("-s", *targets, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        try:
+            yield cast("TextIO", process.stdout)
+        finally:
+            process.terminate()
 
 
 def test_the_status_shows_each_part_of_the_stack(clone: Clone) -> None:
@@ -88,23 +102,28 @@ def test_drift_that_can_not_be_read_is_an_error(clone: Clone) -> None:
         gateway.stop(timeout=0)
         printed = clone.shell("python -m local drift; echo exit code $?")
         gateway.start()
+    wait_for(lambda: answers(clone))
     assert printed.endswith("exit code 1\n")
     assert f"{clone.admin} is unreachable" in printed
+
+
+def answers(clone: Clone) -> bool:
+    with suppress(requests.ConnectionError):
+        return clone.request("GET", "/sessions").ok
+    return False
 
 
 def test_the_log_of_a_request_is_followed_across_an_update(redeployed: Clone) -> None:
     clone = redeployed
     [old] = clone.containers()
-    with clone.start("-s", "logs", "JSON=1", "REQUEST=look-1", stdout=subprocess.PIPE) as follower:
-        assert follower.stdout
+    with running(clone, "logs", "JSON=1", "REQUEST=look-1") as output:
         for number in (1, 2):
             clone.request("GET", "/sessions", headers={"X-Request-ID": "look-1"})
-            line = json.loads(follower.stdout.readline())
+            line = json.loads(output.readline())
             assert (line["requestId"], line["replica"]) == ("look-1", clone.containers()[0])
             if number == 1:
                 clone.set("maxContextBytes", 1000)
                 clone.pulumi("up --yes --skip-preview")
-        follower.terminate()
     assert clone.containers() != [old]
     printed = clone.make("logs", "FOLLOW=0")
     assert " GET /sessions 200 " in printed
@@ -122,14 +141,12 @@ def test_the_graph_has_the_deployed_resources_by_their_real_names(clone: Clone, 
 
 def test_the_docs_page_is_opened_through_the_gateway(clone: Clone) -> None:
     clone.variables["BROWSER"] = "true"
-    with clone.start("-s", "open", stdout=subprocess.PIPE) as server:
-        assert server.stdout
-        found = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
+    with running(clone, "open") as output:
+        found = re.search(r"http://127\.0\.0\.1:\d+", output.readline())
         assert found
         page = requests.get(f"{found[0]}/docs", timeout=10)
         created = requests.post(f"{found[0]}/sessions", json={"userId": 7, "context": "tried"}, timeout=10)
         elsewhere = requests.get(f"{found[0]}/docs", headers={"Host": "attacker.example"}, timeout=10)
-        server.terminate()
     del clone.variables["BROWSER"]
     assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
     assert "Via" in page.headers
@@ -138,8 +155,6 @@ def test_the_docs_page_is_opened_through_the_gateway(clone: Clone) -> None:
 
 
 def test_the_status_is_refreshed_until_it_is_interrupted(clone: Clone) -> None:
-    with clone.start("-s", "status", "JSON=1", "WATCH=1", stdout=subprocess.PIPE) as watcher:
-        assert watcher.stdout
-        seen = [json.loads(watcher.stdout.readline())["stack"] for _ in range(2)]
-        watcher.terminate()
+    with running(clone, "status", "JSON=1", "WATCH=1") as output:
+        seen = [json.loads(output.readline())["stack"] for _ in range(2)]
     assert seen == [clone.stack] * 2
