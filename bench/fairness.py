@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ _SESSIONS = 160_000  # a list of 20 MB
 _LISTS = 60
 _BODIES = 600
 _READERS = 520
+_SETTLE_SECONDS = 1  # for the service to accept them
 _HALF = b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"
 _LIST = b"GET /sessions HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -76,6 +78,7 @@ def _connections(port: int, count: int, request: bytes) -> Iterator[None]:
         for _ in range(count):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             client.sendall(request)
+        time.sleep(_SETTLE_SECONDS)
         yield
 
 
