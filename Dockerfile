@@ -25,9 +25,11 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash service && chmod
     && install -d -o 10001 -g 10001 -m 0700 data
 USER 10001:10001
 VOLUME /app/data
+# Kong sends requests until it has noticed that a target was removed, and looks for that every 5 s.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    HOST=0.0.0.0
+    HOST=0.0.0.0 \
+    STOP_DELAY_SECONDS=8
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \

@@ -1,7 +1,11 @@
 """`python -m service` serves until SIGTERM; with a verb it backs up, restores or copies the database."""
 
 import argparse
+import signal
 import sys
+import threading
+from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,16 +16,33 @@ from service.protocol import LimitedHttpProtocol
 from service.settings import Settings, SettingsError, load_settings, parse_database_url
 
 # A stop waits this long for current requests.
-_STOP_SECONDS = 25
+_STOP_SECONDS = 20
 # The gateway closes idle connections first, after 60 s. If we did, a create could meet the closing and fail.
 _IDLE_SECONDS = 75
+_NOT_STARTED = 3  # uvicorn's exit status
+
+
+class _Server(uvicorn.Server):
+    """Keeps serving for a while after SIGTERM, since a gateway sends requests until it has noticed the stop."""
+
+    def __init__(self, config: uvicorn.Config, stop_delay_seconds: float) -> None:
+        super().__init__(config)
+        self._stop_delay_seconds = stop_delay_seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM and self._stop_delay_seconds:
+            timer = threading.Timer(self._stop_delay_seconds, super().handle_exit, (sig, frame))
+            timer.daemon = True
+            timer.start()
+        else:
+            super().handle_exit(sig, frame)
 
 
 def serve(app: FastAPI) -> None:
     """Serve the app until SIGTERM."""
     settings: Settings = app.state.settings
     logs.configure(settings.log_level)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -35,6 +56,11 @@ def serve(app: FastAPI) -> None:
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
+    server = _Server(config, settings.stop_delay_seconds)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(_NOT_STARTED)
 
 
 def _parse_arguments() -> argparse.Namespace:

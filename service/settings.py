@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     idempotency_key_days: float = Field(
         default=30.0, ge=0, le=36_500, description="Days after which an Idempotency-Key expires; 0 for never."
     )
+    stop_delay_seconds: float = Field(
+        default=0.0, ge=0, le=60, description="Seconds to keep serving after SIGTERM, as if it had not come yet."
+    )
     api_key_header: str | None = Field(
         default=None,
         description="Header in which the gateway expects an API key, for the docs page to ask for one.",

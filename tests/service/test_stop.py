@@ -1,0 +1,20 @@
+"""The service after SIGTERM."""
+
+import signal
+import time
+from pathlib import Path
+
+from tests.service.processes import Service, running
+
+DELAY = 3
+
+
+def test_it_serves_on_until_the_gateway_has_noticed_the_stop(tmp_path: Path) -> None:
+    with running(Service(tmp_path, stop_delay_seconds=DELAY)) as service:
+        begin = time.monotonic()
+        service.send(signal.SIGTERM)
+        while time.monotonic() < begin + DELAY - 1:
+            assert service.request("GET", "/readyz", headers={"Connection": "close"}).ok
+            time.sleep(0.1)
+        assert service.wait()[0] in (0, -signal.SIGTERM)
+        assert time.monotonic() - begin >= DELAY
