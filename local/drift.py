@@ -33,7 +33,9 @@ def drift(workspace: Workspace) -> int:
 
 
 def _refresh(workspace: Workspace) -> Iterator[str]:
-    command = ["pulumi", "--non-interactive", "refresh", "--preview-only", "--json", "--run-program"]
+    # The CLI refuses --preview-only where this variable skips its confirmations.
+    pulumi = ["env", "-u", "PULUMI_SKIP_CONFIRMATIONS", "pulumi", "--non-interactive"]
+    command = [*pulumi, "refresh", "--preview-only", "--json", "--run-program"]
     done = capture([*command, "--stack", workspace.stack])
     try:
         preview = parse(done.stdout)

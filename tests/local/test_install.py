@@ -56,7 +56,8 @@ def test_the_stand_ins_that_are_used_instead_are_named_once(
 
 
 def test_setup_alone_ends_with_the_next_command() -> None:
-    done = subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, text=True, check=True)
+    make = ["make", "--no-print-directory", "setup"]
+    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "Ready: make up"
 
 

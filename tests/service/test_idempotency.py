@@ -130,7 +130,8 @@ def test_a_failed_create_is_retried_with_the_same_id(numbered: Service, peer: Pe
 def test_a_killed_create_can_be_retried_once_its_claim_expires(tmp_path: Path, peer: Peer) -> None:
     peer.behave("hangs")
     before = len(peer.calls())
-    settings = {"sequence_service_url": peer.url, "sequence_timeout_seconds": 1}
+    # With 5 s the claim lasts for 11 s, longer than a restart takes on a busy machine.
+    settings = {"sequence_service_url": peer.url, "sequence_timeout_seconds": 5}
     with running(Service(tmp_path, **settings)) as service, ThreadPoolExecutor(1) as client:
         killed = client.submit(create, service, "killed")
         wait_for(lambda: len(peer.calls()) > before)
