@@ -85,8 +85,12 @@ def up(workspace: Workspace) -> None:
 
 
 def preview(workspace: Workspace) -> None:
-    """Show what `make up` would change."""
-    _prepare_stack(workspace)
+    """Show what `make up` would change, and write the report, also of a failure before the preview."""
+    try:
+        _prepare_stack(workspace)
+    except LocalError as error:
+        pulumi_stack.write_failure(error)
+        raise
     pulumi_stack.preview(workspace)
 
 

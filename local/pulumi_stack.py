@@ -59,6 +59,11 @@ def preview(workspace: Workspace) -> None:
         raise LocalError("`pulumi preview` failed; see the error above.")
 
 
+def write_failure(error: LocalError) -> None:
+    """Write the report of a preview that could not begin, in place of an earlier one."""
+    REPORT.write_text(render_failure(str(error)))
+
+
 def destroy(workspace: Workspace) -> None:
     """Destroy all of the stack's resources, and remove the stack.
 

@@ -21,4 +21,6 @@ def test_make_preview_prints_what_changes_and_writes_a_report_for_a_reviewer(edi
 def test_a_failed_preview_says_why_and_writes_a_report(edited: Clone) -> None:
     edited.set("ttl", "soon")
     assert "ttl must be a whole number" in edited.make("preview", fails=True)
-    assert "The preview failed" in (edited.folder / ".local" / "preview.md").read_text()
+    report = (edited.folder / ".local" / "preview.md").read_text()
+    assert "There is no preview" in report
+    assert "ttl must be a whole number" in report
