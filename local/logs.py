@@ -42,7 +42,7 @@ class _Follower:
         self._lines: queue.SimpleQueue[LogLine] = queue.SimpleQueue()
         self._readers: dict[str, threading.Thread] = {}
         self._ended: dict[str, float] = {}
-        """When the log of a container ended, by its id: it goes on if the container is restarted."""
+        """When the log of a container ended, by its id; more follows if the container is restarted."""
 
     def run(self, *, as_json: bool) -> None:
         """Print lines until the logs end, or for ever if it follows them."""

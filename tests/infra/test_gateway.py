@@ -22,20 +22,8 @@ from infra.paths import ROOT
 from service import sessions
 from service.parsing import max_body_bytes
 from service.settings import Settings
+from tests.infra.access import OPEN
 
-OPEN = AccessConfig(
-    plain_http="serve",
-    requests_per_minute=None,
-    key_auth=False,
-    consumers={},
-    platform_consumers=[],
-    platform_groups=[],
-    consumer_limits={},
-    addresses=[],
-    cors_origins=[],
-    certificate=None,
-    certificate_key=None,
-)
 WITH_KEYS = replace(OPEN, key_auth=True)
 
 _Config = TypeVar("_Config", bound=PluginConfig)

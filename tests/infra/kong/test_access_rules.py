@@ -13,24 +13,12 @@ from infra.kong.provider.connection import Kong
 from infra.kong.provider.resource import EntityResource
 from infra.kong.provider.resource_types import MembershipResource, PluginResource
 from infra.kong.schema.access import CONSUMER, MEMBERSHIP, PLUGIN
+from tests.infra.access import OPEN
 from tests.infra.kong.entities import made
 from tests.offline.peers import Gateway, Site, Upstream
 
 PAGE = "https://app.example.com"
 OWN_GROUP, PLATFORM_GROUP = "session-context:test:mark", "batch-jobs"
-OPEN = AccessConfig(
-    plain_http="serve",
-    requests_per_minute=None,
-    key_auth=False,
-    consumers={},
-    platform_consumers=[],
-    platform_groups=[],
-    consumer_limits={},
-    addresses=[],
-    cors_origins=[],
-    certificate=None,
-    certificate_key=None,
-)
 WITH_KEYS = replace(OPEN, key_auth=True, platform_groups=[PLATFORM_GROUP])
 
 
