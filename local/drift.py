@@ -45,6 +45,8 @@ def _refresh(workspace: Workspace) -> Iterator[str]:
         reasons = "\n".join(preview.errors) or done.stderr.strip()
         raise LocalError(f"`pulumi refresh` failed: {reasons}\nIf the platform is stopped, `make up` starts it.")
     for change in preview.changes:
+        if change.kind == "Provider":  # settings of this program, which nothing outside it can change
+            continue
         if change.action == "delete":
             yield f"{change.kind} {change.name}: does not exist"
         elif change.action != "same":

@@ -96,6 +96,12 @@ def test_drift_is_reported_with_exit_code_2_and_left_as_it_is(clone: Clone) -> N
     assert "Nothing differs" in clone.make("drift")
 
 
+def test_a_changed_config_is_no_drift(edited: Clone) -> None:
+    edited.pulumi("config set kong:adopt true")
+    edited.set("requestsPerMinute", 1234)
+    assert "Nothing differs" in edited.make("drift")
+
+
 def test_drift_that_can_not_be_read_is_an_error(clone: Clone) -> None:
     with docker_client() as client:
         gateway = client.containers.get(f"session-context-{clone.stack}-gateway")
