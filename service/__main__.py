@@ -6,6 +6,7 @@ import sys
 import threading
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -42,21 +43,25 @@ def serve(app: FastAPI) -> None:
     """Serve the app until SIGTERM."""
     settings: Settings = app.state.settings
     logs.configure(settings.log_level)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http=LimitedHttpProtocol,
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        proxy_headers=False,  # nothing depends on the client's address
-        server_header=False,
-        log_config=None,
-        timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-    )
-    server = _Server(config, settings.stop_delay_seconds)
+    options: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "http": LimitedHttpProtocol,
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,
+        "proxy_headers": False,  # nothing depends on the client's address
+        "server_header": False,
+        "log_config": None,
+        "timeout_keep_alive": _IDLE_SECONDS,
+        "timeout_graceful_shutdown": _STOP_SECONDS,
+    }
+    if settings.web_concurrency > 1:
+        from service import workers  # one process doesn't need them
+
+        workers.serve(settings, **options)
+        return
+    server = _Server(uvicorn.Config(app, workers=1, **options), settings.stop_delay_seconds)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

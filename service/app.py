@@ -4,15 +4,17 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import docs, metrics
+from service import docs
 from service.admission import AdmissionMiddleware
 from service.api import TAG, router
 from service.expiry import remove_expired_keys
+from service.exposition import WorkerMetrics, show_metrics
 from service.openapi import complete_document
 from service.problems import ProblemMiddleware
 from service.routing import LeanRoute, LeanRouter, normalize_path
@@ -32,7 +34,7 @@ class SessionContextApi(FastAPI):
         super().__init__(**options)
         routes = [route for route in router.routes if isinstance(route, LeanRoute)]
         self.router.routes.extend(routes)  # include_router would add a dispatch to each
-        self.add_route("/metrics", metrics.show_metrics, include_in_schema=False)
+        self.add_route("/metrics", show_metrics, include_in_schema=False)
         self.router.routes.extend(docs.routes)
         self._handle: ASGIApp = AdmissionMiddleware(
             ProblemMiddleware(LeanRouter(routes, self.router), self.router.routes),
@@ -68,8 +70,11 @@ class SessionContextApi(FastAPI):
         return super().openapi()
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Create the service. Without settings it reads the environment, and exits if that is invalid."""
+def create_app(settings: Settings | None = None, metrics_folder: Path | None = None) -> FastAPI:
+    """Create the service. Without settings it reads the environment, and exits if that is invalid.
+
+    Workers that serve together share a folder, through which their metrics are added up.
+    """
     if settings is None:
         try:
             settings = load_settings()
@@ -95,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     except TracingError as error:
         raise SystemExit(str(error)) from None
     app.state.settings = settings
+    app.state.worker_metrics = WorkerMetrics(metrics_folder) if metrics_folder is not None else None
     return app
 
 
@@ -111,11 +117,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     expiry = None
     if settings.idempotency_key_days:
         expiry = asyncio.create_task(remove_expired_keys(store, settings.idempotency_key_days))
+    workers: WorkerMetrics | None = app.state.worker_metrics
+    if workers is not None:
+        await workers.share()
     gc.collect()
     gc.freeze()  # nothing so far becomes garbage, so collections can skip it
     try:
         yield
     finally:
+        if workers is not None:
+            await workers.close()
         if expiry is not None:
             expiry.cancel()
         if sequencer is not None:

@@ -111,6 +111,11 @@ def _open_read_only(url: URL) -> Engine:
     return engine
 
 
+def is_read_only(engine: Engine) -> bool:
+    """Return whether the database was opened on a full disk, where no other process can open it."""
+    return isinstance(engine.pool, StaticPool)
+
+
 def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 

@@ -1,14 +1,11 @@
-"""Prometheus metrics, of this process alone: each process is a target."""
+"""Prometheus metrics of this process."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
-from starlette.requests import Request
-from starlette.responses import Response
 
 registry = CollectorRegistry()
 ProcessCollector(registry=registry)  # start, CPU, memory, open files
@@ -65,8 +62,3 @@ class _Requests(Collector):
 
 requests = _Requests()
 registry.register(requests)
-
-
-async def show_metrics(_: Request) -> Response:
-    """Answer with the metrics in Prometheus' text format."""
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -75,8 +75,14 @@ class Settings(BaseSettings):
         le=64 * 1024 * 1024,
         description="Maximum size of a context, in bytes of UTF-8.",
     )
+    web_concurrency: int = Field(
+        default=1, ge=1, le=64, description="Number of processes that serve; as many as there are cores is best."
+    )
     max_requests: int = Field(
-        default=512, ge=1, le=100_000, description="Maximum number of concurrent requests; more are refused."
+        default=512,
+        ge=1,
+        le=100_000,
+        description="Maximum number of concurrent requests of a process; more are refused.",
     )
     body_timeout_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="Timeout for receiving the whole body of a request."

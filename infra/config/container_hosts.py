@@ -15,6 +15,8 @@ from infra.paths import DATA
 MAX_REPLICAS = 16
 MAX_PODS = 100
 MEMORY_MB = (256, 65_536)
+MB_PER_PROCESS = 128
+MAX_PROCESSES = 64  # the service's own: service/settings.py
 STACK = re.compile("[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 """The stack's objects are named `session-context-STACK`, and a Service's name has at most 63 characters."""
 
@@ -43,15 +45,20 @@ class ResourcesConfig:
     """What each replica may use."""
 
     memory_mb: int
+    processes: int
     cpus: str | None
     """How many CPUs, such as 1.5; None for no limit."""
 
     @classmethod
     def read(cls, config: ConfigReader) -> Self:
-        return cls(
-            memory_mb=config.required("memory", whole_number(*MEMORY_MB)),
-            cpus=config.optional("cpus", parsers.cpus),
-        )
+        memory_mb = config.required("memory", whole_number(*MEMORY_MB))
+        processes = config.required("processes", whole_number(1, MAX_PROCESSES))
+        if config.accepted("memory", "processes") and processes * MB_PER_PROCESS > memory_mb:
+            config.reject(
+                f"processes {processes} requires memory {processes * MB_PER_PROCESS} or more, {MB_PER_PROCESS} MB "
+                f"for each; it is {memory_mb}"
+            )
+        return cls(memory_mb=memory_mb, processes=processes, cpus=config.optional("cpus", parsers.cpus))
 
 
 @dataclass(frozen=True, kw_only=True)

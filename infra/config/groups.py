@@ -12,7 +12,7 @@ from infra.config.reader import ConfigReader, as_output
 from infra.config.urls import url
 
 MEMORY_IN_CONTEXTS = 128
-"""The service holds up to 64 of the largest contexts (service/app.py), which may take half of its memory."""
+"""Each process holds up to 64 of the largest contexts (service/app.py), which may take half of its memory."""
 CONNECT_MILLISECONDS = (100, 60_000)
 READ_MILLISECONDS = (1_000, 3_600_000)
 """Kong accepts less. But a value of 20 means seconds, and few requests are answered in 20 milliseconds."""
@@ -86,7 +86,8 @@ class ServiceConfig:
         if database_url is None and host.database_required and config.accepted("databaseUrl"):
             config.reject(f"databaseUrl is missing; {host.database_required}")
         memory_mb = host.resources.memory_mb if config.accepted("memory") else DEFAULT_MEMORY_MB
-        max_bytes = min(memory_mb * 2**20 // MEMORY_IN_CONTEXTS, MAX_CONTEXT_BYTES)
+        processes = host.resources.processes if config.accepted("processes") else 1
+        max_bytes = min(memory_mb * 2**20 // processes // MEMORY_IN_CONTEXTS, MAX_CONTEXT_BYTES)
         return cls(
             max_context_bytes=config.required("maxContextBytes", whole_number(1, max_bytes)),
             sequence_service_url=config.optional("sequenceServiceUrl", url("http", "https")),

@@ -44,6 +44,8 @@ def create_host(name: str, *, config: StackConfig, image: Image, opts: pulumi.Re
 def build_variables(config: StackConfig) -> dict[str, str]:
     """Return the service's settings as environment variables; none of them is a secret."""
     variables = {"MAX_CONTEXT_BYTES": str(config.service.max_context_bytes)}
+    if config.host.resources.processes > 1:
+        variables["WEB_CONCURRENCY"] = str(config.host.resources.processes)
     if config.service.sequence_service_url:
         variables["SEQUENCE_SERVICE_URL"] = config.service.sequence_service_url
     if config.access.key_auth:

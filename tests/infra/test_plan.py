@@ -184,11 +184,18 @@ def test_without_route53_the_record_is_an_output_alone(tmp_path: Path) -> None:
 
 
 def test_the_containers_have_the_configured_resources_and_logs(tmp_path: Path) -> None:
-    keys = {"memory": 1024, "cpus": "1.5", "logDriver": "syslog", "logOptions": {"syslog-address": "udp://h:514"}}
+    keys = {
+        "memory": 1024,
+        "processes": 2,
+        "cpus": "1.5",
+        "logDriver": "syslog",
+        "logOptions": {"syslog-address": "udp://h:514"},
+    }
     plan = yaml.safe_load(render_plan(stack_with(tmp_path, **keys)))["resources"]
     container = plan["docker:index/container:Container::session-context-1"]["inputs"]
     assert (container["memory"], container["memorySwap"], container["cpus"]) == (1024, 1024, "1.5")
     assert (container["logDriver"], container["logOpts"]) == ("syslog", {"syslog-address": "udp://h:514"})
+    assert "WEB_CONCURRENCY=2" in container["envs"]
     plan = yaml.safe_load(render_plan(stack_with(tmp_path, logOptions={"max-size": "50m"})))["resources"]
     container = plan["docker:index/container:Container::session-context-1"]["inputs"]
     assert container["logOpts"] == {"max-size": "50m", "max-file": "3"}

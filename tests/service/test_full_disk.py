@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.processes import Service, running
+from tests.waiting import wait_for
 
 
 class SmallDisk:
@@ -29,8 +30,8 @@ class SmallDisk:
         self.seen = Path(f"/proc/{process_id}/root{folder}")
         """Path of the folder in this process."""
 
-    def service(self) -> Service:
-        return Service(self.folder, "service", self.under)
+    def service(self, **settings: object) -> Service:
+        return Service(self.folder, "service", self.under, **settings)
 
     def fill(self) -> None:
         with (self.seen / "ballast").open("wb", buffering=0) as ballast:
@@ -108,3 +109,16 @@ def test_a_start_on_a_full_disk_serves_reads(
     with running(small_disk.service()) as service:
         assert service.context(session_id).json()["context"] == "kept"
         assert service.create().status_code == 201
+
+
+def test_a_single_worker_starts_on_a_full_disk(small_disk: SmallDisk) -> None:
+    with running(small_disk.service()) as service:
+        session_id = service.create_session(context="kept")
+        service.stop()
+    small_disk.fill()
+    with running(small_disk.service(web_concurrency=2)) as service:
+        wait_for(service.is_ready)
+        assert service.context(session_id).json()["context"] == "kept"
+        assert service.create(context="x" * 10_000).status_code == 503
+        small_disk.make_room()
+        wait_for(lambda: service.create().status_code == 201)

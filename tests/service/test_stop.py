@@ -4,13 +4,18 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.service.processes import Service, running
+from tests.waiting import wait_for
 
 DELAY = 3
 
 
-def test_it_serves_on_until_the_gateway_has_noticed_the_stop(tmp_path: Path) -> None:
-    with running(Service(tmp_path, stop_delay_seconds=DELAY)) as service:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_serves_on_until_the_gateway_has_noticed_the_stop(tmp_path: Path, workers: int) -> None:
+    with running(Service(tmp_path, stop_delay_seconds=DELAY, web_concurrency=workers)) as service:
+        wait_for(service.is_ready)
         begin = time.monotonic()
         service.send(signal.SIGTERM)
         while time.monotonic() < begin + DELAY - 1:

@@ -96,6 +96,7 @@ def test_dev_is_open_and_unprotected() -> None:
         ("consumerRequestsPerMinute", {"a": 5}, "consumerRequestsPerMinute names a, which consumers does not"),
         ("memory", "100", "memory must be a whole number from 256 to 65536"),
         ("memory", "256m", "memory must be a whole number"),
+        ("processes", "0", "processes must be a whole number from 1 to 64"),
         ("cpus", "0", "cpus must be a number of CPUs from 0.1 to 256, such as 1.5, not '0'"),
         ("logDriver", "Journald", "logDriver must be the name of a logging driver, such as journald"),
         ("logOptions", "max-size=1m", "logOptions must be a map of options of the logging driver"),

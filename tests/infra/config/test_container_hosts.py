@@ -42,6 +42,17 @@ def test_the_largest_context_follows_from_the_memory(memory: str, largest: int) 
     assert expected in stack_rejection("dev", {"memory": memory, "maxContextBytes": size + 1})
 
 
+def test_each_process_needs_memory() -> None:
+    keys = {"memory": 512, "processes": 4, "maxContextBytes": 2**20}
+    assert load_stack("dev", keys).host.resources.processes == 4
+    assert "maxContextBytes must be a whole number from 1 to 1048576" in stack_rejection(
+        "dev", keys | {"maxContextBytes": 2**20 + 1}
+    )
+    assert "processes 5 requires memory 640 or more, 128 MB for each; it is 512" in stack_rejection(
+        "dev", keys | {"processes": 5}
+    )
+
+
 def test_an_unknown_host_rejects_no_key_of_either() -> None:
     message = stack_rejection("kubernetes", {"containerHost": "swarm"})
     assert "containerHost must be one of docker, kubernetes, not 'swarm'" in message
