@@ -79,8 +79,19 @@ def targets(figures: Figures) -> Iterator[Target]:
     )
     peak = figures.of(listed, SERVICE, "peak_bytes")
     yield at_most("memory of a list of 1,000,000 above idle", peak if peak is None else peak / _MIB, 64, " MiB")
-    yield _tail(figures, "one process", 3, [case for case in figures.cases() if case.replicas == 1])
-    yield _tail(figures, "several processes", 10, [case for case in figures.cases() if case.replicas > 1])
+    yield _tail(figures, "one process", 3, [case for case in figures.cases() if case.replicas * case.workers == 1])
+    several = [case for case in figures.cases() if case.replicas * case.workers > 1]
+    yield _tail(figures, "several processes", 10, several)
+    for database in ("sqlite", "postgresql"):
+        one, two = (
+            figures.of(Case(workload="read", database=database, workers=workers), SERVICE) for workers in (1, 2)
+        )
+        yield at_least(
+            f"{name(Case(workload='read', database=database, workers=2))}, of one's",
+            one and two and two / one,
+            1.7,
+            "×",
+        )
     yield _against_plain(figures)
     yield _client(figures)
 
@@ -128,6 +139,7 @@ def name(case: Case | None) -> str:
     words = [case.workload + (" with peer" if case.with_peer else "")]
     words += [f"{case.connections} connection{'s' * (case.connections > 1)}"] * (case.connections != LOAD)
     words += ["PostgreSQL"] * (case.database != "sqlite") + [f"{case.replicas} processes"] * (case.replicas > 1)
+    words += [f"{case.workers} workers"] * (case.workers > 1)
     return ", ".join(words)
 
 

@@ -15,12 +15,15 @@ class Case:
     connections: int = LOAD
     database: str = "sqlite"
     replicas: int = 1
+    workers: int = 1
+    """Processes of each replica, behind its one port."""
     with_peer: bool = False
 
     @property
     def title(self) -> str:
         peer = " with peer" if self.with_peer else ""
-        return f"{self.workload}{peer}, {self.connections} connections, {self.database}, {self.replicas} process"
+        processes = f"{self.replicas} × {self.workers} process"
+        return f"{self.workload}{peer}, {self.connections} connections, {self.database}, {processes}"
 
 
 @dataclass(frozen=True, kw_only=True)

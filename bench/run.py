@@ -49,6 +49,10 @@ PLAN = [
     *(Case(workload=workload, database="postgresql") for workload in ("create", "read", "update", "mix")),
     *(Case(workload=workload, replicas=2) for workload in ("create", "read", "mix")),
     Case(workload="create", replicas=4),
+    *(
+        Case(workload=workload, database=database, workers=2)
+        for database, workload in product(("sqlite", "postgresql"), ("create", "read", "mix"))
+    ),
 ]
 _STOPS = 50
 # What the original shape lacks.
@@ -57,6 +61,8 @@ _NOT_OF_ORIGINAL = {"not modified", "first page", "deep page"}
 
 def supports(subject: str, case: Case) -> bool:
     """Return whether the subject can run the case."""
+    if case.workers > 1:
+        return subject == SERVICE
     if subject == BARE:
         return (case.database, case.replicas, case.with_peer) == ("sqlite", 1, False) and case.workload != "list"
     return subject != ORIGINAL or case.workload not in _NOT_OF_ORIGINAL
@@ -79,7 +85,7 @@ class Bench:
 
     @contextmanager
     def start_subjects(self, cases: list[Case]) -> Iterator[dict[tuple[str, bool], Started]]:
-        """Start what these cases need; all have the same kind of database and number of replicas."""
+        """Start what these cases need; all have the same kind of database and number of processes."""
         needed = dict.fromkeys((s, case.with_peer) for s in _SUBJECTS for case in cases if supports(s, case))
         with ExitStack() as stack:
             targets: dict[tuple[str, bool], Started] = {}
@@ -96,6 +102,8 @@ class Bench:
             return Started(RunningSubject(BARE, RESPONSES=str(FOLDER / "responses.json")), None)
         key = (subject, case.database, with_peer)
         environment = {"SEQUENCE_SERVICE_URL": self._peer.url} if with_peer else {}
+        if case.workers > 1:
+            environment["WEB_CONCURRENCY"] = str(case.workers)
         if key not in self._databases:
             database = self._databases[key] = Database(self._url(case.database, "-".join(map(str, key))))
             RunningSubject(subject, DATABASE_URL=database.url).kill()  # creates its tables
@@ -121,9 +129,9 @@ def main(rounds: int, seconds: int) -> int:
         find_program(program)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is stopped
     results: Results = defaultdict(list)
-    groups: dict[tuple[str, int], list[Case]] = defaultdict(list)
+    groups: dict[tuple[str, int, int], list[Case]] = defaultdict(list)
     for case in PLAN:
-        groups[case.database, case.replicas].append(case)
+        groups[case.database, case.replicas, case.workers].append(case)
     with ExitStack() as stack:
         bench = Bench(stack)
         for cases in groups.values():
@@ -140,7 +148,7 @@ def main(rounds: int, seconds: int) -> int:
     text = f"{machine()}.\n\n{tables(figures, others, limits)}\n\n![Requests per second]({PLOT.name})"
     print(f"\n{text}")
     DOCUMENT.write_text(insert(DOCUMENT.read_text(), text))
-    PLOT.write_text(plot(figures, [case for case in groups["sqlite", 1] if case.connections == LOAD]))
+    PLOT.write_text(plot(figures, [case for case in groups["sqlite", 1, 1] if case.connections == LOAD]))
     return int(any(figures.of(case, SERVICE) is None for case in PLAN))
 
 

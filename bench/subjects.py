@@ -3,10 +3,11 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import requests
 from sqlalchemy import create_engine, text
 
@@ -83,20 +84,25 @@ class RunningSubject:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that its processes have used so far."""
-        return sum(_cpu_seconds(process.pid) for process in self._processes)
+        return sum(_cpu_seconds(pid) for pid in self._pids())
 
     def memory(self, field: str) -> int:
         """Return the bytes of its processes: VmRSS now, VmHWM the peak since its reset."""
-        return sum(memory(process.pid, field) for process in self._processes)
+        return sum(memory(pid, field) for pid in self._pids())
 
     def reset_peak(self) -> None:
         """Reset VmHWM."""
-        for process in self._processes:
-            Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+        for pid in self._pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def kill(self) -> None:
         for process in self._processes:
             process.kill()
+
+    def _pids(self) -> Iterator[int]:
+        for process in self._processes:
+            yield process.pid
+            yield from (worker.pid for worker in psutil.Process(process.pid).children(recursive=True))
 
 
 def start_peer() -> Process:

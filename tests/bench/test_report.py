@@ -63,6 +63,12 @@ def test_memory_is_compared_with_64_mib() -> None:
         assert met(figures, "memory of a list") is is_met
 
 
+@pytest.mark.parametrize(("rate", "is_met"), [(1530, True), (1529, False)])
+def test_two_workers_are_compared_with_one(rate: float, is_met: bool) -> None:
+    figures = Figures(results() | {(Case(workload="read", workers=2), SERVICE): [sample(rate)]})
+    assert met(figures, "read, 2 workers, of one's") is is_met
+
+
 def test_every_case_is_in_the_tables() -> None:
     cases = [
         READ,
