@@ -5,7 +5,7 @@ export PROXY_PORT TLS_PORT ADMIN_PORT DNS_PORT STACK FILE FOLLOW JSON REQUEST WA
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help actionlint api-diff clients sbom up down preview status logs drift graph open cluster cluster-down smoke backup restore setup test test-cluster lint coverage fuzz endurance faults bench bench-check docs openapi plans lock
+.PHONY: help actionlint api-diff clients sbom up down preview status logs drift graph open cluster cluster-down smoke backup restore setup test test-cluster lint coverage fuzz endurance faults bench scaling bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -87,6 +87,9 @@ faults: setup ## break every outside call of `up` in five ways, and check that i
 
 bench: setup ## compare the service with other implementations, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)
+
+scaling: setup ## measure the service with up to 10,000,000 sessions and 4 replicas, for docs/scaling.md: make scaling SIZES="1000 10000"
+	@.venv/bin/python -m bench.scaling $(or $(SECONDS),3) $(SIZES)
 
 bench-check: setup ## report requests that take more instructions than recorded; RECORD=1 records them
 	@.venv/bin/python -m bench.check $(if $(RECORD),record)

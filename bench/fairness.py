@@ -40,9 +40,9 @@ def measure_fairness(seconds: int) -> Iterator[Target]:
     """Yield the figures of a read on one connection, alone and beside many other clients."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        database = Database(f"sqlite:///{folder}/sessions.db")
+        database = Database(f"sqlite:///{folder}/sessions.db", _SESSIONS)
         RunningSubject(SERVICE, DATABASE_URL=database.url).kill()  # creates its tables
-        database.seed(SERVICE, _SESSIONS)
+        database.seed(SERVICE)
         subject = RunningSubject(SERVICE, DATABASE_URL=database.url)
         stack.callback(subject.kill)
         port = subject.ports[0]

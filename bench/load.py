@@ -13,14 +13,16 @@ _SCRIPT = Path(__file__).with_name("load.lua")
 _SECONDS_FOR_A_LIST = 300
 
 
-def measure(case: Case, subject: RunningSubject, database: Database | None, seconds: int) -> Sample:
+def measure(
+    case: Case, subject: RunningSubject, database: Database | None, seconds: int, sessions: int = SESSIONS
+) -> Sample:
     """Measure one run. Raises `WrongResponseError`."""
     if case.workload == "list":
         assert database is not None  # noqa: S101 - for the type alone
         return _list(subject, database)
     probe(case.workload, subject.ports[0])
     before = database.count() if database else 0
-    sample, answered = _attack(case, subject, seconds)
+    sample, answered = _attack(case, subject, seconds, sessions)
     if case.workload == "create" and database:
         made = database.count() - before
         if not answered <= made <= answered + case.connections:
@@ -28,14 +30,14 @@ def measure(case: Case, subject: RunningSubject, database: Database | None, seco
     return sample
 
 
-def _attack(case: Case, subject: RunningSubject, seconds: int) -> tuple[Sample, int]:
+def _attack(case: Case, subject: RunningSubject, seconds: int, sessions: int) -> tuple[Sample, int]:
     replicas = len(subject.ports)
     command = ["wrk", f"-t{replicas}", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "60s"]
     environment = {
         **os.environ,
         "WORKLOAD": case.workload,
         "PORTS": " ".join(map(str, subject.ports)),
-        "SESSIONS": str(SESSIONS),
+        "SESSIONS": str(sessions),
     }
     cpu, client_cpu = subject.cpu_seconds(), _children_cpu_seconds()
     ran = subprocess.run(

@@ -12,7 +12,6 @@ from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE
 
 NAMES = {SERVICE: "service", PLAIN: "plain", ORIGINAL: "original", BARE: "bare server"}
 _MIB = 1 << 20
-BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
 
 
 @dataclass(frozen=True)
@@ -187,8 +186,9 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model}), which load and service share; {system}, Python {python}"
 
 
-def insert(document: str, figures: str) -> str:
-    """Return the document with these figures between its marks."""
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{figures}\n{END}{after}"
+def insert(document: str, figures: str, command: str) -> str:
+    """Return the document with these figures between the marks of the command that measured them."""
+    begin, end = f"<!-- begin: {command} -->", f"<!-- end: {command} -->"
+    before, _, rest = document.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{figures}\n{end}{after}"

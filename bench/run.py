@@ -147,7 +147,7 @@ def main(rounds: int, seconds: int) -> int:
     others = [*measure_fairness(seconds), *measure_stops(_STOPS), *_stack(rounds)]
     text = f"{machine()}.\n\n{tables(figures, others, limits)}\n\n![Requests per second]({PLOT.name})"
     print(f"\n{text}")
-    DOCUMENT.write_text(insert(DOCUMENT.read_text(), text))
+    DOCUMENT.write_text(insert(DOCUMENT.read_text(), text, "make bench"))
     PLOT.write_text(plot(figures, [case for case in groups["sqlite", 1, 1] if case.connections == LOAD]))
     return int(any(figures.of(case, SERVICE) is None for case in PLAN))
 

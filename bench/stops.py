@@ -37,7 +37,7 @@ def measure_stops(stops: int) -> Iterator[Target]:
 def _measure(name: str, url: str, folder: Path, stops: int) -> Target:
     with running(Service(folder, database_url=url)):
         pass  # creates the tables
-    Database(url).seed("service", _SESSIONS)
+    Database(url, _SESSIONS).seed("service")
     outcomes: Counter[str] = Counter()
     for _ in range(stops):
         with running(Service(folder, database_url=url)) as service:

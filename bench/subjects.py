@@ -39,12 +39,14 @@ class Database:
     """A database in which a subject has created its tables."""
 
     url: str
+    sessions: int = SESSIONS
+    """How many are there at first."""
 
-    def seed(self, module: str, sessions: int = SESSIONS) -> None:
+    def seed(self, module: str) -> None:
         """Fill it with sessions, while nothing else uses it."""
         engine = create_engine(self._url)
         with engine.begin() as db:
-            values = {"count": sessions, "context": "context " * 12}
+            values = {"count": self.sessions, "context": "context " * 12}
             db.execute(text(_SEED), values)
             if next_id := _NEXT_ID.get(module) or _NEXT_ID.get(engine.dialect.name):
                 db.execute(text(next_id), values)
@@ -62,6 +64,12 @@ class Database:
     def list_bytes(self) -> int:
         """Return the length of the list of all sessions as JSON."""
         return 1 + self._query(f"SELECT {_TEXT} + count(*) * {_AROUND} FROM sessions")  # noqa: S608 - our own words
+
+    def disk_bytes(self) -> int:
+        """Return the size of the database, indexes included."""
+        if self.url.startswith("sqlite"):
+            return self._query("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return self._query("SELECT pg_database_size(current_database())")
 
     def _query(self, question: str) -> int:
         engine = create_engine(self._url)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.report import BEGIN, END, Figures, at_most, insert, tables, targets
+from bench.report import Figures, at_most, insert, tables, targets
 from bench.results import Case, Results, Sample
 from bench.subjects import BARE, ORIGINAL, PLAIN, SERVICE
 
@@ -89,8 +89,8 @@ def test_every_case_is_in_the_tables() -> None:
 
 
 def test_the_document_keeps_the_text_around_its_figures() -> None:
-    document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert insert(document, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    document = "before\n<!-- begin: make bench -->\n{}\n<!-- end: make bench -->\nafter\n"
+    assert insert(document.format("old"), "new", "make bench") == document.format("new")
 
 
 @pytest.mark.parametrize(("cpu_us", "is_met"), [(13, True), (14, False), (7, False)])
