@@ -5,7 +5,7 @@ export PROXY_PORT TLS_PORT ADMIN_PORT DNS_PORT STACK FILE FOLLOW JSON REQUEST WA
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help actionlint api-diff clients sbom up down preview status logs drift graph open cluster cluster-down smoke backup restore setup test test-cluster lint coverage fuzz endurance faults bench scaling bench-check docs openapi plans lock
+.PHONY: help actionlint api-diff clients sbom up down preview status logs drift graph open cluster cluster-down smoke backup restore setup test test-cluster lint coverage mutants fuzz endurance faults bench scaling bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -50,8 +50,8 @@ backup: setup ## copy the running stack's sessions into a file: make backup FILE
 restore: setup ## stop the API, and replace the sessions with a backup file: make restore FILE=sessions.db
 	@.venv/bin/python -m local restore
 
-test: lint ## run linters and all tests; starts what they need and stops it again
-	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5 --ignore=tests/cluster
+test: lint ## run linters and all tests; starts what they need and stops it again; ORDER=random shuffles them
+	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5 --ignore=tests/cluster $(if $(ORDER),-p randomly --randomly-seed=$(ORDER:random=default))
 
 test-cluster: setup ## run the tests on a cluster of this machine, which they start and remove
 	.venv/bin/python -m pytest --durations=5 tests/cluster
@@ -75,6 +75,9 @@ coverage: setup ## list the lines of service/ and infra/ that their tests don't 
 	.venv/bin/coverage run -m pytest -q -n 3 --dist loadfile $(or $(TESTS),tests/service tests/infra)
 	.venv/bin/coverage combine -q
 	.venv/bin/coverage report
+
+mutants: setup ## report changes of the code that no test notices, which takes hours: make mutants SAMPLE=320 SEED=1
+	@.venv/bin/python -m tests.mutants $(or $(SAMPLE),0) $(or $(SEED),1)
 
 fuzz: setup ## send generated requests and validate responses against openapi.json: make fuzz CASES=20000 DATABASE=postgresql
 	@.venv/bin/python -m tests.service.fuzz $(or $(CASES),20000) $(or $(DATABASE),sqlite)

@@ -25,6 +25,10 @@ def test_a_certificate_for_another_name_is_rejected_with_both_names(name: str) -
     assert hostname_error(certificate(name)[0], HOSTNAME) == expected
 
 
+def test_a_certificate_without_host_names_is_rejected() -> None:
+    assert hostname_error(certificate()[0], HOSTNAME) == f"tlsCertificate is for no host name, not for {HOSTNAME}"
+
+
 def test_a_key_that_does_not_match_is_rejected() -> None:
     (leaf, _), (_, key) = certificate(HOSTNAME), certificate(HOSTNAME)
     assert pair_error(leaf, key, KEYS) == "tlsKey does not match tlsCertificate"
@@ -43,4 +47,5 @@ def test_a_certificate_is_invalid_before_and_after_its_dates() -> None:
 def test_input_that_is_not_pem_is_rejected_and_not_repeated() -> None:
     leaf, _ = certificate(HOSTNAME)
     assert pair_error("canary", "canary", KEYS) == "tlsCertificate must be one or more certificates in PEM format"
+    assert validity_error("canary") is None, "Kong reports it"
     assert pair_error(leaf, "canary", KEYS) == "tlsKey must be an unencrypted private key in PEM format"

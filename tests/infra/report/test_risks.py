@@ -45,6 +45,12 @@ from tests.infra.report.previews import first_lines, report, report_update, step
             {"name": "rate-limiting", "config": {"minute": 1}},
             "may reject different requests (`rate-limiting`: `config`)",
         ),
+        (
+            "kubernetes:core/v1:Service",
+            {"spec": {"type": "ClusterIP"}},
+            {"spec": {"type": "NodePort"}},
+            "lets requests reach the pods in another way: `spec`",
+        ),
         ("aws:route53/record:Record", {"ttl": 1}, {"ttl": 2}, "changes `ttl` in public DNS"),
         ("pulumi:providers:kong", {"adminUrl": "a"}, {"adminUrl": "b"}, "manages another gateway"),
     ],
@@ -59,7 +65,19 @@ def test_a_change_that_affects_traffic_is_a_risk(
     ("kind", "old", "new"),
     [
         ("kong:index:KongPlugin", {"name": "cors", "config": 1}, {"name": "cors", "config": 2}),
+        (
+            "kong:index:KongPlugin",
+            {"name": "acl", "enabled": False, "config": 1},
+            {"name": "acl", "enabled": False, "config": 2},
+        ),
         ("kong:index:KongService", {"retries": 1}, {"retries": 2}),
+        ("kong:index:KongTarget", {"weight": 0}, {"weight": 100}),
+        ("kong:index:KongKey", {"ttl": 1}, {"ttl": 2}),
+        ("kong:index:KongCertificate", {"tags": ["a"]}, {"tags": ["b"]}),
+        ("kong:index:KongRoute", {"tags": ["a"]}, {"tags": ["b"]}),
+        ("kubernetes:apps/v1:Deployment", {"metadata": 1}, {"metadata": 2}),
+        ("kubernetes:core/v1:Service", {"metadata": 1}, {"metadata": 2}),
+        ("pulumi:providers:kong", {"timeoutMs": 1}, {"timeoutMs": 2}),
         ("docker:index/image:Image", {"imageName": "a"}, {"imageName": "b"}),
     ],
 )
@@ -89,3 +107,26 @@ def test_a_new_plugin_that_restricts_access_is_a_risk() -> None:
 def test_a_removed_protection_is_a_risk_without_changed_properties() -> None:
     lost = step("same", old={}, new={}, old_more={"protect": True})
     assert first_lines(report(lost)) == ["- Thing `x` is no longer protected"]
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "line"),
+    [
+        (
+            "spec.template.spec.containers[0].image",
+            {"spec": {"template": {"spec": {"containers": [{"image": "a:1"}]}}}},
+            {"spec": {"template": {"spec": {"containers": [{"image": "a:2"}]}}}},
+            "rolls out another image: `a:1` becomes `a:2`",
+        ),
+        (
+            "spec.replicas",
+            {"spec": {"replicas": 2}},
+            {"spec": {"replicas": 1}},
+            "gets another number of pods: `2` becomes `1`",
+        ),
+    ],
+)
+def test_a_change_of_a_rollout_is_a_risk(path: str, old: dict[str, Any], new: dict[str, Any], line: str) -> None:
+    kind = "kubernetes:apps/v1:Deployment"
+    text = report(step("update", kind, old=old, new=new, detailedDiff={path: {"kind": "update"}}))
+    assert line in "\n".join(first_lines(text))
