@@ -1,5 +1,7 @@
 """The stack's entities in the platform's Kong: an upstream, a service with its plugins, and a route."""
 
+from collections.abc import Mapping
+
 import pulumi
 
 from infra import kong
@@ -75,7 +77,7 @@ class Gateway(pulumi.ComponentResource):
         *,
         hostname: str,
         names: KongNames,
-        containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]],
+        containers: Mapping[str, tuple[pulumi.Resource, pulumi.Input[str]]],
         access: AccessConfig,
         group: pulumi.Input[str],
         max_context_bytes: int,
@@ -147,7 +149,7 @@ class Gateway(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, depends_on=depends_on or None)
 
     def _create_upstream(
-        self, name: str, containers: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]]
+        self, name: str, containers: Mapping[str, tuple[pulumi.Resource, pulumi.Input[str]]]
     ) -> tuple[kong.Upstream, list[kong.Target]]:
         args = kong.UpstreamArgs(name=name, healthchecks=HEALTHCHECKS, tags=self._tags)
         upstream = kong.Upstream(self._name, args, self._child())

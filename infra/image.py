@@ -90,6 +90,9 @@ class Image(pulumi.ComponentResource):
     reference: pulumi.Input[str]
     """`repository:tag`, known before the image is built, or `repository@sha256:…` in a registry."""
 
+    version: str
+    """What identifies the content, known in each preview: a digest, or a tag that is a hash of it."""
+
     built: list[pulumi.Resource]
     """The resources that containers depend on, besides the reference."""
 
@@ -104,22 +107,23 @@ class Image(pulumi.ComponentResource):
         super().__init__("session-context:index:Image", name, None, opts)
         self._name, self._config, self._after, self.built = name, config, after, []
         tag = content_hash(ROOT, config.base_image, config.platform)[:TAG_DIGITS]
+        self.version = config.deployed or f"{config.repository or REPOSITORY}:{tag}"
         if config.deployed:
             self.reference = config.deployed
         elif config.repository:
-            self.reference = self._push(config.repository, tag)
+            self.reference = self._push(self.version)
         else:
-            self.reference = f"{REPOSITORY}:{tag}"
+            self.reference = self.version
             self.built = [self._build(self.reference, skip_push=True)]
         self.register_outputs({"reference": self.reference})
 
-    def _push(self, repository: str, tag: str) -> pulumi.Output[str]:
+    def _push(self, tagged: str) -> pulumi.Output[str]:
         """Build and push the image, unless the registry had its tag when this stack first deployed it.
 
         The stash stores that decision, with the digest, as long as the tag stays the same. Otherwise the second
         `up` would find the tag in the registry, and delete the resource that the first one declared.
         """
-        tagged = f"{repository}:{tag}"
+        repository, _, tag = tagged.rpartition(":")
         found = pulumi.Stash(
             f"{self._name}-{tag}",
             input=find_digest(tagged, parent=self) or "",

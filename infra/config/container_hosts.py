@@ -8,6 +8,7 @@ import pulumi
 
 from infra.config import cluster_parsers, parsers
 from infra.config.parsers import boolean, one_of, whole_number
+from infra.config.publish import PublishConfig
 from infra.config.reader import ConfigReader, as_output
 from infra.config.urls import database_url, url
 from infra.paths import DATA
@@ -27,16 +28,17 @@ ONLY_ON_DOCKER = {
     "logDriver": "the nodes of the cluster collect the logs of pods",
     "logOptions": "the nodes of the cluster collect the logs of pods",
     "network": "Kubernetes has no Docker network; nodeAddresses or gatewaySources say where Kong is",
+    "publish": "a Service publishes the pods: nodeAddresses and nodePort say where",
 }
 ONLY_ON_KUBERNETES = {
-    "gatewaySources": "the containers publish no port, so only the Docker network of the gateway reaches them",
+    "gatewaySources": "only the Docker network of the gateway reaches the containers, or who reaches publish",
     "imagePullSecret": "Docker's plugin has the credentials of the registry: see registryUsername",
     "kubeContext": "there is no cluster; dockerHost names the engine",
     "kubeconfig": "there is no cluster; dockerHost names the engine",
     "maxReplicas": "Docker has no autoscaler; replicas is the number of containers",
     "namespace": "Docker has no namespaces",
-    "nodeAddresses": "the gateway reaches the containers by their names in the Docker network",
-    "nodePort": "the gateway reaches the containers by their names in the Docker network",
+    "nodeAddresses": "there are no nodes; publish says where a gateway on another machine reaches the containers",
+    "nodePort": "there are no nodes; publish says where a gateway on another machine reaches the containers",
 }
 
 
@@ -66,7 +68,10 @@ class DockerConfig:
     """A Docker engine that runs the containers."""
 
     docker_host: str | None
-    network: str
+    network: str | None
+    """The network of the containers; None, if they are published, for the engine's default one."""
+    publish: PublishConfig | None
+    """Where the gateway reaches the containers; None for a gateway in their network."""
     replicas: int
     resources: ResourcesConfig
     log_driver: str | None
@@ -91,10 +96,16 @@ class DockerConfig:
         data_volume = config.optional("dataVolume", parsers.volume)
         if data_volume and not keep_data and config.accepted("keepData"):
             config.reject("dataVolume requires keepData true, or a destroy would remove that volume with its data")
+        publish = PublishConfig.read(config)
+        replicas = config.required("replicas", whole_number(1, MAX_REPLICAS))
+        if publish and config.accepted("publish", "replicas") and (conflict := publish.conflict(replicas)):
+            config.reject(conflict)
+        read_network = config.required if publish is None and config.accepted("publish") else config.optional
         return cls(
             docker_host=_docker_host(config),
-            network=config.required("network", parsers.network),
-            replicas=config.required("replicas", whole_number(1, MAX_REPLICAS)),
+            network=read_network("network", parsers.network),
+            publish=publish,
+            replicas=replicas,
             resources=ResourcesConfig.read(config),
             log_driver=config.optional("logDriver", parsers.log_driver),
             log_options=config.structured("logOptions", parsers.log_options),

@@ -1,6 +1,6 @@
 """The config keys in groups, each with its type and its limits. Pulumi.yaml's `config:` block describes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import pulumi
@@ -78,7 +78,7 @@ class ServiceConfig:
 
     max_context_bytes: int
     sequence_service_url: str | None
-    database_url: pulumi.Output[str] | None
+    database_url: str | None = field(repr=False)
 
     @classmethod
     def read(cls, config: ConfigReader, host: HostConfig) -> Self:
@@ -91,7 +91,7 @@ class ServiceConfig:
         return cls(
             max_context_bytes=config.required("maxContextBytes", whole_number(1, max_bytes)),
             sequence_service_url=config.optional("sequenceServiceUrl", url("http", "https")),
-            database_url=as_output(database_url),
+            database_url=database_url,
         )
 
 

@@ -15,8 +15,9 @@ from infra.image import Image
 class Host(Protocol):
     """What the stack needs of its host."""
 
-    addresses: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]]
-    """By name: what the gateway sends requests to, and its HOST:PORT."""
+    @property
+    def addresses(self) -> Mapping[str, tuple[pulumi.Resource, pulumi.Input[str]]]:
+        """By name: what the gateway sends requests to, and its HOST:PORT."""
 
     @property
     def outputs(self) -> Mapping[str, Any]:
@@ -29,7 +30,8 @@ def create_host(name: str, *, config: StackConfig, image: Image, opts: pulumi.Re
     if isinstance(config.host, KubernetesConfig):
         from infra.host.kubernetes import KubernetesHost  # loading its SDK takes seconds
 
-        return KubernetesHost(name, image=image, host=config.host, variables=variables, secrets=secrets)
+        files = {file: pulumi.Output.secret(content) for file, content in secrets.items()}
+        return KubernetesHost(name, image=image, host=config.host, variables=variables, secrets=files)
     return DockerHost(
         name,
         image=image,
@@ -53,6 +55,6 @@ def build_variables(config: StackConfig) -> dict[str, str]:
     return variables
 
 
-def build_secrets(config: StackConfig) -> dict[str, pulumi.Output[str]]:
+def build_secrets(config: StackConfig) -> dict[str, str]:
     """Return the content of each file that the service finds in `/run/secrets`, by the file's name."""
     return {"database_url": config.service.database_url} if config.service.database_url else {}

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
 from infra.config.container_hosts import DockerConfig, HostConfig
 from infra.config.groups import ImageConfig
+from infra.host.publishing import publish
 from infra.image import Image
 from infra.paths import DATA, SECRETS
 from infra.registry import registry_auth
@@ -22,13 +24,13 @@ STOP_SECONDS = 30  # longer than uvicorn waits for open requests
 HEALTHY_SECONDS = 60
 TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="3m")
 """The timeouts of a container. The default for an unresponsive engine is 20 minutes."""
-HEALTH_CHECK = docker.ContainerHealthcheckArgs(
-    tests=["CMD", "python3", "-I", "-S", "service/health.py"],
-    interval="5s",
-    timeout="3s",
-    start_period="30s",
-    retries=3,
-)
+HEALTH_CHECK: docker.ContainerHealthcheckArgsDict = {
+    "tests": ["CMD", "python3", "-I", "-S", "service/health.py"],
+    "interval": "5s",
+    "timeout": "3s",
+    "start_period": "30s",
+    "retries": 3,
+}
 """As in the Dockerfile. A probe takes 0.05 s of CPU time, 0.04 s of which are Docker's."""
 
 REPLACE_ON_CHANGES = ["healthcheck", "init", "tmpfs", "#initerror"]
@@ -53,9 +55,9 @@ def labels() -> dict[str, str]:
     return {"session-context.project": pulumi.get_project(), "session-context.stack": pulumi.get_stack()}
 
 
-def container_labels() -> list[docker.ContainerLabelArgs]:
+def container_labels() -> list[docker.ContainerLabelArgsDict]:
     """Return the labels for a container."""
-    return [docker.ContainerLabelArgs(label=key, value=value) for key, value in labels().items()]
+    return [{"label": key, "value": value} for key, value in labels().items()]
 
 
 class SecretFiles(pulumi.ComponentResource):
@@ -68,9 +70,7 @@ class SecretFiles(pulumi.ComponentResource):
     mount: docker.ContainerVolumeArgs
     """The mount for containers that need the files."""
 
-    def __init__(
-        self, name: str, *, image: Image, files: Mapping[str, pulumi.Output[str]], opts: pulumi.ResourceOptions
-    ) -> None:
+    def __init__(self, name: str, *, image: Image, files: Mapping[str, str], opts: pulumi.ResourceOptions) -> None:
         super().__init__("session-context:index:SecretFiles", name, None, opts)
         secrets_container = docker.Container(
             f"{name}-secrets",
@@ -79,7 +79,7 @@ class SecretFiles(pulumi.ComponentResource):
             must_run=False,
             volumes=[docker.ContainerVolumeArgs(container_path=SECRETS)],
             uploads=[
-                docker.ContainerUploadArgs(file=f"{SECRETS}/{file}", content=content)
+                docker.ContainerUploadArgs(file=f"{SECRETS}/{file}", content=pulumi.Output.secret(content))
                 for file, content in files.items()
             ],
             labels=container_labels(),
@@ -103,10 +103,10 @@ class DockerHost(pulumi.ComponentResource):
 
     containers: list[docker.Container]
 
-    addresses: dict[str, tuple[pulumi.Resource, pulumi.Output[str]]]
-    """By name: the container, and its HOST:PORT in the network."""
+    addresses: dict[str, tuple[pulumi.Resource, pulumi.Input[str]]]
+    """By name: the container, and its HOST:PORT in the network, or on the engine's host if it is published."""
 
-    outputs: dict[str, list[pulumi.Output[str]]]
+    outputs: dict[str, Any]
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class DockerHost(pulumi.ComponentResource):
         image: Image,
         host: DockerConfig,
         variables: Mapping[str, str],
-        secrets: Mapping[str, pulumi.Output[str]],
+        secrets: Mapping[str, str],
         protect: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -138,61 +138,62 @@ class DockerHost(pulumi.ComponentResource):
             volumes.append(
                 SecretFiles(name, image=image, files=secrets, opts=pulumi.ResourceOptions(parent=self)).mount
             )
-        envs = [f"{key}={value}" for key, value in variables.items()]
-        names = [f"{name}-{number}" for number in range(1, host.replicas + 1)]
-        self.containers = [
-            self._replica(replica, image=image, host=host, envs=envs, volumes=volumes) for replica in names
-        ]
-        self.addresses = {
-            replica: (container, pulumi.Output.concat(container.name, f":{PORT}"))
-            for replica, container in zip(names, self.containers, strict=True)
-        }
-        self.outputs = {"containers": [container.name for container in self.containers]}
+        arguments = _build_arguments(host, variables)
+        parts = [arguments, image.version, secrets, host.docker_host]
+        published = host.publish and publish(host.publish, replicas=host.replicas, version_parts=parts)
+        self.containers, self.addresses = [], {}
+        # A published replica is named by its port: on another port it is another container, beside this one.
+        for number in published.ports if published else range(1, host.replicas + 1):
+            replica = f"{name}-{number}"
+            container = docker.Container(
+                replica,
+                image=image.reference,
+                volumes=volumes,
+                ports=[published.container_port(PORT, number)] if published else None,
+                **arguments,
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=image.built,
+                    custom_timeouts=TIMEOUTS,
+                    # New containers are healthy and in the gateway before the old ones are deleted. One that is
+                    # published must leave its port first, but then it is one that failed and never served.
+                    delete_before_replace=bool(published),
+                    replace_on_changes=REPLACE_ON_CHANGES,
+                ),
+            )
+            in_network = pulumi.Output.concat(container.name, f":{PORT}")
+            self.containers.append(container)
+            self.addresses[replica] = (container, published.target(number) if published else in_network)
+        names = {"containers": [container.name for container in self.containers]}
+        self.outputs = names | (published.outputs if published else {})
         self.register_outputs(self.outputs)
 
-    def _replica(
-        self,
-        name: str,
-        *,
-        image: Image,
-        host: DockerConfig,
-        envs: list[str],
-        volumes: list[docker.ContainerVolumeArgs],
-    ) -> docker.Container:
-        return docker.Container(
-            name,
-            image=image.reference,
-            envs=envs,
-            user=USER,
-            read_only=True,
-            init=True,
-            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
-            security_opts=["no-new-privileges"],
-            memory=host.resources.memory_mb,
-            memory_swap=host.resources.memory_mb,
-            cpus=host.resources.cpus,
-            # Without a limit for open files, the engine's default would appear as drift. Processes have no limit:
-            # nproc counts those of the user on the whole host, and the plugin has no input for one container.
-            ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=FILES, hard=FILES)],
-            tmpfs={"/tmp": "rw,noexec,nosuid,size=16m"},  # noqa: S108 - inside the container
-            volumes=volumes,
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=host.network)],
-            labels=container_labels(),
-            log_driver=host.log_driver or "json-file",
-            log_opts=host.log_options if host.log_driver else LOG_OPTIONS | host.log_options,
-            restart="unless-stopped",
-            stop_signal="SIGTERM",
-            stop_timeout=STOP_SECONDS,
-            destroy_grace_seconds=STOP_SECONDS,
-            healthcheck=HEALTH_CHECK,
-            wait=True,
-            wait_timeout=HEALTHY_SECONDS,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=image.built,
-                custom_timeouts=TIMEOUTS,
-                # New containers are healthy and in the gateway before the old ones are deleted.
-                delete_before_replace=False,
-                replace_on_changes=REPLACE_ON_CHANGES,
-            ),
-        )
+
+def _build_arguments(host: DockerConfig, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the replicas have in common, in plain values, known in each preview."""
+    return {
+        "envs": [f"{key}={value}" for key, value in variables.items()],
+        "user": USER,
+        "read_only": True,
+        "init": True,
+        "capabilities": {"drops": ["ALL"]},
+        "security_opts": ["no-new-privileges"],
+        "memory": host.resources.memory_mb,
+        "memory_swap": host.resources.memory_mb,
+        "cpus": host.resources.cpus,
+        # Without a limit for open files, the engine's default would appear as drift. Processes have no limit:
+        # nproc counts those of the user on the whole host, and the plugin has no input for one container.
+        "ulimits": [{"name": "nofile", "soft": FILES, "hard": FILES}],
+        "tmpfs": {"/tmp": "rw,noexec,nosuid,size=16m"},  # noqa: S108 - inside the container
+        "networks_advanced": [{"name": host.network}] if host.network else None,
+        "labels": container_labels(),
+        "log_driver": host.log_driver or "json-file",
+        "log_opts": host.log_options if host.log_driver else LOG_OPTIONS | host.log_options,
+        "restart": "unless-stopped",
+        "stop_signal": "SIGTERM",
+        "stop_timeout": STOP_SECONDS,
+        "destroy_grace_seconds": STOP_SECONDS,
+        "healthcheck": HEALTH_CHECK,
+        "wait": True,
+        "wait_timeout": HEALTHY_SECONDS,
+    }

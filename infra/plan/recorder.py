@@ -14,6 +14,7 @@ from pulumi.runtime.proto import provider_pb2, resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from infra import stack as program
+from infra.host.publishing import READ_OUTPUTS
 from infra.kong.provider.ownership import entity_id
 from infra.plan import stack_file
 from infra.props import Props
@@ -62,8 +63,9 @@ class _Recorder(mocks.MockMonitor):
     def Invoke(  # noqa: N802 - gRPC's name
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        """Answer the lookups in Route 53 and in a registry, as if the zone and the registry were empty."""
+        """Answer the lookups, as if the zone and the registry were empty and the stack never deployed."""
         found: dict[str, Props] = {
+            READ_OUTPUTS: {},
             "aws:route53/getZone:getZone": {"name": self._hostname},
             "aws:route53/getRecords:getRecords": {},
         }
@@ -186,7 +188,7 @@ async def _record(file: Path) -> tuple[list[PlannedResource], Props]:
             project=stack_file.project_name(),
             stack=stack_file.stack_name(file),
             dry_run=True,
-            organization=None,
+            organization="organization",  # as in a backend without organizations
         )
     )
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from infra.config.publish import is_private_address
 from infra.policy.declared import Declared, rule
 from infra.props import UNKNOWN
 
@@ -10,10 +11,14 @@ CONTAINER = "docker:index/container:Container"
 PINNED = re.compile(r"(.+@)?sha256:[0-9a-f]{64}|.+:[0-9a-f]{16,64}")
 
 
-@rule("no-published-port", "Containers are reachable through the gateway only.", CONTAINER)
+@rule("no-published-port", "The public reaches containers through the gateway only.", CONTAINER)
 def no_published_port(container: Declared) -> Iterator[str]:
-    if container.get("ports") not in (None, [], UNKNOWN):
-        yield "publishes a port; remove `ports`, since the gateway reaches it in its Docker network"
+    ports = container.get("ports")
+    for port in ports if isinstance(ports, list) else []:
+        address = port.get("ip") if isinstance(port, Mapping) else None
+        if UNKNOWN not in (port, address) and not is_private_address(str(address)):
+            where = address or "every address of its host"
+            yield f"publishes a port at {where}; set a private `ip` in `ports`, or leave `ports` out"
     if container.get("publishAllPorts") is True:
         yield "publishes all ports; remove `publishAllPorts`"
     if container.get("networkMode") == "host":

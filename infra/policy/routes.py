@@ -2,7 +2,9 @@
 
 import ipaddress
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
+from infra.config.publish import is_private_address
 from infra.policy.declared import Declared, rule, stack_rule
 from infra.props import UNKNOWN
 
@@ -92,7 +94,7 @@ def no_plain_http_outside(stack: Sequence[Declared]) -> Iterator[tuple[str, str]
 
 def _is_private(host: str) -> bool:
     """Return whether a host is a private address, a container's name, or in a domain that is never public."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_private
-    except ValueError:
-        return "." not in host.rstrip(".") or host.rstrip(".").endswith(PRIVATE_DOMAINS)
+    address = host.strip("[]")
+    with suppress(ValueError):
+        return ipaddress.ip_address(address).is_private or is_private_address(address)
+    return "." not in host.rstrip(".") or host.rstrip(".").endswith(PRIVATE_DOMAINS)

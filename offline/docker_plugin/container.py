@@ -20,8 +20,8 @@ UPDATED = frozenset({
 })  # fmt: skip
 REPLACED = frozenset({
     "capabilities", "cpus", "envs", "image", "labels", "logDriver", "logOpts", "name", "networkMode",
-    "networksAdvanced", "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads", "user",
-    "volumes",
+    "networksAdvanced", "ports", "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads",
+    "user", "volumes",
 })  # fmt: skip
 MB = 1024 * 1024
 SECOND = 1_000_000_000  # the engine's API counts nanoseconds
@@ -50,7 +50,7 @@ class Container(DockerResource):
                 # To the root, as the plugin does; Docker refuses that if the root is read-only.
                 container.put_archive("/", _pack(upload["file"], upload["content"]))
             if inputs.get("start", True):
-                container.start()
+                self._start(container, inputs)
             if inputs.get("wait"):
                 self._wait_until_healthy(container, inputs)
         except APIError as error:
@@ -67,6 +67,13 @@ class Container(DockerResource):
                 images.pull(name, auth_config=self.engine.registries.get_credentials(name))
             except APIError as error:
                 raise PluginError(f"unable to pull image {name}: {error.explanation}") from error
+
+    def _start(self, container: LiveContainer, inputs: Props) -> None:
+        try:
+            container.start()
+        except APIError as error:  # such as for a port that is taken
+            reason = f"Unable to start container: {error.explanation}"
+            raise InitFailedError(reason, str(container.id), inputs) from error
 
     def _wait_until_healthy(self, container: LiveContainer, inputs: Props) -> None:
         for _ in attempts(float(inputs.get("waitTimeout", 60))):
@@ -143,6 +150,10 @@ def _build_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         memswap_limit=f"{inputs['memorySwap']}m" if inputs.get("memorySwap") else None,
         nano_cpus=int(float(inputs["cpus"]) * SECOND) if inputs.get("cpus") else None,
         network_mode=networks[0]["name"] if networks else inputs.get("networkMode"),
+        port_bindings={
+            f"{port['internal']}/tcp": (port.get("ip", "0.0.0.0"), port.get("external"))  # noqa: S104 - the default
+            for port in inputs.get("ports", [])
+        },
         read_only=inputs.get("readOnly"),
         restart_policy={"Name": inputs.get("restart", "no")},
         security_opt=inputs.get("securityOpts"),
@@ -159,6 +170,7 @@ def _build_arguments(api: docker.APIClient, inputs: Props) -> dict[str, Any]:
         "healthcheck": _build_healthcheck(inputs["healthcheck"]) if "healthcheck" in inputs else None,
         "host_config": host,
         "labels": convert_labels(inputs),
+        "ports": [port["internal"] for port in inputs.get("ports", [])],
         "volumes": [
             volume["containerPath"] for volume in volumes if not volume.keys() & {"fromContainer", "volumeName"}
         ],

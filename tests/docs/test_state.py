@@ -14,7 +14,7 @@ def test_every_output_is_listed_with_its_type() -> None:
     listed = dict(re.findall(r"^\| `(\w+)` \| ([a-z ]+) \|", page, re.MULTILINE))
     outputs = {
         name: value
-        for stack in ("dev", "kubernetes")
+        for stack in ("dev", "kubernetes", "staging")
         for name, value in yaml.safe_load((ROOT / "plans" / f"{stack}.yaml").read_text())["outputs"].items()
     }
     assert listed.keys() == outputs.keys()

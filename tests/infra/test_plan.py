@@ -13,6 +13,7 @@ from infra.plan.drawing import DRAWING, DRAWN, draw_plan
 from infra.plan.golden import PLANS, render_plan
 from infra.plan.recorder import record_plan
 from infra.plan.stack_file import stack_files, stack_name
+from tests.infra.plans import stack_with
 
 FILES = stack_files()
 
@@ -115,14 +116,6 @@ def test_no_two_states_admit_the_same_group() -> None:
     }
     assert len(groups) == 2
     assert all(group.startswith("session-context:prod:") for group in groups)
-
-
-def stack_with(tmp_path: Path, **keys: object) -> Path:
-    stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-    stack["config"] |= {f"session-context:{key}": value for key, value in keys.items()}
-    file = tmp_path / "Pulumi.dev.yaml"
-    file.write_text(yaml.safe_dump(stack))
-    return file
 
 
 def test_a_stack_with_its_own_names_shares_no_entity_with_another(tmp_path: Path) -> None:

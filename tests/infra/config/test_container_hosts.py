@@ -6,7 +6,11 @@ from infra.config.container_hosts import ONLY_ON_DOCKER, ONLY_ON_KUBERNETES, Doc
 from tests.infra.config.loading import load_stack, stack_rejection
 
 INSIDE: dict[str, object] = {"nodeAddresses": [], "nodePort": ""}
-DOCKER_VALUES: dict[str, object] = {"keepData": True, "logOptions": {"tag": "x"}}
+DOCKER_VALUES: dict[str, object] = {
+    "keepData": True,
+    "logOptions": {"tag": "x"},
+    "publish": "10.0.0.5:8080-8095",
+}
 VALUES: dict[str, object] = {"gatewaySources": ["10.0.0.0/8"], "nodeAddresses": ["10.0.0.1"], "nodePort": "30080"}
 
 

@@ -85,7 +85,14 @@ def test_a_valid_resource_is_accepted(kind: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "kind", "changed", "advice"),
     [
-        ("no-published-port", CONTAINER, {"ports": [{"internal": 8080}]}, "remove `ports`"),
+        (
+            "no-published-port",
+            CONTAINER,
+            {"ports": [{"internal": 8080}]},
+            "every address of its host",
+        ),
+        ("no-published-port", CONTAINER, {"ports": [{"internal": 8080, "ip": "::"}]}, "set a private `ip`"),
+        ("no-published-port", CONTAINER, {"ports": [{"internal": 8080, "ip": "203.0.113.5"}]}, "at 203.0.113.5"),
         ("no-published-port", CONTAINER, {"publishAllPorts": True}, "remove `publishAllPorts`"),
         ("no-published-port", CONTAINER, {"networkMode": "host"}, "set `networksAdvanced` instead"),
         ("no-root", CONTAINER, {"user": None}, "set `user`"),
@@ -191,6 +198,7 @@ def test_a_route_in_prod_admits_its_own_consumers_only(acl: dict[str, object] | 
     [
         ({"host": "session_context"}, False),
         ({"host": "10.1.2.3"}, False),
+        ({"host": "100.64.0.7"}, False),
         ({"host": "api.internal"}, False),
         ({"host": "api.example.com", "protocol": "https"}, False),
         ({"host": UNKNOWN}, False),
