@@ -1,6 +1,7 @@
 """`python -m bench.scaling SECONDS SIZE...`: measure the service with more and more sessions, and replicas."""
 
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ def main(seconds: int, sizes: tuple[int, ...]) -> int:
     FOLDER.mkdir(parents=True)
     for program in ("wrk", "curl"):
         find_program(program)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is stopped
     server = Postgresql(fsync="on")
     try:
         lines = [
