@@ -7,6 +7,7 @@ from infra.report.escape import format_pair, visible
 from infra.report.preview import ABSENT, Change, NoPreviewError, parse
 from local import docker_engine, pulumi_stack, recovery, stack_config
 from local.console import capture, paint, say, step
+from local.lost_images import find_lost_images
 from local.workspace import LocalError, Workspace
 
 DIFFERS = 2
@@ -65,8 +66,8 @@ def _find_what_plugins_miss(workspace: Workspace) -> Iterator[str]:
     if client is None or stack_config.docker_host(workspace):
         return
     resources: list[dict[str, Any]] = pulumi_stack.export_state(workspace)["deployment"].get("resources") or []
-    for image in recovery.find_lost_images(client, resources):
-        yield f"Image {image['inputs']['imageName']}: does not exist"
+    for image in find_lost_images(client, workspace, resources):
+        yield f"Image {image.name}: does not exist {image.where}"
     by_id = {resource["id"]: resource for resource in resources if "id" in resource}
     ours: dict[str, str | list[str] | bool] = {"label": stack_config.labels(workspace)}
     for container in client.containers.list(all=True, filters=ours, ignore_removed=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound, NotFound
 
 from local.console import Progress, say, step
 from local.environment import build_environment
@@ -38,7 +38,7 @@ def pull_image(client: docker.DockerClient, name: str) -> bool:
     try:
         # On a network that drops packets, the pull itself would hang for minutes.
         with (
-            closing(docker.from_env(timeout=REGISTRY_SECONDS, environment=build_environment())) as quick,
+            _open_quick_client() as quick,
             suppress(APIError),
         ):
             quick.api.inspect_distribution(name)  # type: ignore[no-untyped-call] # the stubs lack it
@@ -53,6 +53,23 @@ def pull_image(client: docker.DockerClient, name: str) -> bool:
     if errors:
         _print_reason(name, errors[0])
     return not errors
+
+
+def is_missing_in_registry(name: str, login: dict[str, str] | None) -> bool:
+    """Return whether the registry says that it lacks the image. One that does not answer says nothing."""
+    try:
+        with _open_quick_client() as quick:
+            quick.api.inspect_distribution(name, login)  # type: ignore[no-untyped-call] # the stubs lack it
+    except NotFound:
+        return True
+    except (DockerException, requests.RequestException):
+        return False
+    return False
+
+
+def _open_quick_client() -> "closing[docker.DockerClient]":
+    """Return a client that waits for a registry no longer than `REGISTRY_SECONDS`."""
+    return closing(docker.from_env(timeout=REGISTRY_SECONDS, environment=build_environment()))
 
 
 def _follow_pull(events: Iterable[Event], progress: Progress) -> Iterator[Event]:

@@ -12,7 +12,7 @@ from docker.models.containers import Container
 from local import processes, pulumi_stack, stack_config
 from local.cluster import leftovers
 from local.console import say, step
-from local.images import has_image
+from local.lost_images import find_lost_images
 from local.route53 import delete_record
 from local.workspace import PROJECT, STATE, LocalError, Workspace
 
@@ -20,9 +20,6 @@ PLUGIN = re.compile(r"(pulumi-(analyzer|language|resource)-|-m (infra|offline)\.
 """The command line of a plugin or language host: its last argument is its engine's address."""
 
 ENGINE = "pulumi"
-IMAGE = "docker:index/image:Image"
-BUILT_FROM = "__inputs"
-"""Where Docker's plugin keeps the inputs of an image's last build, which are all that it compares."""
 
 
 def repair_backend(folder: Path) -> None:
@@ -62,7 +59,7 @@ def recover(client: docker.DockerClient, workspace: Workspace, *, zone: str) -> 
     _remove_unfinished(client, workspace, healthy)
     if stack_config.uses_local_cluster(workspace):
         leftovers.remove_unfinished(workspace, resources)
-    rebuilds = _force_rebuild_of_lost_images(client, resources)
+    rebuilds = _force_rebuild_of_lost_images(client, workspace, resources)
     pending = deployment.get("pending_operations") or []
     if not (pending or rebuilds):
         return
@@ -121,26 +118,14 @@ def _listens(port: int) -> bool:
     return True
 
 
-def find_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the images in the state that were removed, for which Docker's plugin does not look."""
-    images = [
-        found
-        for found in resources
-        # One that was pushed is pulled when it is needed.
-        if found["type"] == IMAGE and BUILT_FROM in found.get("outputs", {}) and found["inputs"].get("skipPush")
-    ]
-    return [image for image in images if not has_image(client, image["inputs"]["imageName"])]
-
-
-def _force_rebuild_of_lost_images(client: docker.DockerClient, resources: list[dict[str, Any]]) -> bool:
-    """Drop from the state what a removed image was built from; return whether there is one.
-
-    A taint would be lost in a refresh.
-    """
-    lost = find_lost_images(client, resources)
+def _force_rebuild_of_lost_images(
+    client: docker.DockerClient, workspace: Workspace, resources: list[dict[str, Any]]
+) -> bool:
+    """Make the next `up` build again what was removed; return whether anything was."""
+    lost = find_lost_images(client, workspace, resources)
     for image in lost:
-        say(f"Image {image['inputs']['imageName']} was removed and will be rebuilt")
-        del image["outputs"][BUILT_FROM]
+        say(f"Image {image.name} is missing {image.where} and will be rebuilt")
+        image.force_rebuild()
     return bool(lost)
 
 

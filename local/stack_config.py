@@ -116,8 +116,22 @@ def api_key_header(workspace: Workspace) -> dict[str, str] | None:
     """
     if str(read_config(workspace).get(f"{PROJECT}:keyAuth")).lower() != "true":
         return {}
-    done = capture(["pulumi", "--non-interactive", "config", "get", "consumers", "--stack", workspace.stack])
-    if done.returncode:
-        raise LocalError(f"the consumers' keys can't be read: {done.stderr.strip()}")
-    keys: list[str] = list(json.loads(done.stdout).values())
+    keys: list[str] = list(json.loads(_read_secret(workspace, "consumers") or "{}").values())
     return {"apikey": keys[0]} if keys else None
+
+
+def registry_login(workspace: Workspace) -> dict[str, str] | None:
+    """Return the stack's own login for its registry; None without one."""
+    user = read_config(workspace).get(f"{PROJECT}:registryUsername")
+    password = _read_secret(workspace, "registryPassword") if user else ""
+    return {"username": str(user), "password": password} if password else None
+
+
+def _read_secret(workspace: Workspace, key: str) -> str:
+    """Return the value of a key, decrypted; empty without one."""
+    if f"{PROJECT}:{key}" not in read_config(workspace):
+        return ""
+    done = capture(["pulumi", "--non-interactive", "config", "get", key, "--stack", workspace.stack])
+    if done.returncode:
+        raise LocalError(f"{key} of stack {workspace.stack} can't be read: {done.stderr.strip()}")
+    return done.stdout.strip()

@@ -8,6 +8,7 @@ from docker.errors import BuildError
 from local import base_image, console, images
 from tests.local.registry import LIMIT, registry
 from tests.stack.clone import docker_client
+from tests.stack.registry import serving
 
 
 def test_a_refused_pull_is_explained_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,6 +32,19 @@ def test_a_registry_that_never_answers_causes_no_long_wait(
     with registry("silent") as host, docker_client() as client:
         assert not images.pull_image(client, f"{host}/kong:3.9")
     assert f"Could not pull {host}/kong:3.9: no answer within 1 s" in capsys.readouterr().out
+
+
+def test_only_an_answer_of_the_registry_says_that_an_image_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "REGISTRY_SECONDS", 1)
+    name = f"kong@sha256:{'0' * 64}"
+    with serving(tmp_path) as empty:
+        assert images.is_missing_in_registry(f"{empty.host}/{name}", None)
+    assert not images.is_missing_in_registry(f"{empty.host}/{name}", None)  # it has ended
+    with registry("limited") as limited, registry("silent") as silent:
+        assert not images.is_missing_in_registry(f"{limited}/{name}", None)
+        assert not images.is_missing_in_registry(f"{silent}/{name}", None)
 
 
 def test_a_pull_shows_the_bytes_of_all_layers() -> None:

@@ -1,5 +1,6 @@
 """Debian's registry on a loopback port, public or with one user."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +23,16 @@ class Registry:
     """A running registry."""
 
     host: str
+    images: Path
     log: Path
 
     @property
     def repository(self) -> str:
         return f"{self.host}/session-context"
+
+    def lose_images(self) -> None:
+        """Remove all images, as a registry that was set up again."""
+        shutil.rmtree(self.images)
 
     def uploads(self) -> int:
         """Return how many manifests were pushed."""
@@ -36,17 +42,16 @@ class Registry:
 @contextmanager
 def serving(folder: Path, *, with_login: bool = False) -> Iterator[Registry]:
     """Run a registry that stores its images in the folder."""
-    port = free_port()
+    registry = Registry(f"127.0.0.1:{free_port()}", folder / "images", folder / "registry.log")
     config = {
         "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
-        "http": {"addr": f"127.0.0.1:{port}"},
+        "storage": {"filesystem": {"rootdirectory": str(registry.images)}},
+        "http": {"addr": registry.host},
     }
     if with_login:
         (folder / "htpasswd").write_text(f"{USER}:{_BCRYPT}\n")
         config["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
     (folder / "registry.yml").write_text(yaml.safe_dump(config))
-    registry = Registry(f"127.0.0.1:{port}", folder / "registry.log")
     with registry.log.open("wb") as log:
         process = subprocess.Popen(
             [find_program("docker-registry"), "serve", str(folder / "registry.yml")], stdout=log, stderr=log

@@ -67,6 +67,25 @@ def test_an_image_is_built_once_and_pulled_from_then_on(stack: Clone, tmp_path: 
         stack.pulumi("preview --refresh --expect-no-changes")
 
 
+def test_an_image_that_its_registry_lost_is_pushed_again(stack: Clone, tmp_path: Path) -> None:
+    """Else pods that start on another node, or containers on another engine, could not pull it."""
+    with serving(tmp_path) as registry:
+        stack.set("imageRepository", registry.repository)
+        stack.make("up")
+        registry.lose_images()
+        assert "does not exist in its registry" in stack.make("drift", fails=True)
+        assert "is missing in its registry" in stack.make("up")
+        assert registry.uploads() == 2
+        stack.pulumi("preview --refresh --expect-no-changes")
+
+        stack.pulumi("destroy --yes")
+        stack.pulumi(UP)  # which finds it in the registry, and builds nothing
+        registry.lose_images()
+        assert "is missing in its registry" in stack.make("up")
+        assert registry.uploads() == 3
+        stack.pulumi("preview --refresh --expect-no-changes")
+
+
 def test_credentials_come_from_secrets_or_from_docker_login(stack: Clone, tmp_path: Path) -> None:
     with serving(tmp_path, with_login=True) as registry:
         stack.set("imageRepository", registry.repository)
