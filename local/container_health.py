@@ -1,4 +1,4 @@
-"""Why a container is not healthy, of which Docker's Pulumi plugin says nothing."""
+"""Why a replica is not healthy, of which Pulumi's plugins say little or nothing."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import docker
 from docker.errors import DockerException
 from docker.models.containers import Container
 
-from local import docker_engine, stack_config
+from local import docker_engine, pods, stack_config
 from local.workspace import Workspace
 
 LINES = 20
@@ -18,7 +18,9 @@ def read_log(container: Container) -> str:
 
 
 def explain_unhealthy(workspace: Workspace) -> str:
-    """Return the state, last health check and last log lines of each unhealthy container; empty without any."""
+    """Return the state, last probe and last log lines of each unhealthy container or pod; empty without any."""
+    if stack_config.on_kubernetes(workspace):
+        return pods.explain_unready(workspace)
     host = stack_config.docker_host(workspace)
     if host.startswith("ssh://"):  # Docker's SDK would need another package
         return f"To see why a container is not healthy: docker -H {host} logs NAME"

@@ -8,10 +8,8 @@ import threading
 import time
 from contextlib import suppress
 
-from local import stack_config
-from local.docker_cli import docker, environment, label_filters
 from local.log_lines import LogLine, parse_line
-from local.probes import pods_command
+from local.replica_logs import Replica, find_logs
 from local.workspace import LocalError, Workspace
 
 LOOK_SECONDS = 2.0
@@ -20,13 +18,11 @@ LOOK_SECONDS = 2.0
 BATCH_SECONDS = 0.3
 """How long a line waits for earlier ones of other replicas."""
 
-TAIL = "100"
+TAIL, ALL = "100", "-1"
 
 
 def logs(workspace: Workspace) -> None:
     """Print the last lines, and new ones as they come unless FOLLOW=0; with REQUEST, all of one request."""
-    if stack_config.on_kubernetes(workspace):
-        raise LocalError(f"on Kubernetes, use: {pods_command(workspace)} logs --follow --prefix")
     follower = _Follower(workspace, follow=os.environ.get("FOLLOW") != "0", request=os.environ.get("REQUEST", ""))
     with suppress(KeyboardInterrupt):
         follower.run(as_json=bool(os.environ.get("JSON")))
@@ -37,17 +33,18 @@ class _Follower:
 
     def __init__(self, workspace: Workspace, *, follow: bool, request: str) -> None:
         self._workspace = workspace
+        self._logs = find_logs(workspace)
         self._follow = follow
         self._request = request
         self._lines: queue.SimpleQueue[LogLine] = queue.SimpleQueue()
         self._readers: dict[str, threading.Thread] = {}
         self._ended: dict[str, float] = {}
-        """When the log of a container ended, by its id; more follows if the container is restarted."""
+        """When the log of a replica ended, by its id; more follows if the replica is restarted."""
 
     def run(self, *, as_json: bool) -> None:
         """Print lines until the logs end, or for ever if it follows them."""
         if not self._start_readers():
-            raise LocalError(f"stack {self._workspace.stack} has no containers. Run `make up` first.")
+            raise LocalError(f"stack {self._workspace.stack} has no replicas. Run `make up` first.")
         looked = time.monotonic()
         while True:
             is_reading = any(reader.is_alive() for reader in self._readers.values())
@@ -69,26 +66,23 @@ class _Follower:
         return [line for line in lines if not self._request or line.request_id == self._request]
 
     def _start_readers(self) -> bool:
-        """Start to read each log that is not being read; return whether there is a container."""
-        form = "{{.ID}} {{.Names}} {{.State}}"
-        listed = docker(self._workspace, ["ps", "--all", *label_filters(self._workspace), "--format", form])
-        containers = [line.split() for line in listed.splitlines()]
-        for container, name, state in containers:
-            reader = self._readers.get(container)
-            ended = self._ended.get(container)
-            if (reader and reader.is_alive()) or state == "created" or (ended is not None and state != "running"):
+        """Start to read each log that is not being read; return whether there is a replica."""
+        replicas = self._logs.list_replicas()
+        for replica in replicas:
+            reader = self._readers.get(replica.id)
+            ended = self._ended.get(replica.id)
+            is_over = not replica.has_log or (ended is not None and not replica.is_running)
+            if is_over or (reader and reader.is_alive()):
                 continue
-            self._readers[container] = threading.Thread(
-                target=self._read, args=(container, name, ended), daemon=True
-            )
-            self._readers[container].start()
-        return bool(containers)
+            self._readers[replica.id] = threading.Thread(target=self._read, args=(replica, ended), daemon=True)
+            self._readers[replica.id].start()
+        return bool(replicas)
 
-    def _read(self, container: str, name: str, since: float | None) -> None:
-        start = ["--tail", "all" if self._request else TAIL] if since is None else ["--since", f"{since:.3f}"]
+    def _read(self, replica: Replica, since: float | None) -> None:
+        tail = ALL if self._request else TAIL
         with subprocess.Popen(
-            ["docker", "logs", *(["--follow"] if self._follow else []), *start, container],
-            env=environment(self._workspace),
+            self._logs.command(replica, follow=self._follow, tail=tail, since=since),
+            env=self._logs.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -96,7 +90,7 @@ class _Follower:
             errors="replace",
         ) as process:
             for line in process.stdout or ():
-                self._lines.put(parse_line(name, line.rstrip("\n")))
-        self._ended[container] = time.time()
+                self._lines.put(parse_line(replica.name, line.rstrip("\n")))
+        self._ended[replica.id] = time.time()
         if self._follow:
-            print(f"{name} has stopped", file=sys.stderr)
+            print(f"{replica.name} has stopped", file=sys.stderr)

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from local import backup, pulumi_stack, route53, stack_config, tls
+from local import backup, pods, pulumi_stack, route53, stack_config, tls
 from local.console import capture
 from local.docker_cli import docker, find_containers
 from local.workspace import PROJECT, STACKS, LocalError, Workspace
@@ -61,12 +61,9 @@ def probe_api(workspace: Workspace, outputs: Facts) -> Facts:
 
 
 def probe_replicas(workspace: Workspace, outputs: Facts) -> Facts:
-    """Inspect the containers of the service; `version` is the tag or digest of their image.
-
-    On Kubernetes this is left to kubectl.
-    """
+    """Inspect the containers or pods of the service; `version` is the tag or digest of their image."""
     if stack_config.on_kubernetes(workspace):
-        return {"ok": True, "containers": [], "command": f"{pods_command(workspace)} get pods"}
+        return _probe_pods(workspace, outputs)
     inspected: list[Facts] = json.loads(docker(workspace, ["inspect", *find_containers(workspace)]))
     containers = [
         _describe(container, outputs)
@@ -82,15 +79,14 @@ def probe_replicas(workspace: Workspace, outputs: Facts) -> Facts:
     }
 
 
-def pods_command(workspace: Workspace) -> str:
-    """Return the beginning of a kubectl command that works on the pods of a stack on Kubernetes."""
-    config = stack_config.read_config(workspace)
-    options = {
-        "--context": config.get(f"{PROJECT}:kubeContext"),
-        "--namespace": config.get(f"{PROJECT}:namespace"),
-        "--selector": f"app.kubernetes.io/instance={workspace.stack}",
+def _probe_pods(workspace: Workspace, outputs: Facts) -> Facts:
+    found = [pods.describe(pod, outputs["image"]) for pod in pods.list_pods(workspace)]
+    missing = [outputs["workload"]] * (pods.count_wanted(workspace) - len(found))
+    return {
+        "ok": not missing and all(pod["ok"] for pod in found),
+        "containers": found,
+        "missing": missing,
     }
-    return " ".join(["kubectl", *(f"{name}={value}" for name, value in options.items() if value)])
 
 
 def _describe(container: Facts, outputs: Facts) -> Facts:

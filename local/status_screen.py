@@ -43,9 +43,6 @@ def _api(facts: Facts) -> Iterator[str]:
 
 
 def _replicas(facts: Facts) -> Iterator[str]:
-    if command := facts.get("command"):
-        yield f"on Kubernetes: {command}"
-        return
     containers = facts["containers"]
     healthy = sum(container["health"] == "healthy" for container in containers)
     yield _word(f"{healthy} of {len(containers) + len(facts['missing'])} healthy", ok=facts["ok"])

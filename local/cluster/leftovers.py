@@ -5,7 +5,8 @@ from typing import Any
 
 from local.cluster.lifecycle import kubectl
 from local.console import say
-from local.workspace import PROJECT, Workspace
+from local.kubectl import selector
+from local.workspace import Workspace
 
 KINDS = "deployment,service,secret,networkpolicy,poddisruptionbudget,horizontalpodautoscaler"
 
@@ -21,8 +22,7 @@ def remove_unfinished(workspace: Workspace, resources: list[dict[str, Any]]) -> 
         for resource in resources
         if resource["type"].startswith("kubernetes:") and "id" in resource
     }
-    selector = f"app.kubernetes.io/name={PROJECT},app.kubernetes.io/instance={workspace.stack}"
-    found = json.loads(kubectl("get", KINDS, "--all-namespaces", f"--selector={selector}", "--output=json"))
+    found = json.loads(kubectl("get", KINDS, "--all-namespaces", selector(workspace), "--output=json"))
     for item in found["items"]:
         kind, namespace, name = item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]
         if (kind, f"{namespace}/{name}") not in known:

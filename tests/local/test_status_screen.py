@@ -77,12 +77,10 @@ def test_each_replica_shows_what_is_wrong_with_it() -> None:
 def test_what_others_manage_is_named() -> None:
     shown = "\n".join(
         lines(
-            replicas={"ok": True, "containers": [], "command": "kubectl get pods"},
             record={"ok": True, "name": "api.example", "declared": ["10.0.0.1"], "targets": None},
             sessions={"ok": True, "count": None},
         )
     )
-    assert "on Kubernetes: kubectl get pods" in shown
     assert "api.example: not managed (dns is none)" in shown
     assert "in the database at databaseUrl" in shown
 
