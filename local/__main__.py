@@ -112,7 +112,8 @@ def down(workspace: Workspace) -> None:
                 "the platform."
             )
             recovery.require_idle(workspace)
-            pulumi_stack.destroy_without_platform(workspace)
+            has_cluster = not stack_config.uses_local_cluster(workspace) or lifecycle.is_running()
+            pulumi_stack.destroy_without_platform(workspace, has_cluster=has_cluster)
     route53.stop(workspace)
     client = docker_engine.find()
     if client is not None:
@@ -129,8 +130,8 @@ EXCLUSIVE = ("cluster", "cluster-down", "down", "preview", "restore", "up")
 
 VERBS: dict[str, Callable[[Workspace], int | None]] = {
     "backup": backup.back_up,
-    "cluster": lambda _: lifecycle.up(),
-    "cluster-down": lambda _: lifecycle.down(),
+    "cluster": lifecycle.up,
+    "cluster-down": lifecycle.down,
     "down": down,
     "drift": drift,
     "graph": graph,

@@ -15,6 +15,8 @@ RAW = STATE / "preview.json"
 PLATFORM_TYPES = re.compile("(pulumi:providers:)?(aws|kong)(:|$)")
 """Types of resources in the platform's Kong and Route 53."""
 
+CLUSTER_TYPES = re.compile("(pulumi:providers:)?kubernetes(:|$)")
+
 REFRESH = ("--refresh", "--run-program")
 """Refresh through the providers as the config has them now, not as the state has them."""
 
@@ -77,10 +79,11 @@ def destroy(workspace: Workspace) -> None:
     _remove_stack(workspace)
 
 
-def destroy_without_platform(workspace: Workspace) -> None:
-    """Destroy the stack's resources on its Docker engine without calling Kong or Route 53, and remove the stack.
+def destroy_without_platform(workspace: Workspace, *, has_cluster: bool) -> None:
+    """Destroy the stack's resources on its host without calling Kong or Route 53, and remove the stack.
 
-    Kong and Route 53 are part of the platform, and the stack's resources in them go with it.
+    Kong and Route 53 are part of the platform, and the stack's resources in them go with it. So are the objects in
+    the cluster of this machine, once that has ended.
     """
     state = export_state(workspace)
     resources = state["deployment"].get("resources") or []
@@ -88,7 +91,8 @@ def destroy_without_platform(workspace: Workspace) -> None:
         raise LocalError(
             "the stack is protected. Run `pulumi config set protect false` and `make up`, then `make down` again."
         )
-    kept = [resource for resource in resources if not PLATFORM_TYPES.match(resource["type"])]
+    ended = (PLATFORM_TYPES,) if has_cluster else (PLATFORM_TYPES, CLUSTER_TYPES)
+    kept = [resource for resource in resources if not any(types.match(resource["type"]) for types in ended)]
     host = docker_host(workspace)
     for provider in (resource for resource in kept if resource["type"] == "pulumi:providers:docker"):
         for properties in (provider["inputs"], provider["outputs"]):

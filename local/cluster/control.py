@@ -8,6 +8,7 @@ from local.cluster.certificates import Authority
 from local.cluster.layout import (
     BINARY,
     CONTROL,
+    DATA,
     DATABASE_PORT,
     ETCD_PEER_PORT,
     ETCD_PORT,
@@ -28,7 +29,7 @@ DATABASE_URL = f"postgresql://{USER}@{HOST}:{DATABASE_PORT}/postgres"
 
 def prepare() -> dict[str, list[str]]:
     """Write what the control plane's programs read; return their commands by name."""
-    for folder in (PKI, CONTROL / "lib", CONTROL / "registry"):
+    for folder in (PKI, DATA / "registry"):
         folder.mkdir(parents=True, exist_ok=True)
     authority = Authority(PKI)
     authority.issue("apiserver", user="kube-apiserver", addresses=(HOST, SERVICES.replace(".0/24", ".1")))
@@ -110,7 +111,7 @@ def _registry_config(address: str) -> str:
                 "version": "0.1",
                 "log": {"level": "warn"},
                 "storage": {
-                    "filesystem": {"rootdirectory": str(CONTROL / "registry")},
+                    "filesystem": {"rootdirectory": str(DATA / "registry")},
                     "delete": {"enabled": True},
                 },
                 "http": {"addr": address, "secret": "one for both registries"},
@@ -121,8 +122,8 @@ def _registry_config(address: str) -> str:
 
 
 def _postgresql() -> list[str]:
-    """Return the server's command. Its folder is in `lib`, which is /var/lib where it runs."""
-    folder = CONTROL / "lib" / "postgresql"
+    """Return the server's command. It runs where `DATA` is /var/lib."""
+    folder = DATA / "postgresql"
     folder.mkdir(exist_ok=True)
     shutil.chown(folder, "postgres")
     as_postgres = f"setpriv --reuid postgres --regid postgres --init-groups {_postgresql_binaries()}"

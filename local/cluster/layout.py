@@ -43,6 +43,11 @@ class Node:
         return f"10.89.77.{10 + self.number}"
 
     @property
+    def link(self) -> str:
+        """The end of its network link that is on this machine."""
+        return f"{BRIDGE}-{self.number}"
+
+    @property
     def pods(self) -> str:
         return f"10.89.{80 + self.number}.0/24"
 
@@ -62,3 +67,5 @@ class Node:
 
 NODES = (Node(1), Node(2))
 CONTROL = FOLDER / "control"
+DATA = FOLDER / "data"
+"""The registry's images and the database, which a cluster that is made again still has."""

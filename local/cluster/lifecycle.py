@@ -9,46 +9,63 @@ from pathlib import Path
 import docker
 
 from local import docker_engine
-from local.cluster import control, node, parts, programs
-from local.cluster.layout import BINARY, CONTROL, FOLDER, KUBECONFIG, NAMESPACE, NODES, PAUSE, PAUSE_IMAGE
+from local.cluster import control, named, node, parts, programs
+from local.cluster.layout import BINARY, DATA, FOLDER, KUBECONFIG, NAMESPACE, NODES, PAUSE, PAUSE_IMAGE
 from local.console import run, say, step
 from local.images import has_image
-from local.workspace import LocalError
+from local.workspace import LocalError, Workspace
 
 READY_SECONDS = 180
 
 
-def up() -> None:
-    """Start a cluster with two nodes. Safe to repeat: one that is ready is left alone, any other made again."""
+def up(workspace: Workspace) -> None:
+    """Start a cluster with two nodes, or prepare the one that the stack names.
+
+    Safe to repeat: a cluster that is ready is left alone, any other made again.
+    """
+    if named.is_named(workspace):
+        named.prepare(workspace)
+        return
     _require_ours()
     if parts.is_complete() and _ready_nodes() == len(NODES):
+        named.create_namespace(NAMESPACE, kubectl)  # unless an earlier run was killed before it did
         say("The cluster runs already, and both nodes are ready")
         return
     programs.install()
-    parts.remove()
+    parts.remove(keep=DATA)
     client = docker_engine.start()
     with step("Starting the control plane, a registry and PostgreSQL"):
         commands = control.prepare()
         parts.create_bridge()
-        parts.start("control", commands, {str(CONTROL / "lib"): "/var/lib"})
+        parts.start("control", commands, {str(DATA): "/var/lib"})
         _wait("the API server", lambda: _kubectl_answers("get", "--raw", "/readyz"))
     _push_pause(client)
     with step("Starting two nodes"):
         for each in NODES:
             parts.start(each.name, node.prepare(each), node.mounts(each), on_bridge=each)
         _wait("both nodes", lambda: _ready_nodes() == len(NODES))
-    _create_namespace()
+    named.create_namespace(NAMESPACE, kubectl)
     say(f"The cluster is ready. Its kubeconfig: {KUBECONFIG}. To deploy to it: make up STACK=cluster")
+
+
+def is_running() -> bool:
+    """Return whether the cluster of this machine runs."""
+    return parts.is_complete()
 
 
 def require_running() -> None:
     """Raise `LocalError` unless the cluster runs."""
-    if not parts.is_complete():
+    if not is_running():
         raise LocalError("the cluster of this machine does not run. Start it first: make cluster")
 
 
-def down() -> None:
+def down(workspace: Workspace) -> None:
     """Remove the cluster and all that it left on this machine."""
+    if named.is_named(workspace):
+        raise LocalError(
+            f"stack {workspace.stack} names a cluster that `make cluster` did not start, so it is left alone. To "
+            f"remove the stack from it: make down STACK={workspace.stack}"
+        )
     _require_ours()
     parts.remove()
     say("Removed the cluster. Its programs are kept, which speeds up the next `make cluster`")
@@ -102,10 +119,3 @@ def _push_pause(client: docker.DockerClient) -> None:
     for event in client.images.push(repository, tag, stream=True, decode=True):
         if "error" in event:
             raise LocalError(f"{PAUSE_IMAGE} can't be pushed: {event['error']}")
-
-
-def _create_namespace() -> None:
-    """Create the platform's namespace, where pods must keep Pod Security's level `restricted`."""
-    if not _kubectl_answers("get", "namespace", NAMESPACE):
-        kubectl("create", "namespace", NAMESPACE)
-    kubectl("label", "--overwrite", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")

@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from local import processes
-from local.cluster import layout, node
+from local.cluster import node
 from local.cluster.layout import BRIDGE, FOLDER, HOST, NODES, Node
 from local.console import run
-from local.workspace import LocalError
+from local.waiting import attempts
+from local.workspace import LOGS, LocalError
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 PARTS = ("control", *(each.name for each in NODES))
@@ -84,12 +85,11 @@ def create_bridge() -> None:
 
 def _connect(new: Node, pid: int) -> None:
     """Put the network namespace of a process on the bridge. It ends with that process."""
-    link = f"{BRIDGE}-{new.number}"
     run(
-        ["ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(pid)],
+        ["ip", "link", "add", new.link, "type", "veth", "peer", "name", "eth0", "netns", str(pid)],
         log="cluster-network",
     )
-    run(["ip", "link", "set", link, "master", BRIDGE, "up"], log="cluster-network")
+    run(["ip", "link", "set", new.link, "master", BRIDGE, "up"], log="cluster-network")
     others = [each for each in NODES if each != new]
     for command in (
         "link set lo up",
@@ -106,23 +106,41 @@ def is_complete() -> bool:
     return all(map(find, PARTS))
 
 
-def remove() -> None:
-    """End all that runs, and remove what no namespace took with it. Safe to repeat, whatever is left."""
+def remove(*, keep: Path | None = None) -> None:
+    """End all that runs, and remove what no namespace took with it. Safe to repeat, whatever is left.
+
+    Of the cluster's folder, `keep` stays.
+    """
     for pid in [pid for part in PARTS for pid in find(part)]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + END_SECONDS
-    while any(map(find, PARTS)):
-        if time.monotonic() > deadline:
-            raise LocalError("the cluster's processes do not end")
-        time.sleep(0.05)
-    if Path(f"/sys/class/net/{BRIDGE}").exists():
-        run(["ip", "link", "delete", BRIDGE], log="cluster-network")
+    for _ in attempts(END_SECONDS):
+        if not any(map(find, PARTS)):
+            break
+    else:
+        raise LocalError("the cluster's processes do not end")
+    _remove_links()
     for each in NODES:
         for folder in node.cgroups(each):
             _remove_cgroup(folder)
-    if layout.FOLDER.exists():
-        shutil.rmtree(layout.FOLDER)
+    for path in FOLDER.iterdir() if FOLDER.exists() else ():
+        if path != keep:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if FOLDER.exists() and keep is None:
+        FOLDER.rmdir()
+
+
+def _remove_links() -> None:
+    """Remove the bridge and the nodes' links. Such a link ends by itself too, some time after its node."""
+    links = [BRIDGE, *(each.link for each in NODES)]
+    for _ in attempts(END_SECONDS):
+        left = [link for link in links if Path(f"/sys/class/net/{link}").exists()]
+        if not left:
+            return
+        for link in left:
+            with suppress(LocalError):
+                run(["ip", "link", "delete", link], log="cluster-network")
+    raise LocalError(f"the network links {', '.join(left)} can't be removed: see {LOGS / 'cluster-network.log'}")
 
 
 def _remove_cgroup(folder: Path) -> None:
