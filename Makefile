@@ -5,7 +5,7 @@ export PROXY_PORT TLS_PORT ADMIN_PORT DNS_PORT STACK FILE FOLLOW JSON REQUEST WA
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 
-.PHONY: help actionlint api-diff clients sbom up down preview status logs drift graph open cluster cluster-down smoke backup restore setup test test-cluster lint coverage mutants fuzz endurance faults bench scaling bench-check docs openapi plans lock
+.PHONY: help actionlint api-diff clients sbom up down preview status logs drift graph open cluster cluster-down smoke backup restore setup test test-cluster lint coverage mutants fuzz endurance faults gapless bench scaling bench-check docs openapi plans lock
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -53,8 +53,8 @@ restore: setup ## stop the API, and replace the sessions with a backup file: mak
 test: lint ## run linters and all tests; starts what they need and stops it again; ORDER=random shuffles them
 	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=5 --ignore=tests/cluster $(if $(ORDER),-p randomly --randomly-seed=$(ORDER:random=default))
 
-test-cluster: setup ## run the tests on a cluster of this machine, which they start and remove
-	.venv/bin/python -m pytest --durations=5 tests/cluster
+test-cluster: setup ## run the tests on a cluster that they start and remove: make test-cluster KILLS=20
+	KILLS=$(KILLS) .venv/bin/python -m pytest --durations=5 tests/cluster
 
 lint: setup ## check style, types, imports, workflows and Dockerfiles
 	.venv/bin/ruff check .
@@ -87,6 +87,9 @@ endurance: setup ## kill the service and simulate power loss, under load: make e
 
 faults: setup ## break every outside call of `up` in five ways, and check that it recovers: make faults ONLY=dns JOBS=4
 	@JOBS=$(JOBS) SEQUENCES=$(SEQUENCES) .venv/bin/python -m tests.faults.run $(ONLY)
+
+gapless: setup ## change a stack under load, and count failed requests and lost writes: make gapless ON=docker REQUESTS=100000
+	@.venv/bin/python -m tests.gapless.run $(or $(ON),docker) $(or $(REQUESTS),100000)
 
 bench: setup ## compare the service with other implementations, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)

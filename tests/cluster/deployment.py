@@ -3,16 +3,26 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from local.cluster.layout import BRIDGE, KUBECONFIG, NODES
+import psutil
+
+from local.cluster.layout import BRIDGE, DATA, KUBECONFIG, NODES
 from local.cluster.node import cgroups
 from local.processes import list_processes
 from local.workspace import ROOT
 from tests.stack.clone import Clone
+from tests.waiting import wait_for
 
 SAME = "preview --refresh --run-program --expect-no-changes"
+
+
+REPOSITORIES = "docker/registry/v2/repositories"
+REPLACED_SECONDS = 120
+"""A lost node is noticed after 12 s, and its pods are replaced 5 s later."""
 
 
 class Deployment(Clone):
@@ -44,6 +54,44 @@ class Deployment(Clone):
         selector = f"--selector=app.kubernetes.io/instance={self.stack}"
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", "pods", selector, "--output=json"))["items"]
         return [pod for pod in items if "deletionTimestamp" not in pod["metadata"]]
+
+    def ready_pods(self) -> int:
+        """Return how many of those pods are ready."""
+        conditions = [condition for pod in self.pods() for condition in pod["status"].get("conditions", ())]
+        return sum((each["type"], each["status"]) == ("Ready", "True") for each in conditions)
+
+    def kill_pod(self) -> None:
+        """Kill, with -9, the service's process in one of the pods."""
+        uid = self.pods()[0]["metadata"]["uid"]
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if uid in Path(f"/proc/{process.pid}/cgroup").read_text() and "service" in process.cmdline():
+                    process.kill()
+
+    @contextmanager
+    def node_cut_off(self) -> Iterator[None]:
+        """Cut a node off, as one whose cable was pulled, until its pods are replaced; then connect it again."""
+        node, replicas = NODES[-1], len(self.pods())
+        subprocess.run(["ip", "link", "set", node.link, "down"], check=True)
+        try:
+            yield
+            wait_for(lambda: self.nodes_of_pods() == [NODES[0].name] * replicas, REPLACED_SECONDS)
+            wait_for(lambda: self.ready_pods() == replicas, REPLACED_SECONDS)
+        finally:
+            subprocess.run(["ip", "link", "set", node.link, "up"], check=True)
+            self.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s")
+
+    def nodes_of_pods(self) -> list[str]:
+        """Return the node of each pod, sorted."""
+        return sorted(str(pod["spec"].get("nodeName")) for pod in self.pods())
+
+    def engines(self) -> list[int]:
+        """Return the pulumi processes that update this stack."""
+        return [pid for pid, command in list_processes() if "pulumi up --yes" in command and self.stack in command]
+
+    def lose_images(self) -> None:
+        """Remove all that was pushed to the cluster's registry, except what holds pods' namespaces."""
+        shutil.rmtree(self.folder / DATA.relative_to(ROOT) / "registry" / REPOSITORIES / "session-context-api")
 
     def images(self) -> set[str]:
         """Return the images of the stack's pods."""

@@ -66,7 +66,7 @@ async def _writer(http: aiohttp.ClientSession, ledger: Ledger, name: str, paddin
         ledger.asked.add(tag)
         try:
             session_id = await create(http, ledger, tag, padding)
-            body = {"context": _context(tag, 1, padding)}
+            body = {"context": build_context(tag, 1, padding)}
             async with http.put(f"/sessions/{session_id}", json=body) as answer:
                 assert answer.status == 200, answer.status
                 await answer.read()
@@ -77,7 +77,7 @@ async def _writer(http: aiohttp.ClientSession, ledger: Ledger, name: str, paddin
 
 async def create(http: aiohttp.ClientSession, ledger: Ledger, tag: str, padding: int = 0) -> int:
     """Create the session of this tag, which is also its Idempotency-Key."""
-    body = {"userId": 1, "context": _context(tag, 0, padding)}
+    body = {"userId": 1, "context": build_context(tag, 0, padding)}
     async with http.post("/sessions", json=body, headers={"Idempotency-Key": tag}) as answer:
         assert answer.status == 201, answer.status
         session_id: int = (await answer.json())["sessionId"]
@@ -92,14 +92,15 @@ async def repeat_creates(url: str, ledger: Ledger, name: str) -> list[str]:
         for tag in sorted(tag for tag in ledger.asked if tag.startswith(f"{name}-")):
             before = ledger.created.get(tag)
             if before is None or tag.endswith("0"):  # all that were not answered, and a tenth of the others
-                body = {"userId": 1, "context": _context(tag, 0, 0)}
+                body = {"userId": 1, "context": build_context(tag, 0, 0)}
                 async with http.post("/sessions", json=body, headers={"Idempotency-Key": tag}) as answer:
                     if answer.status != 201 or before not in {None, (await answer.json())["sessionId"]}:
                         faults.append(f"another session for the key {tag}: {await answer.text()}")
     return faults
 
 
-def _context(tag: str, version: int, padding: int) -> str:
+def build_context(tag: str, version: int, padding: int = 0) -> str:
+    """Return the context of a version of the session of this tag."""
     return f"{tag} {version} " + "x" * random.randint(0, padding)  # noqa: S311 - no secret
 
 

@@ -1,9 +1,9 @@
 """Updates of a deployed stack: a new version, drift, and a run that is killed."""
 
-import threading
-
 import requests
 
+from tests.gapless.changes import Change, restart_gateway
+from tests.gapless.trial import apply_under_load
 from tests.stack.clone import HOSTNAME, NO_CHANGES, Clone
 from tests.waiting import wait_for
 
@@ -11,26 +11,16 @@ from tests.waiting import wait_for
 def test_a_new_version_takes_over_without_a_failed_request(redeployed: Clone) -> None:
     clone = redeployed
     before = clone.containers()
-    clone.set("replicas", 2)
-    clone.set("ttl", 60)
-    clone.change_service()
-    statuses: list[int] = []
-    done = threading.Event()
 
-    def create_sessions() -> None:
-        while not done.is_set():
-            session = {"userId": 1, "context": "in progress"}
-            statuses.append(clone.request("POST", "/sessions", json=session).status_code)
-
-    client = threading.Thread(target=create_sessions)
-    client.start()
-    try:
+    def update() -> None:
+        clone.set("replicas", 2)
+        clone.set("ttl", 60)
+        clone.change_service()
         clone.make("up")
-    finally:
-        done.set()
-        client.join()
-    assert set(statuses) == {201}
-    assert len(statuses) > 50
+
+    restart = Change("gateway restarted", None, lambda: restart_gateway(clone))
+    changes = [Change("update", 0, update), restart]
+    assert apply_under_load(clone, changes, rate=40, quiet_seconds=1)[1] == []
     after = clone.containers()
     assert len(after) == 2
     assert not set(after) & set(before)
