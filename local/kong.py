@@ -110,6 +110,13 @@ def _migrate(platform: Platform) -> None:
                 return
             if time.monotonic() > deadline:
                 raise LocalError(f"`kong migrations` failed. Its last output:\n{output[-2000:]}")
-            locked = "an interrupted run left its lock, which expires within a minute"
-            say(f"  … retrying: {locked if 'another node' in output else output.rpartition(chr(10))[2]}")
+            say(f"  … retrying: {find_reason(output)}")
             time.sleep(1)
+
+
+def find_reason(output: str) -> str:
+    """Return why `kong migrations` failed, on one line: its output ends with advice."""
+    if "another node" in output:
+        return "an interrupted run left its lock, which expires within a minute"
+    lines = output.strip().splitlines() or ["it printed nothing"]
+    return next((line for line in lines if line.startswith("Error: ")), lines[0])

@@ -94,7 +94,7 @@ class Api:
             else:
                 if response.status_code in expected:
                     return response
-                problem = f"status {response.status_code} {response.text.strip()[:200]}"
+                problem = f"status {response.status_code} {' '.join(response.text.split())[:200]}"
                 if response.status_code == requests.codes.too_many_requests:
                     pause = float(response.headers.get("Retry-After", 1))
                     problem = f"rate limit reached, retrying after {pause:.0f} s"

@@ -14,6 +14,8 @@ from local.workspace import LocalError
 from tests.ports import free_port
 from tests.service.processes import Service, running
 
+ERROR_PAGE = b"<html>\r\n<head><title>Error</title></head>\r\n</html>\r\n"
+
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
@@ -37,7 +39,7 @@ def gateway(service: Service, *faults: tuple[str, int]) -> Iterator[tuple[smoke.
             asked.append(f"{self.command} {self.path}")
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fault = next((fault for fault in left if fault[0] == self.command), None)
-            status, content = fault[1] if fault else 0, b""
+            status, content = (fault[1], ERROR_PAGE) if fault else (0, b"")
             if fault:
                 left.remove(fault)
             if status in (0, 502):
@@ -88,6 +90,12 @@ def test_a_check_that_fails_leaves_no_session(service: Service) -> None:
     ):
         smoke.use_session(api)
     assert users(service) == ["a user's own"]
+
+
+def test_an_error_page_is_shown_on_one_line(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    with gateway(service, ("GET", 503)) as (api, _):
+        smoke.use_session(api)
+    assert "status 503 <html> <head><title>Error</title></head> </html>\n" in capsys.readouterr().out
 
 
 def test_beyond_a_rate_limit_it_retries_when_the_gateway_says(
