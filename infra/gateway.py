@@ -88,60 +88,20 @@ class Gateway(pulumi.ComponentResource):
         self._name = name
         self._tags = [f"project:{pulumi.get_project()}", f"stack:{pulumi.get_stack()}"]
         upstream, targets = self._create_upstream(names.upstream, containers)
-        service = kong.Service(
-            name,
-            kong.ServiceArgs(
-                name=names.service,
-                host=names.upstream,
-                port=UPSTREAM_PORT,
-                connect_timeout=timeouts.connect_ms,
-                read_timeout=timeouts.read_ms,
-                write_timeout=timeouts.read_ms,
-                retries=timeouts.retries,
-                tags=self._tags,
-            ),
-            # Without targets the route would answer 503, so it comes after them.
-            self._child(upstream, *targets),
-        )
+        # Without targets the route would answer 503, so it comes after them.
+        service = self._create_service(names, timeouts, self._child(upstream, *targets))
         consumers, members = self._create_consumers(access, group)
-        plugins = [
-            kong.Plugin(
-                f"{name}-{config.plugin}",
-                kong.PluginArgs(service=service.id, config=config, tags=self._tags),
-                # In a stack that serves already, whoever a plugin admits exists before the plugin does.
-                self._child(*members),
-            )
-            for config in build_plugins(access, group=group, max_context_bytes=max_context_bytes)
-        ]
+        configs = build_plugins(access, group=group, max_context_bytes=max_context_bytes)
+        # In a stack that serves already, whoever a plugin admits exists before the plugin does.
+        plugins = [self._create_plugin(service, config, self._child(*members)) for config in configs]
         limits = [
-            kong.Plugin(
-                f"{name}-{consumer}-rate-limiting",
-                kong.PluginArgs(
-                    service=service.id,
-                    consumer=consumers[consumer].id,
-                    config=kong.RateLimitingConfig(minute=limit, limit_by="consumer"),
-                    tags=self._tags,
-                ),
-                self._child(),
-            )
+            self._limit_consumer(service, consumer, consumers[consumer], limit)
             for consumer, limit in access.consumer_limits.items()
         ]
-        protocols, redirect_status = PLAIN_HTTP[access.plain_http]
-        route = kong.Route(
-            name,
-            kong.RouteArgs(
-                name=names.route,
-                service=service.id,
-                hosts=[hostname],
-                paths=PATHS,
-                strip_path=False,
-                protocols=protocols,
-                https_redirect_status_code=redirect_status,
-                tags=self._tags,
-            ),
-            # Everything that restricts access is created before the route, and deleted after it.
-            self._child(*plugins, *limits, *members, *self._create_certificate(access, hostname)),
-        )
+        certificate = self._create_certificate(access, hostname)
+        # Everything that restricts access is created before the route, and deleted after it.
+        last = self._child(*plugins, *limits, *members, *certificate)
+        route = self._create_route(names.route, service, hostname, access, last)
         self.ids = {"upstream": upstream.id, "service": service.id, "route": route.id}
         self.register_outputs({"ids": self.ids})
 
@@ -164,6 +124,55 @@ class Gateway(pulumi.ComponentResource):
             for replica, (container, address) in containers.items()
         ]
         return upstream, targets
+
+    def _create_service(
+        self, names: KongNames, timeouts: TimeoutConfig, opts: pulumi.ResourceOptions
+    ) -> kong.Service:
+        args = kong.ServiceArgs(
+            name=names.service,
+            host=names.upstream,
+            port=UPSTREAM_PORT,
+            connect_timeout=timeouts.connect_ms,
+            read_timeout=timeouts.read_ms,
+            write_timeout=timeouts.read_ms,
+            retries=timeouts.retries,
+            tags=self._tags,
+        )
+        return kong.Service(self._name, args, opts)
+
+    def _create_plugin(
+        self, service: kong.Service, config: kong.PluginConfig, opts: pulumi.ResourceOptions
+    ) -> kong.Plugin:
+        args = kong.PluginArgs(service=service.id, config=config, tags=self._tags)
+        return kong.Plugin(f"{self._name}-{config.plugin}", args, opts)
+
+    def _limit_consumer(
+        self, service: kong.Service, name: str, consumer: kong.Consumer, limit: int
+    ) -> kong.Plugin:
+        config = kong.RateLimitingConfig(minute=limit, limit_by="consumer")
+        args = kong.PluginArgs(service=service.id, consumer=consumer.id, config=config, tags=self._tags)
+        return kong.Plugin(f"{self._name}-{name}-rate-limiting", args, self._child())
+
+    def _create_route(
+        self,
+        name: str,
+        service: kong.Service,
+        hostname: str,
+        access: AccessConfig,
+        opts: pulumi.ResourceOptions,
+    ) -> kong.Route:
+        protocols, redirect_status = PLAIN_HTTP[access.plain_http]
+        args = kong.RouteArgs(
+            name=name,
+            service=service.id,
+            hosts=[hostname],
+            paths=PATHS,
+            strip_path=False,
+            protocols=protocols,
+            https_redirect_status_code=redirect_status,
+            tags=self._tags,
+        )
+        return kong.Route(self._name, args, opts)
 
     def _create_consumers(
         self, access: AccessConfig, group: pulumi.Input[str]

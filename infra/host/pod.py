@@ -63,6 +63,40 @@ def _container(
     )
 
 
+def _leave_lost_nodes() -> list[core.v1.TolerationArgs]:
+    return [
+        core.v1.TolerationArgs(
+            key=f"node.kubernetes.io/{condition}",
+            operator="Exists",
+            effect="NoExecute",
+            toleration_seconds=LOST_NODE_SECONDS,
+        )
+        for condition in ("not-ready", "unreachable")
+    ]
+
+
+def _spread(labels: dict[str, str]) -> core.v1.TopologySpreadConstraintArgs:
+    return core.v1.TopologySpreadConstraintArgs(
+        topology_key="kubernetes.io/hostname",
+        max_skew=1,
+        when_unsatisfiable="ScheduleAnyway",
+        label_selector=meta.v1.LabelSelectorArgs(match_labels=labels),
+        # Else the pods of the old generation count, and the new one ends up on one node.
+        match_label_keys=["pod-template-hash"],
+    )
+
+
+def _volumes(secret: pulumi.Input[str]) -> list[core.v1.VolumeArgs]:
+    return [
+        core.v1.VolumeArgs(
+            name="secrets", secret=core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)
+        ),
+        core.v1.VolumeArgs(
+            name="tmp", empty_dir=core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="16Mi")
+        ),
+    ]
+
+
 def pod_template(
     *,
     image: pulumi.Input[str],
@@ -88,34 +122,9 @@ def pod_template(
                 seccomp_profile=core.v1.SeccompProfileArgs(type="RuntimeDefault"),
             ),
             termination_grace_period_seconds=GRACE_SECONDS,
-            tolerations=[
-                core.v1.TolerationArgs(
-                    key=f"node.kubernetes.io/{condition}",
-                    operator="Exists",
-                    effect="NoExecute",
-                    toleration_seconds=LOST_NODE_SECONDS,
-                )
-                for condition in ("not-ready", "unreachable")
-            ],
-            topology_spread_constraints=[
-                core.v1.TopologySpreadConstraintArgs(
-                    topology_key="kubernetes.io/hostname",
-                    max_skew=1,
-                    when_unsatisfiable="ScheduleAnyway",
-                    label_selector=meta.v1.LabelSelectorArgs(match_labels=labels),
-                    # Else the pods of the old generation count, and the new one ends up on one node.
-                    match_label_keys=["pod-template-hash"],
-                )
-            ],
+            tolerations=_leave_lost_nodes(),
+            topology_spread_constraints=[_spread(labels)],
             containers=[_container(image, variables, host.resources)],
-            volumes=[
-                core.v1.VolumeArgs(
-                    name="secrets", secret=core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)
-                ),
-                core.v1.VolumeArgs(
-                    name="tmp",
-                    empty_dir=core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="16Mi"),
-                ),
-            ],
+            volumes=_volumes(secret),
         ),
     )
