@@ -1,5 +1,9 @@
-"""`python -m infra.plan` generates the golden plans, for `make plans`."""
+"""`python -m infra.plan` generates the golden plans, for `make plans`; with `check` it compares them."""
 
-from infra.plan.golden import main
+import sys
 
-main()
+from infra.plan import check, golden
+
+if sys.argv[1:] == ["check"]:
+    sys.exit(check.main())
+golden.main()

@@ -25,7 +25,13 @@ OTHERS_CONFIG = ("aws:region", "kong:adopt")
 
 RUN = ("docs/api.md", "docs/operations.md", "docs/reviewing.md", "docs/kong-provider.md")
 """By test_api.py, and by tests/stack/test_docs.py."""
-RUN_BY_ALL = (".venv/bin/python -m pytest", "make setup", "make up", "make down")
+RUN_BY_ALL = (
+    ".venv/bin/python -m pytest",
+    ".venv/bin/python -m infra.plan check",
+    "make setup",
+    "make up",
+    "make down",
+)
 """With `make lint` and `make test`, what precedes each run of the tests, is part of it, or follows it."""
 
 
