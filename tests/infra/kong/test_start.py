@@ -51,6 +51,10 @@ def test_without_a_virtualenv_it_starts_from_the_python_on_path(project: Path) -
     assert prints_its_port(project, PATH=f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
 
+def test_an_active_virtualenv_will_do_and_no_shell_is_needed(project: Path) -> None:
+    assert prints_its_port(project, PATH=str(ROOT / ".venv" / "bin"))
+
+
 def test_without_packages_it_prints_how_to_install_them(project: Path) -> None:
     with start(project) as provider:
         _, stderr = provider.communicate()
