@@ -190,6 +190,13 @@ def test_a_session_can_be_changed_and_deleted_in_one_batch(db: Connection) -> No
     assert rows(db) == [(2, 7, "c", 2, 1)]
 
 
+def test_a_deleted_session_is_returned_as_it_was_without_its_context(db: Connection) -> None:
+    [created] = writes.create_sessions(db, [claim(user_id=-9)])
+    assert isinstance(created, Session)
+    [deleted] = writes.change_sessions(db, [Change(created.id, None, NO_PRECONDITION)])
+    assert deleted == created._replace(context="")
+
+
 def test_a_changed_session_keeps_its_user(db: Connection) -> None:
     created_ids(db, claim(user_id=-9))
     [session] = writes.change_sessions(db, [Change(1, "x", NO_PRECONDITION)])
