@@ -22,9 +22,7 @@ from local.cluster.layout import (
 )
 
 PKI = CONTROL / "pki"
-USER = "session_context"
-DATABASE_URL = f"postgresql://{USER}@{HOST}:{DATABASE_PORT}/postgres"
-"""Without a password: only this machine reaches the bridge."""
+USER = "session_context"  # without a password: only this machine reaches the bridge
 
 
 def prepare() -> dict[str, list[str]]:
