@@ -88,8 +88,8 @@ endurance: setup ## kill the service and simulate power loss, under load: make e
 faults: setup ## break every outside call of `up` in five ways, and check that it recovers: make faults ONLY=dns JOBS=4
 	@JOBS=$(JOBS) SEQUENCES=$(SEQUENCES) .venv/bin/python -m tests.faults.run $(ONLY)
 
-gapless: setup ## change a stack under load, and count failed requests and lost writes: make gapless ON=docker REQUESTS=100000
-	@.venv/bin/python -m tests.gapless.run $(or $(ON),docker) $(or $(REQUESTS),100000)
+gapless: setup ## change a stack under load, and count failed requests and lost writes: make gapless ON=docker REQUESTS=100000 RATE=250
+	@.venv/bin/python -m tests.gapless.run $(or $(ON),docker) $(or $(REQUESTS),100000) $(or $(RATE),250)
 
 bench: setup ## compare the service with other implementations, for docs/performance.md: make bench ROUNDS=3 SECONDS=3
 	@.venv/bin/python -m bench.run $(or $(ROUNDS),3) $(or $(SECONDS),3)

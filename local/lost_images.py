@@ -15,7 +15,7 @@ BUILT_FROM = "__inputs"
 """Where Docker's plugin keeps the inputs of an image's last build, which are all that it compares."""
 
 STASH = "pulumi:index:Stash"
-"""Keeps the digest that the registry had when the stack first deployed a version; empty if it was built here."""
+"""One keeps the digest that the registry had when a version was first deployed; empty if it was built here."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def _list_pushed(
         if not image["inputs"].get("skipPush"):
             yield LostImage(image["outputs"]["repoDigest"], "in its registry", image)
     for stash in resources:
-        if stash["type"] == STASH and (digest := stash.get("outputs", {}).get("output")):
+        digest = stash.get("outputs", {}).get("output") if stash["type"] == STASH else None
+        if isinstance(digest, str) and digest.startswith("sha256:"):  # the stack's other stashes keep other things
             name = f"{stack_config.image_repository(workspace)}@{digest}"
             yield LostImage(name, "in its registry", stash)

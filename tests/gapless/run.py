@@ -1,4 +1,4 @@
-"""`python -m tests.gapless.run HOST REQUESTS`: change a stack under load, with a table of what clients noticed."""
+"""`python -m tests.gapless.run HOST REQUESTS RATE`: change a stack under load, and print what clients noticed."""
 
 import sys
 import tempfile
@@ -11,7 +11,6 @@ from tests.gapless.changes import list_cluster_losses, list_docker_losses, list_
 from tests.gapless.trial import apply_under_load
 from tests.stack.clone import Clone
 
-RATE = 250
 QUIET_SECONDS = 10
 
 
@@ -32,7 +31,7 @@ def deployed(host: str) -> Iterator[Clone]:
                 stack.make("cluster-down")
 
 
-def main(host: str, requests: int) -> int:
+def main(host: str, requests: int, rate: int) -> int:
     """Apply all changes; return 0 if no more requests failed than may, and no write is lost."""
     if host not in ("docker", "kubernetes"):
         print(f"Error: ON must be docker or kubernetes, not {host!r}", file=sys.stderr)
@@ -40,10 +39,10 @@ def main(host: str, requests: int) -> int:
     with deployed(host) as stack:
         losses = list_cluster_losses(stack) if isinstance(stack, Deployment) else list_docker_losses(stack)
         changes = list_planned(stack) + losses
-        table, faults = apply_under_load(stack, changes, rate=RATE, quiet_seconds=QUIET_SECONDS, requests=requests)
+        table, faults = apply_under_load(stack, changes, rate=rate, quiet_seconds=QUIET_SECONDS, requests=requests)
     print(f"\n{table}\n", *(faults or ["No answered write is lost."]), sep="\n")
     return int(bool(faults))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
