@@ -20,6 +20,8 @@ CREATES, UPDATES = 0.2, 0.2
 
 PATIENCE_SECONDS = 30
 LIST_SECONDS = 120
+CONNECTIONS = 200
+"""More would be too many for the files that Docker's proxy of a published port may open. Others wait for one."""
 
 
 class Sample(NamedTuple):
@@ -65,7 +67,7 @@ class SteadyLoad:
 
     async def _send(self) -> None:
         timeout = aiohttp.ClientTimeout(PATIENCE_SECONDS)
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
         async with aiohttp.ClientSession(
             self._url, connector=connector, timeout=timeout, headers={"Host": HOSTNAME}
         ) as http:

@@ -1,5 +1,6 @@
 """`python -m tests.gapless.run HOST REQUESTS RATE`: change a stack under load, and print what clients noticed."""
 
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ def deployed(host: str) -> Iterator[Clone]:
             if isinstance(stack, Deployment):
                 stack.make_cluster()
             stack.set("replicas", 1)
-            stack.make("up")
+            subprocess.run(
+                ["make", "up"], cwd=stack.folder, env=stack.environment(), check=True
+            )  # may build for long
             yield stack
         finally:
             stack.make("down")
