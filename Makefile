@@ -1,7 +1,7 @@
 # `make help` lists the targets. Ports and the stack are variables: make up PROXY_PORT=18000
 PYTHON ?= python3
 export PYTHONUTF8 := 1
-export PROXY_PORT TLS_PORT ADMIN_PORT DNS_PORT STACK FILE FOLLOW JSON REQUEST WATCH
+export PROXY_PORT TLS_PORT ADMIN_PORT DNS_PORT STACK BESIDE FILE FOLLOW JSON REQUEST WATCH
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
 

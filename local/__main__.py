@@ -19,6 +19,7 @@ from local import (
     pulumi_tools,
     recovery,
     route53,
+    shared_platform,
     stack_config,
 )
 from local.cluster import lifecycle
@@ -41,13 +42,14 @@ from local.workspace import STATE, LocalError, Workspace, read_workspace
 def _start_platform(workspace: Workspace, *, prefer_official: bool) -> tuple[docker.DockerClient, str]:
     """Start what the stack needs around it; return the Docker client and the zone's id."""
     client = docker_engine.start()
-    gateway.check(client, workspace)
-    route53.check(workspace)
-    base_image.prepare(client, prefer_official=prefer_official)
-    workspace.save_ports()
-    hostname = stack_config.hostname(workspace)
-    gateway.start(client, workspace, hostname=hostname, prefer_official=prefer_official)
-    return client, route53.start(workspace)
+    with hold_lock(f"start of platform {workspace.platform}"):
+        gateway.check(client, workspace)
+        route53.check(workspace)
+        base_image.prepare(client, prefer_official=prefer_official)
+        workspace.save_ports()
+        hostname = stack_config.hostname(workspace)
+        gateway.start(client, workspace, hostname=hostname, prefer_official=prefer_official)
+        return client, route53.start(workspace)
 
 
 def _prepare_stack(
@@ -72,6 +74,7 @@ def _prepare_stack(
 
 def up(workspace: Workspace) -> None:
     """Deploy the stack, smoke-test it and print how to use it."""
+    shared_platform.create_config(workspace)
     client = _prepare_stack(workspace, prefer_official=True)
     try:
         pulumi_stack.up(workspace)
@@ -87,6 +90,7 @@ def up(workspace: Workspace) -> None:
 def preview(workspace: Workspace) -> None:
     """Show what `make up` would change, and write the report, also of a failure before the preview."""
     try:
+        shared_platform.create_config(workspace)
         _prepare_stack(workspace)
     except LocalError as error:
         pulumi_stack.write_failure(error)
@@ -98,6 +102,7 @@ def down(workspace: Workspace) -> None:
     """Destroy the stack, and stop and remove what was started for it."""
     if not pulumi_stack.exists(workspace) and not workspace.config_file.is_file():
         raise LocalError(f"neither stack {workspace.stack} nor {workspace.config_file.name} exists. Check STACK.")
+    shared_platform.require_unshared(workspace)
     if pulumi_stack.exists(workspace):
         recovery.require_idle(workspace)
         with suppress(LocalError, DockerException):
@@ -107,6 +112,8 @@ def down(workspace: Workspace) -> None:
             _prepare_stack(workspace, require_valid=False)
             pulumi_stack.destroy(workspace)
         except (LocalError, DockerException) as error:
+            if workspace.on:
+                raise  # its resources in Kong and Route 53 would stay there
             say(
                 f"{error}\nContinuing without Kong and Route 53: the stack's resources in them are removed with "
                 "the platform."
@@ -114,6 +121,9 @@ def down(workspace: Workspace) -> None:
             recovery.require_idle(workspace)
             has_cluster = not stack_config.uses_local_cluster(workspace) or lifecycle.is_running()
             pulumi_stack.destroy_without_platform(workspace, has_cluster=has_cluster)
+    if workspace.on:
+        say(f"Removed stack {workspace.stack}. Its platform is that of stack {workspace.on}, which keeps running.")
+        return
     route53.stop(workspace)
     client = docker_engine.find()
     if client is not None:

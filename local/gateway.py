@@ -32,7 +32,7 @@ def check(client: docker.DockerClient, workspace: Workspace) -> None:
     owner = existing.labels.get(CLONE_LABEL, "") if existing else ""
     if owner and owner != str(ROOT) and Path(owner).exists():
         raise LocalError(
-            f"stack {workspace.stack} on this machine belongs to the clone in {owner}. Run `make down` there, or "
+            f"stack {workspace.owner} on this machine belongs to the clone in {owner}. Run `make down` there, or "
             f"use another stack here: cp Pulumi.dev.yaml Pulumi.two.yaml && make up STACK=two {OTHER_PORTS}"
         )
     held = published_ports(existing).values() if existing is not None and existing.status in HOLDS_PORTS else ()

@@ -4,7 +4,7 @@ import docker
 
 from local import base_image, gateway, pulumi_stack, pulumi_tools, stack_config, tls
 from local.console import say
-from local.workspace import ROOT, Workspace
+from local.workspace import DEFAULT_STACK, ROOT, Workspace
 
 BODY = """-H 'Content-Type: application/json' -d '{"userId": 1, "context": "hello"}'"""
 
@@ -26,5 +26,8 @@ def print_next_steps(client: docker.DockerClient, workspace: Workspace) -> None:
     if base_image.is_stand_in(client):
         stand_ins.append("Debian's packages for the base image")
     print(f"Stand-ins in use: {', '.join(stand_ins)}")
-    print("To look at it: make open, make status, make logs. To use plain pulumi: . ./activate")
-    print("To remove everything: make down")
+    stack = "" if workspace.stack == DEFAULT_STACK else f" STACK={workspace.stack}"
+    print(
+        f"To look at it: make open{stack}, make status{stack}, make logs{stack}. To use plain pulumi: . ./activate"
+    )
+    print(f"To remove {'it' if workspace.on else 'everything'}: make down{stack}")

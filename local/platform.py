@@ -37,7 +37,7 @@ class Platform:
 
     @property
     def labels(self) -> dict[str, str]:
-        return {STACK_LABEL: self.workspace.stack, CLONE_LABEL: str(ROOT)}
+        return {STACK_LABEL: self.workspace.owner, CLONE_LABEL: str(ROOT)}
 
     def find_container(self, name: str) -> Container | None:
         """Return the container of this name in whatever state."""

@@ -86,7 +86,7 @@ def find_targets(workspace: Workspace, name: str) -> list[str]:
 
 
 def _daemon(workspace: Workspace) -> Daemon:
-    daemon, before = Daemon(f"route53-{workspace.stack}"), Daemon("route53")
+    daemon, before = Daemon(f"route53-{workspace.owner}"), Daemon("route53")
     if before.is_running(_command(workspace)):  # of version 1.0.0, which had one for all stacks
         before.pid_file.replace(daemon.pid_file)
     return daemon

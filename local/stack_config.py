@@ -17,7 +17,7 @@ def read_config(workspace: Workspace) -> dict[str, Any]:
     """Return what the stack's file sets, with secrets encrypted. Raises `LocalError`."""
     file = workspace.config_file
     if not file.is_file():
-        raise LocalError(f"{file.name} does not exist. Create it: cp Pulumi.dev.yaml {file.name}")
+        raise LocalError(f"{file.name} does not exist. `make up STACK={workspace.stack}` creates it.")
     try:
         config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
     except yaml.YAMLError as error:

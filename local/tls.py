@@ -25,12 +25,15 @@ TIMEOUT_SECONDS = 5
 def gateway_settings(workspace: Workspace, hostname: str) -> dict[str, str]:
     """Return Kong's settings with its default certificate, self-signed, created or renewed where necessary.
 
-    They are contents, not files: the engine may be in a virtual machine without this folder.
+    It is for the names below the hostname too, those of stacks that share the platform: another certificate would
+    restart the gateway. The settings are contents, not files: the engine may be in a virtual machine without this
+    folder.
     """
-    file, key_file = FOLDER / f"{workspace.stack}.pem", FOLDER / f"{workspace.stack}.key"
+    file, key_file = FOLDER / f"{workspace.owner}.pem", FOLDER / f"{workspace.owner}.key"
     if not (file.is_file() and key_file.is_file() and _is_usable(file, hostname)):
         FOLDER.mkdir(parents=True, exist_ok=True)
-        certificate, key = _create(hostname)
+        earlier = _read_names(file) if file.is_file() else []
+        certificate, key = _create([*dict.fromkeys([hostname, f"*.{hostname}", "localhost", *earlier])])
         key_file.touch(mode=0o600)
         key_file.write_bytes(key)
         file.write_bytes(certificate)
@@ -40,14 +43,20 @@ def gateway_settings(workspace: Workspace, hostname: str) -> dict[str, str]:
 
 def _is_usable(file: Path, hostname: str) -> bool:
     certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    wildcard = f"*.{hostname.partition('.')[2]}"
+    return not {hostname, wildcard}.isdisjoint(_read_names(file)) and remaining_days(certificate) > RENEWED_DAYS
+
+
+def _read_names(file: Path) -> list[str]:
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return hostname in names.get_values_for_type(x509.DNSName) and remaining_days(certificate) > RENEWED_DAYS
+    return names.get_values_for_type(x509.DNSName)
 
 
-def _create(hostname: str) -> tuple[bytes, bytes]:
+def _create(hostnames: list[str]) -> tuple[bytes, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "session-context on this machine")])
-    names = [x509.DNSName(hostname), x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    names = [*map(x509.DNSName, hostnames), x509.IPAddress(ip_address("127.0.0.1"))]
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local.environment import build_environment, bypass_proxies
-from local.workspace import BACKEND, OTHER_PORTS, PROJECT, ROOT, STACKS, Workspace
+from local.workspace import BACKEND, PROJECT, ROOT, STACKS, Workspace
 
 CREATE_VERBS = {"create", "init", "migrate", "new", "rename", "setup"}
 """Words after `stack` that create a stack."""
@@ -29,9 +29,8 @@ NAMING_VERBS = {"delete", "remove", "rm", "select"}
 REFUSED = """\
 stack {name} was not created by `make up`. In this shell pulumi works only on stacks that were, because their state
 is in .local, which is not in git, and their passphrase is public.
-To create another stack on this machine:
-    cp Pulumi.dev.yaml Pulumi.{name}.yaml
-    make up STACK={name} {ports}
+To create another stack on this machine, beside dev:
+    make up STACK={name}
 To work on a stack of your own, name the backend for its state, then try again:
     export PULUMI_BACKEND_URL=https://api.pulumi.com   # or s3://BUCKET, …"""
 
@@ -59,7 +58,7 @@ def prepare_command(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]
     current = "" if verb == "select" else os.environ.get("PULUMI_STACK", "")
     stack = str(options.stack or name or current).rpartition("/")[2]
     if verb in CREATE_VERBS or words[:1] == ["new"] or (stack and stack not in stacks):
-        raise RefusedError(REFUSED.format(name=stack or "NAME", ports=OTHER_PORTS))
+        raise RefusedError(REFUSED.format(name=stack or "NAME"))
     if not stack and verb != "select":
         stack = _find_selected_stack(stacks)
     if not stacks:

@@ -10,7 +10,7 @@ import requests
 
 from local import base_image, gateway, images, kong
 from local.platform import Platform
-from local.workspace import PORTS, Workspace
+from local.workspace import Workspace
 from tests.ports import free_port
 from tests.stack.clone import docker_client
 from tests.waiting import wait_for
@@ -37,7 +37,8 @@ def client() -> Iterator[docker.DockerClient]:
 def platform(client: docker.DockerClient) -> Iterator[Platform]:
     """Yield the empty platform of another stack."""
     stack = f"t{uuid4().hex[:6]}"
-    workspace = Workspace(stack=stack, **{name.lower(): free_port() for name in PORTS})
+    proxy_port, tls_port, admin_port = (free_port() for _ in range(3))
+    workspace = Workspace(stack=stack, proxy_port=proxy_port, tls_port=tls_port, admin_port=admin_port)
     platform = Platform(client, workspace)
     yield platform
     platform.remove()

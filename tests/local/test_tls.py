@@ -52,7 +52,10 @@ def test_the_certificate_is_kept_for_its_hostname(folder: Path) -> None:
     workspace = Workspace(stack="dev")
     first = tls.gateway_settings(workspace, NAME)
     assert tls.gateway_settings(workspace, NAME) == first
-    assert tls.gateway_settings(workspace, "other.example") != first
+    assert tls.gateway_settings(Workspace(stack="pr-42", on="dev"), f"pr-42.{NAME}") == first
+    both = tls.gateway_settings(workspace, "other.example")
+    assert both != first
+    assert tls.gateway_settings(workspace, NAME) == both
     assert (folder / "dev.key").stat().st_mode & 0o777 == 0o600
 
 

@@ -70,6 +70,10 @@ class Clone:
         """Run a command in a shell with `. ./activate` and return its output."""
         return self._run(["bash", "-c", f". ./activate && {command}"], fails=fails)
 
+    def script(self, command: str, *, fails: bool = False) -> str:
+        """Run a script in a shell without `. ./activate` and return its output."""
+        return self._run(["bash", "-e", "-c", command], fails=fails)
+
     def _run(self, command: list[str], *, fails: bool) -> str:
         done = subprocess.run(
             command,
