@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 from xml.etree import ElementTree
@@ -13,7 +13,6 @@ import pytest
 import requests
 
 from tests.stack.clone import HOSTNAME, Clone, docker_client
-from tests.waiting import wait_for
 
 
 def read_status(clone: Clone) -> dict[str, Any]:
@@ -107,16 +106,9 @@ def test_drift_that_can_not_be_read_is_an_error(clone: Clone) -> None:
         gateway = client.containers.get(f"session-context-{clone.stack}-gateway")
         gateway.stop(timeout=0)
         printed = clone.shell("python -m local drift; echo exit code $?")
-        gateway.start()
-    wait_for(lambda: answers(clone))
+    clone.make("up")
     assert printed.endswith("exit code 1\n")
     assert f"{clone.admin} is unreachable" in printed
-
-
-def answers(clone: Clone) -> bool:
-    with suppress(requests.ConnectionError):
-        return clone.request("GET", "/sessions").ok
-    return False
 
 
 def test_the_log_of_a_request_is_followed_across_an_update(redeployed: Clone) -> None:
