@@ -43,7 +43,7 @@ def main(host: str, requests: int, rate: int) -> int:
         losses = list_cluster_losses(stack) if isinstance(stack, Deployment) else list_docker_losses(stack)
         changes = list_planned(stack) + losses
         table, faults = apply_under_load(stack, changes, rate=rate, quiet_seconds=QUIET_SECONDS, requests=requests)
-    print(f"\n{table}\n", *(faults or ["No answered write is lost."]), sep="\n")
+        print(f"\n{table}\n", *(faults or ["No answered write is lost."]), sep="\n", flush=True)
     return int(bool(faults))
 
 
