@@ -81,7 +81,8 @@ def _find_reason(pod: Facts, container: Facts) -> tuple[str, str]:
 
 def _last_warning(workspace: Workspace, name: str) -> str:
     """Return the message of a pod's last warning, such as the output of a failed probe."""
-    only = f"--field-selector=type=Warning,involvedObject.name={name}"
+    # A cluster without DNS warns of that at each look at a pod.
+    only = f"--field-selector=type=Warning,reason!=MissingClusterDNS,involvedObject.name={name}"
     found: list[Facts] = json.loads(kubectl(workspace, "get", "events", only, "--output=json"))["items"]
     found.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
     return str(found[-1]["message"]).strip() if found else ""
