@@ -67,12 +67,16 @@ class Process:
         self.send(signal.SIGTERM)
         return self.wait()
 
-    def kill(self) -> None:
-        """End the process at once. Safe to repeat."""
-        if _COVERAGE in os.environ:  # coverage writes its data when the process stops
+    def end(self) -> None:
+        """Kill the process after its test. It is stopped before if coverage is measured, which a stop writes."""
+        if _COVERAGE in os.environ:
             self._popen.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(_STOP_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process at once. Safe to repeat."""
         self._popen.kill()
         self._popen.wait()
         self._output.close()
@@ -200,7 +204,7 @@ def running(process: P) -> Iterator[P]:
     try:
         yield process
     finally:
-        process.kill()
+        process.end()
 
 
 @contextmanager
