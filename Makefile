@@ -10,6 +10,7 @@ EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-ann
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "STACK=NAME chooses a stack other than dev. make up PROXY_PORT=… TLS_PORT=… ADMIN_PORT=… DNS_PORT=… chooses ports."
 
 up: setup ## deploy the API behind its gateway; safe to repeat
 	@.venv/bin/python -m local up

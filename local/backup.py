@@ -17,6 +17,7 @@ from local.workspace import STATE, LocalError, Workspace
 
 _HEALTHY_SECONDS = 60
 _USER = "10001:10001"
+_SCRATCH_URL = "sqlite:////tmp/check/sessions.db"  # in a container that ends with the check
 _COUNT = """\
 import os, sqlite3
 count = 0
@@ -29,7 +30,7 @@ print(count)
 
 def back_up(workspace: Workspace) -> None:
     """Copy the sessions from a running container into FILE, which is complete or does not exist."""
-    _require_docker(workspace)
+    _require_volume(workspace)
     default = STATE / "backups" / f"{workspace.stack}-{time.strftime('%Y%m%d-%H%M%S')}.db"
     file = Path(os.environ.get("FILE") or default)
     if file == default:
@@ -47,17 +48,24 @@ def back_up(workspace: Workspace) -> None:
             partial.replace(file)
         finally:
             partial.unlink(missing_ok=True)
-    say(f"{summary}: {file}")
+    say(f"Saved as {file}; {summary}")
 
 
 def restore(workspace: Workspace) -> None:
-    """Replace the sessions by those in FILE. The API is down meanwhile; it returns also if the restore fails."""
+    """Replace the sessions by those in FILE, once that is found to be a backup.
+
+    The API is down meanwhile; it returns also if the restore fails.
+    """
     name = os.environ.get("FILE")
     if not name or not Path(name).is_file():
         problem = f"file {name} does not exist" if name else "FILE is not set"
         raise LocalError(f"{problem}. Name the backup to restore: make restore FILE=sessions.db")
-    _require_docker(workspace)
+    _require_volume(workspace)
     containers = find_containers(workspace, "running", "exited")
+    with step(f"Checking {name}"), Path(name).open("rb") as source:
+        elsewhere = _run_command(workspace, containers[0], database_url=_SCRATCH_URL)
+        _run_service(workspace, elsewhere, ["restore", "-"], source=source)
+    _confirm_restore(workspace, name)
     with (
         step(f"Restoring the sessions of stack {workspace.stack}"),
         Path(name).open("rb") as source,
@@ -66,6 +74,17 @@ def restore(workspace: Workspace) -> None:
         one_off = _run_command(workspace, containers[0])
         summary = _run_service(workspace, one_off, ["restore", "-"], source=source)
     say(summary)
+
+
+def _confirm_restore(workspace: Workspace, name: str) -> None:
+    """Print how many sessions are replaced, and on a terminal ask for confirmation. Raises `LocalError`."""
+    count = count_sessions(workspace)
+    if not count:
+        return
+    keep = f"make backup STACK={workspace.stack} FILE=before.db"
+    say(f"Sessions of stack {workspace.stack}, replaced by those in {name}: {count}. To keep them: {keep}")
+    if sys.stdin.isatty() and input("Replace them? Type yes to continue: ") != "yes":
+        raise LocalError("canceled; nothing was replaced")
 
 
 def removal_warning(workspace: Workspace) -> str:
@@ -88,7 +107,7 @@ def confirm_removal(workspace: Workspace) -> None:
     if not warning:
         return
     say(warning)
-    if sys.stdin.isatty() and input("Remove them? Only 'yes' continues: ") != "yes":
+    if sys.stdin.isatty() and input("Delete them? Type yes to continue: ") != "yes":
         raise LocalError("canceled; nothing was removed")
 
 
@@ -119,15 +138,22 @@ def _are_healthy(workspace: Workspace, containers: list[str]) -> bool:
     return set(states) == {"healthy"}
 
 
-def _run_command(workspace: Workspace, container: str) -> list[str]:
-    """Return the beginning of a `docker run` with the image and the volumes of a container."""
+def _run_command(workspace: Workspace, container: str, *, database_url: str = "") -> list[str]:
+    """Return the beginning of a `docker run` with the image of a container.
+
+    It has the container's volumes too, unless it is for another database.
+    """
     image = docker(workspace, ["inspect", "--format", "{{.Config.Image}}", container])
-    return ["run", "--rm", "-i", "--network", "none", "--user", _USER, "--volumes-from", container, image]
+    data = ["--env", f"DATABASE_URL={database_url}"] if database_url else ["--volumes-from", container]
+    return ["run", "--rm", "-i", "--network", "none", "--user", _USER, *data, image]
 
 
-def _require_docker(workspace: Workspace) -> None:
-    if stack_config.on_kubernetes(workspace):
-        raise LocalError("on Kubernetes the sessions are in PostgreSQL: back them up as docs/operations.md says")
+def _require_volume(workspace: Workspace) -> None:
+    if stack_config.uses_postgresql(workspace):
+        raise LocalError(
+            f"the sessions of stack {workspace.stack} are in PostgreSQL: use pg_dump and pg_restore, as "
+            "docs/operations.md says"
+        )
 
 
 def _run_service(

@@ -36,5 +36,7 @@ def find_containers(workspace: Workspace, *states: str) -> list[str]:
     filters = [word for state in states for word in ("--filter", f"status={state}")]
     found = docker(workspace, ["ps", "--all", "--quiet", *label_filters(workspace), *filters]).split()
     if not found:
-        raise LocalError(f"stack {workspace.stack} has no running container. Run `make up` first.")
+        raise LocalError(
+            f"stack {workspace.stack} has no running container. Run `{workspace.command('up')}` first."
+        )
     return found

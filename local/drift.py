@@ -17,7 +17,7 @@ DIFFERS = 2
 def drift(workspace: Workspace) -> int:
     """Print what differs; return 0 if nothing does. Raises `LocalError` if it can't be compared."""
     if not pulumi_stack.exists(workspace):
-        raise LocalError(f"stack {workspace.stack} does not exist. Run `make up` first.")
+        raise LocalError(f"stack {workspace.stack} does not exist. Run `{workspace.command('up')}` first.")
     with step(f"Comparing the state of stack {workspace.stack} with Docker, Kong and Route 53"):
         found = [*_refresh(workspace), *_find_what_plugins_miss(workspace)]
     if not found:
@@ -26,10 +26,7 @@ def drift(workspace: Workspace) -> int:
     say(paint(f"{len(found)} resources differ from the state:", "red"))
     for line in found:
         print(f"  {line}")
-    print(
-        "To revert this: make up. To keep it and update only the state (without what `make up` reverts): "
-        "pulumi refresh --run-program"
-    )
+    print(f"To revert this: {workspace.command('up')}")
     return DIFFERS
 
 
@@ -44,7 +41,10 @@ def _refresh(workspace: Workspace) -> Iterator[str]:
         raise LocalError(f"`pulumi refresh` failed: {done.stderr.strip()}") from None
     if done.returncode or preview.errors:
         reasons = "\n".join(preview.errors) or done.stderr.strip()
-        raise LocalError(f"`pulumi refresh` failed: {reasons}\nIf the platform is stopped, `make up` starts it.")
+        raise LocalError(
+            f"`pulumi refresh` failed: {reasons}\n"
+            f"If the platform is stopped, `{workspace.command('up')}` starts it."
+        )
     for change in preview.changes:
         if change.kind == "Provider":  # settings of this program, which nothing outside it can change
             continue

@@ -30,7 +30,7 @@ def build(
         with step(f"Building {binary.name} from its Go module (once, {takes})"):
             binary.parent.mkdir(parents=True, exist_ok=True)
             partial = binary.with_name(f"{binary.name}.{os.getpid()}")
-            variables = [f"{name}={value}" for name, value in environment.items()]
+            variables = [f"{name}={value}" for name, value in (_go_path() | dict(environment)).items()]
             command = [go, "build", "-ldflags", f"-s -w {flags}".rstrip(), "-o", str(partial), package]
             run(["env", *variables, *command], cwd=source, log=f"build-{binary.name}")
             partial.replace(binary)  # never a partial file, even if this is killed
@@ -38,8 +38,16 @@ def build(
 
 def module_folder(source: Path, module: str) -> Path:
     """Return the folder of a module that the one in `source` requires, downloaded if need be."""
-    answer = run([find_go(), "mod", "download", "-json", module], cwd=source, log="go-mod-download")
+    variables = [f"{name}={value}" for name, value in _go_path().items()]
+    answer = run(
+        ["env", *variables, find_go(), "mod", "download", "-json", module], cwd=source, log="go-mod-download"
+    )
     return Path(json.loads(answer)["Dir"])
+
+
+def _go_path() -> dict[str, str]:
+    """Return where Go keeps modules, unless it is in the home folder as usual, and that can be written to."""
+    return {} if "GOPATH" in os.environ or os.access(Path.home(), os.W_OK) else {"GOPATH": str(CACHE / "go-path")}
 
 
 def find_command(name: str) -> str | None:

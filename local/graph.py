@@ -16,11 +16,11 @@ HIDDEN = ("pulumi:",)
 def graph(workspace: Workspace) -> None:
     """Write the SVG to FILE."""
     if not pulumi_stack.exists(workspace):
-        raise LocalError(f"stack {workspace.stack} does not exist. Run `make up` first.")
+        raise LocalError(f"stack {workspace.stack} does not exist. Run `{workspace.command('up')}` first.")
     resources = pulumi_stack.export_state(workspace)["deployment"].get("resources") or []
     nodes = {resource["urn"]: _node(resource) for resource in resources if _is_shown(resource)}
     if not nodes:
-        raise LocalError(f"stack {workspace.stack} has no resources. Run `make up` first.")
+        raise LocalError(f"stack {workspace.stack} has no resources. Run `{workspace.command('up')}` first.")
     file = Path(os.environ.get("FILE") or STATE / f"{workspace.stack}.svg")
     file.write_text(render_svg(f"Stack {workspace.stack}", nodes), encoding="utf-8")
     say(f"{len(nodes)} resources: {file}")

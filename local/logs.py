@@ -44,7 +44,9 @@ class _Follower:
     def run(self, *, as_json: bool) -> None:
         """Print lines until the logs end, or for ever if it follows them."""
         if not self._start_readers():
-            raise LocalError(f"stack {self._workspace.stack} has no replicas. Run `make up` first.")
+            raise LocalError(
+                f"stack {self._workspace.stack} has no replicas. Run `{self._workspace.command('up')}` first."
+            )
         looked = time.monotonic()
         while True:
             is_reading = any(reader.is_alive() for reader in self._readers.values())

@@ -4,7 +4,7 @@ import docker
 
 from local import base_image, gateway, pulumi_stack, pulumi_tools, stack_config, tls
 from local.console import say
-from local.workspace import DEFAULT_STACK, ROOT, Workspace
+from local.workspace import ROOT, Workspace
 
 BODY = """-H 'Content-Type: application/json' -d '{"userId": 1, "context": "hello"}'"""
 
@@ -26,8 +26,6 @@ def print_next_steps(client: docker.DockerClient, workspace: Workspace) -> None:
     if base_image.is_stand_in(client):
         stand_ins.append("Debian's packages for the base image")
     print(f"Stand-ins in use: {', '.join(stand_ins)}")
-    stack = "" if workspace.stack == DEFAULT_STACK else f" STACK={workspace.stack}"
-    print(
-        f"To look at it: make open{stack}, make status{stack}, make logs{stack}. To use plain pulumi: . ./activate"
-    )
-    print(f"To remove {'it' if workspace.on else 'everything'}: make down{stack}")
+    looks = ", ".join(workspace.command(verb) for verb in ("open", "status", "logs"))
+    print(f"To look at it: {looks}. To use plain pulumi: . ./activate")
+    print(f"To remove {'it' if workspace.on else 'everything'}: {workspace.command('down')}")

@@ -26,7 +26,8 @@ def remove_old_images(
     before = datetime.now(UTC) - spare
     old = [image for image in found[keep:] if image.id not in used and _last_tagged(image) < before]
     if removed := sum(_remove(client, image, repository) for image in old):
-        say(f"Removed {removed} images of earlier versions (keepImages is {keep})")
+        noun = "image" if removed == 1 else "images"
+        say(f"Removed {removed} {noun} of earlier versions (keepImages is {keep})")
 
 
 def _last_tagged(image: Image) -> datetime:

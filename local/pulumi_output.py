@@ -23,6 +23,9 @@ BUILD_LOG = re.compile(r"( docker:index:Image \S+ (?:creat|updat)(?:ing|ed) \(\S
 COUNTS = re.compile(r"([; ] ?\d+ (warning|message)s?)+$")
 """At the end of a row; what they count follows under Diagnostics."""
 
+REFRESH = re.compile(r" [ +~<>=-]{1,3} ?\S+:\S+ \S+ refresh(ing|ed)?\b")
+"""A row that looks like a change, and says only how a resource was read. What changes has a row of its own."""
+
 SECONDS = re.compile(r" \(\S+s\)$")
 NAME_ONLY = re.compile(r" {4}\S+:\S+ \S+")
 HEADING = re.compile(r"  \S+ \(.*\):")
@@ -36,7 +39,7 @@ def filter_output(lines: Iterable[str]) -> Iterator[str]:
     for original in (line.rstrip() for line in lines):
         line = _remove_noise(original)
         row = SECONDS.sub("", line)
-        if line != original and (not line or NAME_ONLY.fullmatch(line) or row in seen):
+        if REFRESH.match(line) or (line != original and (not line or NAME_ONLY.fullmatch(line) or row in seen)):
             continue
         seen.add(row)
         if line == DIAGNOSTICS:

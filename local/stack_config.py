@@ -127,6 +127,11 @@ def registry_login(workspace: Workspace) -> dict[str, str] | None:
     return {"username": str(user), "password": password} if password else None
 
 
+def uses_postgresql(workspace: Workspace) -> bool:
+    """Return whether the sessions are in a PostgreSQL, and not in the stack's volume."""
+    return _read_secret(workspace, "databaseUrl").startswith("postgres")
+
+
 def _read_secret(workspace: Workspace, key: str) -> str:
     """Return the value of a key, decrypted; empty without one."""
     if f"{PROJECT}:{key}" not in read_config(workspace):

@@ -72,6 +72,10 @@ class Workspace:
     def route53_url(self) -> str:
         return f"http://127.0.0.1:{self.dns_port}"
 
+    def command(self, verb: str) -> str:
+        """Return the `make` command that runs a verb on this stack, for the user to copy."""
+        return f"make {verb}" if self.stack == DEFAULT_STACK else f"make {verb} STACK={self.stack}"
+
     def save_ports(self) -> None:
         """Keep the platform's ports for later commands."""
         ports = {name.upper(): port for name, port in asdict(self).items() if name.upper() in PORTS}

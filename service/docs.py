@@ -17,11 +17,11 @@ _PAGE = b"""<!doctype html>
 <script type="module" src="/docs/start.js"></script>
 </html>
 """
-# The page can call its own origin only, so this comes before the public servers of the document.
+# The page can call its own origin only, so it offers none of the servers of the document.
 _START = b"""\
 const response = await fetch("/openapi.json");
 const spec = await response.json();
-spec.servers.unshift({url: location.origin, description: "This server"});
+spec.servers = [{url: location.origin, description: "This server"}];
 SwaggerUIBundle({
   spec,
   dom_id: "#swagger-ui",

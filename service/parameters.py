@@ -21,10 +21,17 @@ Key = Annotated[
 _Tags = Annotated[str, StringConstraints(pattern=TAGS_PATTERN)] | SkipJsonSchema[None]
 _Date = str | SkipJsonSchema[None]
 _IfMatch = Annotated[
-    _Tags, Header(alias="If-Match", description="Proceed only if the current ETag is one of these")
+    _Tags,
+    Header(
+        alias="If-Match", description='Proceed only if the current ETag is one of these, in quotes such as "1"'
+    ),
 ]
 _IfNoneMatch = Annotated[
-    _Tags, Header(alias="If-None-Match", description="Proceed only if the current ETag is none of these")
+    _Tags,
+    Header(
+        alias="If-None-Match",
+        description='Proceed only if the current ETag is none of these, in quotes such as "1"',
+    ),
 ]
 _IfUnmodifiedSince = Annotated[
     _Date,

@@ -91,7 +91,8 @@ def parse_query(query: bytes, model: type[ListQuery]) -> ListQuery:
     try:
         return model.model_validate(parameters)
     except ValidationError as error:
-        errors = _errors(error, "query")
+        # That None is accepted too is not the client's business: it stands for a parameter that is not sent.
+        errors = [one for one in _errors(error, "query") if one["type"] != "none_required"]
         # A third part of a location names an arm of a union, which is not the client's business.
         raise InvalidRequestError([{**one, "loc": one["loc"][:2]} for one in errors]) from None
 

@@ -19,6 +19,8 @@ Updating (dev):
 @ updating....
  +  docker:index:Image session-context created (44s) Image built successfully, local id "sha256:1fbd7e"
  +  docker:index:Container session-context-1 created (6s)
+ ~  kong:index:KongUpstream session-context refreshing (0s) [diff: ~healthchecks,tags]
+ ~  docker:index:Container session-context-1 refresh (0s) [diff: -mustRun,name]
  +  pulumi:pulumi:Stack session-context-dev created (52s) 5 warnings; 1 message
 Diagnostics:
   docker:index:Image (session-context):

@@ -43,7 +43,9 @@ def test_a_session_is_created_read_changed_and_deleted_by_clicking(tmp_path: Pat
             for operation in OPERATIONS:
                 assert await page.evaluate(f"document.querySelector('#operations-Sessions-{operation}') !== null")
             assert "Authorize" not in shown
-            assert await page.evaluate("document.querySelector('.servers select').value") == service.url
+            assert await page.evaluate("document.querySelector('.servers select').innerText") == (
+                f"{service.url} - This server"
+            )
             status, answer = await try_out(page, "createSession", body='{"userId": 7, "context": "by clicking"}')
             assert (status, "/sessions/1" in answer) == (201, True)
             status, answer = await try_out(page, "getSession", sessionId="1")

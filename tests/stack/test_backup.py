@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.clone import Clone
+from tests.stack.clone import Clone, docker_client
 from tests.stack.sshd import Sshd
 
 
 def contexts(clone: Clone) -> dict[int, str]:
     return {each["sessionId"]: each["context"] for each in clone.settled(200, "/sessions").json()}
+
+
+def start_times(clone: Clone) -> list[str]:
+    with docker_client() as client:
+        return [client.containers.get(name).attrs["State"]["StartedAt"] for name in clone.containers()]
 
 
 def create(clone: Clone, context: str) -> int:
@@ -58,7 +63,9 @@ def test_a_failed_restore_leaves_the_sessions_unchanged(clone: Clone, tmp_path: 
     before = contexts(clone)
     file = tmp_path / "junk"
     file.write_text("junk")
+    running = start_times(clone)
     assert "not a database of this service" in clone.make("restore", f"FILE={file}", fails=True)
+    assert start_times(clone) == running
     assert "make restore FILE=" in clone.make("restore", fails=True)
     assert contexts(clone) == before
 

@@ -37,7 +37,7 @@ def test_a_file_that_is_not_yaml_is_named(edited: Clone) -> None:
 
 def test_a_stack_that_never_existed_is_not_reported_as_removed(clone: Clone) -> None:
     assert "neither stack typo nor Pulumi.typo.yaml exists" in clone.make("down", "STACK=typo", fails=True)
-    assert "Run `make up` first" in clone.make("smoke", "STACK=typo", fails=True)
+    assert "Run `make up STACK=typo` first" in clone.make("smoke", "STACK=typo", fails=True)
 
 
 def test_a_destroyed_stack_can_be_refreshed_and_destroyed_again(empty: Clone) -> None:
