@@ -7,7 +7,10 @@ import pytest
 import requests
 
 from tests.stack.clone import Clone
+from tests.waiting import wait_for
 
+UP = "up --yes --skip-preview"
+PAGE = "https://app.example.com"
 OWN, ADMITTED, OTHER = "app", "platform-reader", "some-other-teams-batch-job"
 
 
@@ -79,6 +82,41 @@ def test_a_platform_consumer_that_kong_does_not_have_stops_the_preview(guarded: 
     printed = guarded.clone.pulumi("preview", fails=True)
     assert "Kong has no consumer 'nobody-here'" in printed
     guarded.clone.set("platformConsumers", [ADMITTED])
+
+
+def test_groups_limits_origins_and_addresses_work_through_the_route(guarded: Guarded) -> None:
+    clone, own = guarded.clone, {"apikey": guarded.keys[OWN]}
+    before = clone.file.read_text()
+    group = {"group": "batch-jobs"}
+    requests.post(f"{clone.admin}/consumers/{OTHER}/acls", json=group, timeout=10).raise_for_status()
+    clone.set("platformGroups", ["batch-jobs"])
+    clone.set("corsOrigins", [PAGE])
+    clone.set("consumerRequestsPerMinute", {OWN: 3})
+    clone.pulumi(UP)
+    wait_for(lambda: guarded.status(OTHER) == 200)
+
+    asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "apikey,if-match"}
+    preflight = clone.request("OPTIONS", "/sessions/1", headers={"Origin": PAGE, **asked})
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "PUT" in preflight.headers["Access-Control-Allow-Methods"]
+    assert preflight.headers["Access-Control-Allow-Headers"] == "apikey,if-match"
+    answer = clone.request("GET", "/sessions", headers={"Origin": PAGE, "apikey": guarded.keys[ADMITTED]})
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+    assert clone.request("GET", "/sessions", headers={"Origin": PAGE}).status_code == 401
+
+    assert 429 in [guarded.status(OWN) for _ in range(8)]  # a new minute may begin on the way, but only one
+    assert [guarded.status(ADMITTED) for _ in range(8)] == [200] * 8
+
+    clone.set("allowedAddresses", ["192.0.2.0/24", "2001:db8::/32"])
+    clone.pulumi(UP)
+    assert "IP address not allowed" in clone.settled(403, "/sessions", headers=own).json()["message"]
+    clone.file.write_text(before)
+    clone.pulumi(UP)
+    clone.settled(200, "/sessions", headers=own)
+    wait_for(lambda: guarded.status(OTHER) == 403)
+    clone.pulumi("preview --refresh --run-program --expect-no-changes")
 
 
 def test_make_up_tests_a_stack_for_https_alone_and_one_without_consumers_of_its_own(guarded: Guarded) -> None:

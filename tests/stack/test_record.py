@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from local.route53 import ZONE
 from tests.stack.clone import HOSTNAME, Clone, has_traceback
 
 UP = "up --yes --skip-preview"
@@ -55,6 +56,23 @@ def test_a_preview_warns_of_records_that_lead_clients_elsewhere(clone: Clone) ->
     assert f"delegates {HOSTNAME} to ns1.example" in printed
 
 
+def test_the_apex_of_the_zone_can_be_an_alias(redeployed: Clone) -> None:
+    clone = redeployed
+    clone.set("hostname", ZONE)
+    clone.set("gatewayAddresses", [])
+    clone.set("gatewayAlias", {"name": "lb-1.elb.amazonaws.com", "zoneId": "Z215JYRZR1TBD5", "ipv6": True})
+    clone.pulumi(UP)
+    aliases = {
+        record["Type"]: record["AliasTarget"]["DNSName"].rstrip(".")
+        for record in of_name(clone, ZONE)
+        if "AliasTarget" in record
+    }
+    assert aliases == {"A": "lb-1.elb.amazonaws.com", "AAAA": "lb-1.elb.amazonaws.com"}
+    assert of_name(clone) == []
+    clone.settled(200, "/sessions", headers={"Host": ZONE})
+    clone.pulumi("preview --refresh --expect-no-changes")
+
+
 def test_the_gateway_has_addresses_of_both_families_or_is_a_load_balancer(redeployed: Clone) -> None:
     clone = redeployed
     clone.set("gatewayAddresses", ["127.0.0.1", "::1"])
@@ -80,13 +98,13 @@ def test_the_gateway_has_addresses_of_both_families_or_is_a_load_balancer(redepl
     clone.pulumi("preview --refresh --expect-no-changes")
 
 
-def of_name(clone: Clone) -> list[dict[str, Any]]:
-    """Return the records of the hostname, A before AAAA."""
+def of_name(clone: Clone, name: str = HOSTNAME) -> list[dict[str, Any]]:
+    """Return the records of a name, A before AAAA."""
     route53 = clone.route53()
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
     found = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     return sorted(
-        (record for record in found if record["Name"] == f"{HOSTNAME}."), key=lambda record: str(record["Type"])
+        (record for record in found if record["Name"] == f"{name}."), key=lambda record: str(record["Type"])
     )
 
 
