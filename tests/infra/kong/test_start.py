@@ -2,14 +2,15 @@
 
 import os
 import shutil
+import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from infra.paths import ROOT
-
-NOBODY = "127.0.0.1:9"
 
 
 @pytest.fixture
@@ -21,15 +22,19 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def start(project: Path, **variables: str) -> "subprocess.Popen[str]":
-    command = [str(project / "infra" / "kong" / "pulumi-resource-kong"), NOBODY]
-    return subprocess.Popen(
-        command, cwd="/", env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@contextmanager
+def started(project: Path, **variables: str) -> "Iterator[subprocess.Popen[str]]":
+    # Somebody listens at the engine's address, or another run's `make up` would take this process for an orphan.
+    with socket.create_server(("127.0.0.1", 0)) as engine:
+        command = [project / "infra" / "kong" / "pulumi-resource-kong", f"127.0.0.1:{engine.getsockname()[1]}"]
+        with subprocess.Popen(
+            command, cwd="/", env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as provider:
+            yield provider
 
 
 def prints_its_port(project: Path, **variables: str) -> bool:
-    with start(project, **variables) as provider:
+    with started(project, **variables) as provider:
         assert provider.stdout is not None
         port = provider.stdout.readline().strip()
         provider.kill()
@@ -56,7 +61,7 @@ def test_an_active_virtualenv_will_do_and_no_shell_is_needed(project: Path) -> N
 
 
 def test_without_packages_it_prints_how_to_install_them(project: Path) -> None:
-    with start(project) as provider:
+    with started(project) as provider:
         _, stderr = provider.communicate()
     assert provider.returncode == 1
     assert "run `pulumi install`" in stderr

@@ -1,6 +1,7 @@
 """The provider's process: what the engine gets from it, and when it ends."""
 
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from uuid import uuid4
@@ -178,9 +179,11 @@ def test_the_process_ends_when_the_engine_asks_for_it() -> None:
 
 
 def test_the_process_ends_with_the_engine() -> None:
-    shell = ["sh", "-c", '"$0" 127.0.0.1:9 & wait', str(PLUGIN)]
-    with subprocess.Popen(shell, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline().strip().isdecimal()
-        parent.kill()
-        assert parent.stdout.read() == ""  # so the provider's end of the pipe is closed
+    with socket.create_server(("127.0.0.1", 0)) as engine:  # at whose address somebody listens to the end
+        address = f"127.0.0.1:{engine.getsockname()[1]}"
+        shell = ["sh", "-c", '"$0" "$1" & wait', str(PLUGIN), address]
+        with subprocess.Popen(shell, stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdout is not None
+            assert parent.stdout.readline().strip().isdecimal()
+            parent.kill()
+            assert parent.stdout.read() == ""  # so the provider's end of the pipe is closed
