@@ -26,7 +26,10 @@ def project(tmp_path: Path) -> Path:
 def started(project: Path, **variables: str) -> "Iterator[subprocess.Popen[str]]":
     # Somebody listens at the engine's address, or another run's `make up` would take this process for an orphan.
     with socket.create_server(("127.0.0.1", 0)) as engine:
-        command = [project / "infra" / "kong" / "pulumi-resource-kong", f"127.0.0.1:{engine.getsockname()[1]}"]
+        command: list[str | Path] = [
+            project / "infra" / "kong" / "pulumi-resource-kong",
+            f"127.0.0.1:{engine.getsockname()[1]}",
+        ]
         with subprocess.Popen(
             command, cwd="/", env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as provider:
