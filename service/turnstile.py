@@ -84,12 +84,17 @@ class Turnstile:
         return not self._is_late and self._granted.acquire()
 
     def _lock(self, operation: int) -> None:
+        """Wait for the turn, or raise BlockingIOError, and then keep the front of the queue for a wait."""
         queue, turn = self._files
         fcntl.flock(queue, operation)
         try:
             fcntl.flock(turn, operation)
-        finally:
+        except BlockingIOError:
+            raise
+        except OSError:
             fcntl.flock(queue, fcntl.LOCK_UN)
+            raise
+        fcntl.flock(queue, fcntl.LOCK_UN)
 
     def _release_turn(self) -> None:
         fcntl.flock(self._files[1], fcntl.LOCK_UN)

@@ -64,6 +64,27 @@ def test_a_process_that_has_just_written_is_behind_those_that_wait(tmp_path: Pat
     assert order == ["first", "second", "first"]
 
 
+def test_who_finds_the_turn_taken_keeps_its_place_in_the_queue(tmp_path: Path) -> None:
+    queue = tmp_path / "sessions.db-queue"
+    with (
+        closing(Turnstile(tmp_path / "sessions.db")) as first,
+        closing(Turnstile(tmp_path / "sessions.db")) as second,
+    ):
+
+        def take_a_turn() -> None:
+            with second.turn():
+                pass
+
+        for _ in range(100):
+            waiting = threading.Thread(target=take_a_turn)
+            with first.turn():
+                waiting.start()
+                while not is_locked(queue):
+                    pass
+                assert all(is_locked(queue) for _ in range(20))
+            waiting.join()
+
+
 def test_the_lock_of_a_killed_process_costs_nothing(tmp_path: Path) -> None:
     database = tmp_path / "sessions.db"
     with held_by_a_process(database) as process:
