@@ -10,7 +10,8 @@ def test_the_pack_accepts_the_stack_and_stops_what_breaks_a_rule(edited: Clone) 
     assert "mandatory" not in clone.pulumi(PREVIEW)
     program = clone.folder / "infra" / "host" / "docker.py"
     original = program.read_text()
-    program.write_text(original.replace("read_only=True", "read_only=False"))
+    assert '"read_only": True' in original
+    program.write_text(original.replace('"read_only": True', '"read_only": False'))
     clone.set("ttl", 5)
     try:
         printed = clone.pulumi(PREVIEW, fails=True)
