@@ -47,6 +47,10 @@ def terminate(pid: int) -> None:
             process.kill()
 
 
+_started: list["subprocess.Popen[bytes]"] = []
+"""Daemons of this process, which outlive it. Without a reference, Python warns that such a process still runs."""
+
+
 @dataclass(frozen=True)
 class Daemon:
     """A process that keeps running after the command that started it; a file holds its pid."""
@@ -81,6 +85,7 @@ class Daemon:
                 start_new_session=True,
             )
         self.pid_file.write_text(str(process.pid))
+        _started.append(process)
         return process
 
     def is_running(self, words: str) -> bool:

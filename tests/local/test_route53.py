@@ -11,9 +11,6 @@ from local.processes import Daemon
 from local.workspace import Workspace
 from tests.ports import free_port, is_open
 
-# The process outlives the command that starts it, which never waits for it.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. .function Popen.__del__")
-
 
 @pytest.fixture
 def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Workspace]]:
