@@ -17,7 +17,7 @@ def apply_under_load(
 ) -> tuple[str, list[str]]:
     """Apply changes one after another under load; return the table, and what is wrong.
 
-    It goes on until there were so many requests, then looks for each answered write.
+    It continues until that number of requests was sent, then looks for each answered write.
     """
     periods = []
     with SteadyLoad(stack.proxy, rate) as load:
