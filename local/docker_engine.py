@@ -28,24 +28,21 @@ def find() -> docker.DockerClient | None:
     return client
 
 
+def require(start_command: str) -> docker.DockerClient:
+    """Return a client of the running engine. Raises `LocalError` that says how to start it."""
+    client = find()
+    if client is None:
+        raise LocalError(_explain_missing() or f"no Docker engine is running. `{start_command}` starts it.")
+    return _require_supported(client)
+
+
 def start() -> docker.DockerClient:
     """Return a client of the running engine; start the installed one if none runs. Raises `LocalError`."""
     client = find()
     if client is not None:
         return _require_supported(client)
-    host = os.environ.get("DOCKER_HOST", "")
-    if host not in ("", DEFAULT_HOST):
-        raise LocalError(f"no Docker engine answers at {host}. Start it, or unset DOCKER_HOST.")
-    if not host and (context := context_host()):
-        raise LocalError(
-            f"no Docker engine answers at {context}, the host of Docker's current context. Start it (Docker "
-            "Desktop, Colima, …), or switch to another context with `docker context use`."
-        )
-    if shutil.which("dockerd") is None or os.geteuid() != 0:
-        raise LocalError(
-            "no Docker engine is running. Install and start one (https://docs.docker.com/engine/install/), then "
-            "try again. On Debian, as root, this is done for you."
-        )
+    if reason := _explain_missing():
+        raise LocalError(reason)
     with step("Starting the Docker engine"):
         daemon = DAEMON.start(["dockerd"], dict(os.environ))
         for _ in attempts(START_SECONDS):
@@ -55,6 +52,24 @@ def start() -> docker.DockerClient:
             if daemon.poll() is not None:
                 break
     raise LocalError(f"dockerd did not start. See {DAEMON.log_file}.")
+
+
+def _explain_missing() -> str:
+    """Return why no engine answers and what to do; empty if one can be started here."""
+    host = os.environ.get("DOCKER_HOST", "")
+    if host not in ("", DEFAULT_HOST):
+        return f"no Docker engine answers at {host}. Start it, or unset DOCKER_HOST."
+    if not host and (context := context_host()):
+        return (
+            f"no Docker engine answers at {context}, the host of Docker's current context. Start it (Docker "
+            "Desktop, Colima, …), or switch to another context with `docker context use`."
+        )
+    if shutil.which("dockerd") is None or os.geteuid() != 0:
+        return (
+            "no Docker engine is running. Install and start one (https://docs.docker.com/engine/install/), then "
+            "try again. On Debian, as root, this is done for you."
+        )
+    return ""
 
 
 def _require_supported(client: docker.DockerClient) -> docker.DockerClient:

@@ -111,6 +111,12 @@ def test_drift_that_can_not_be_read_is_an_error(clone: Clone) -> None:
     assert f"{clone.admin} is unreachable" in printed
 
 
+def test_drift_without_docker_says_what_to_do(clone: Clone) -> None:
+    printed = clone.shell("export DOCKER_HOST=unix:///nowhere; python -m local drift; echo exit code $?")
+    assert "Error: no Docker engine answers at unix:///nowhere. Start it, or unset DOCKER_HOST." in printed
+    assert printed.endswith("exit code 1\n")
+
+
 def test_the_log_of_a_request_is_followed_across_an_update(redeployed: Clone) -> None:
     clone = redeployed
     [old] = clone.containers()
