@@ -48,21 +48,22 @@ def _against_empty(clone: Clone, empty: Path, rounds: int) -> Iterator[Target]:
     empty.mkdir()
     (empty / "__main__.py").touch()
     (empty / "Pulumi.yaml").write_text(_EMPTY.format(venv=clone.folder / ".venv"))
+    own = f"export PULUMI_BACKEND_URL=file://{empty} PULUMI_CONFIG_PASSPHRASE=empty PULUMI_STACK=bench && "
     commands = {
-        "empty preview": (empty, _PREVIEW),
+        "empty preview": (empty, own + _PREVIEW),
         "make preview": (clone.folder, "make preview"),
-        "empty up": (empty, _UP),
+        "empty up": (empty, own + _UP),
         "no-op up": (clone.folder, f"{_UP} --stack {clone.stack}"),
     }
-    _seconds(clone, empty, "pulumi stack init bench && " + _UP)
+    _seconds(clone, empty, f"{own} pulumi stack init bench && {_UP}")
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, (folder, command) in commands.items():
             times[name].append(_seconds(clone, folder, command))
-    for name, other in (("make preview", "empty preview"), ("no-op up", "empty up")):
+    for name, other, aim in (("make preview", "empty preview", 2.5), ("no-op up", "empty up", 2)):
         mine, others = median(times[name]), median(times[other])
         shown = f"{name} ({mine:.1f} s) against an empty program's ({others:.1f} s)"
-        yield at_most(shown, mine / others, 2, "×")
+        yield at_most(shown, mine / others, aim, "×")
 
 
 def _seconds(clone: Clone, folder: Path, command: str) -> float:

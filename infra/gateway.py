@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pulumi
 
-from infra import kong
 from infra.config.access import AccessConfig
 from infra.config.groups import TimeoutConfig
 from infra.config.kong import KongNames
+from infra.kong import resources as kong
 
 UPSTREAM_PORT = 8080
 PATHS = ["/docs", "/openapi.json", "/sessions"]

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi.runtime import rpc
-
 Props = dict[str, Any]
 """JSON values by property name, with `UNKNOWN` for those that a preview can't know yet."""
 
-UNKNOWN = rpc.UNKNOWN
-"""A value that only an `up` will know, as the engine sends it in a preview."""
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""A value that only an `up` will know, as the engine sends it in a preview: Pulumi's `UnknownStringValue`."""
 
 
 @dataclass(frozen=True)

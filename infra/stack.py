@@ -4,13 +4,13 @@ from uuid import uuid4
 
 import pulumi
 
-from infra import kong
 from infra.config import load
 from infra.dns import DnsRecord
 from infra.gateway import Gateway
 from infra.host import create_host
 from infra.host.docker import docker_provider
 from infra.image import Image
+from infra.kong import resources as kong
 from infra.zone import look_up
 
 NAME = "session-context"

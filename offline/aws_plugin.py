@@ -198,6 +198,7 @@ def main() -> None:
     route53 = Route53()
     serve(
         Provider(
+            version("pulumi-aws"),
             {"aws:route53/record:Record": Record(route53)},
             route53.configure,
             {
@@ -205,7 +206,6 @@ def main() -> None:
                 "aws:route53/getRecords:getRecords": partial(get_records, route53),
             },
         ),
-        version("pulumi-aws"),
         poll_seconds=300,  # as Pulumi's own plugins, which check every five minutes whether the engine lives
     )
 

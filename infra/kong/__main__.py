@@ -30,4 +30,4 @@ types = {
     "kong:index:KongSni": EntityResource(kong, SNI),
 }
 functions = {"kong:index:require": kong.require_writable}
-serve(Provider(types, kong.configure, functions), VERSION)
+serve(Provider(VERSION, types, kong.configure, functions))

@@ -1,4 +1,4 @@
-"""Kong's entities as resources of a Pulumi program."""
+"""Kong for a Pulumi program: `Provider`, resources such as `Route`, and the configs of plugins."""
 
 from __future__ import annotations
 
@@ -8,11 +8,52 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import pulumi
 
 from infra.kong.schema.access import CertificateArgs, ConsumerArgs, KeyArgs, MembershipArgs, PluginArgs, SniArgs
-from infra.kong.schema.plugin_configs import PluginConfig
+from infra.kong.schema.plugin_configs import (
+    AclConfig,
+    CorrelationIdConfig,
+    CorsConfig,
+    IpRestrictionConfig,
+    KeyAuthConfig,
+    PluginConfig,
+    RateLimitingConfig,
+    RequestSizeLimitingConfig,
+)
 from infra.kong.schema.routing import RouteArgs, ServiceArgs, TargetArgs, UpstreamArgs
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+__all__ = [
+    "AclConfig",
+    "Certificate",
+    "CertificateArgs",
+    "Consumer",
+    "ConsumerArgs",
+    "CorrelationIdConfig",
+    "CorsConfig",
+    "IpRestrictionConfig",
+    "Key",
+    "KeyArgs",
+    "KeyAuthConfig",
+    "Membership",
+    "MembershipArgs",
+    "Plugin",
+    "PluginArgs",
+    "PluginConfig",
+    "Provider",
+    "RateLimitingConfig",
+    "RequestSizeLimitingConfig",
+    "Route",
+    "RouteArgs",
+    "Service",
+    "ServiceArgs",
+    "Sni",
+    "SniArgs",
+    "Target",
+    "TargetArgs",
+    "Upstream",
+    "UpstreamArgs",
+]
 
 _Args = TypeVar("_Args", bound="DataclassInstance")
 

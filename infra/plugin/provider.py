@@ -1,4 +1,4 @@
-"""A provider made of `Resource` types, on the provider interface that Pulumi's SDK still marks experimental.
+"""A provider made of `Resource` types, which the Pulumi engine calls over gRPC.
 
 The types work on plain JSON values: unknown values, secrets and detailed diffs are handled here.
 """
@@ -9,10 +9,11 @@ from functools import partial
 from threading import Event
 from typing import Any, TypeVar
 
-from pulumi.provider.experimental import provider as pp
-from pulumi.provider.experimental.property_value import PropertyValue
+from google.protobuf.empty_pb2 import Empty
 
+from infra.plugin.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from infra.plugin.resource import PluginError, Resource
+from infra.plugin.values import to_props, to_struct
 from infra.props import Props
 
 _Answer = TypeVar("_Answer")
@@ -26,50 +27,17 @@ def pause(seconds: float) -> None:
         raise PluginError("interrupted; run the same command again")
 
 
-def to_json(value: PropertyValue) -> Any:  # noqa: ANN401 - JSON
-    """Convert a property value to JSON. Integers arrive as floats, and become int again."""
-    inner = value.value
-    if isinstance(inner, Mapping):
-        return {key: to_json(item) for key, item in inner.items()}
-    if isinstance(inner, tuple):
-        return [to_json(item) for item in inner]
-    if isinstance(inner, float) and inner.is_integer():
-        return int(inner)
-    return inner
-
-
-def _to_props(properties: Mapping[str, PropertyValue]) -> Props:
-    return {name: to_json(value) for name, value in properties.items()}
-
-
-def from_json(value: Any) -> PropertyValue:  # noqa: ANN401 - JSON
-    """Convert JSON to a property value: the inverse of `to_json`."""
-    if isinstance(value, dict):
-        return PropertyValue({key: from_json(item) for key, item in value.items()})
-    if isinstance(value, list):
-        return PropertyValue([from_json(item) for item in value])
-    if isinstance(value, int) and not isinstance(value, bool):
-        return PropertyValue(float(value))
-    return PropertyValue(value)
-
-
-def from_props(properties: Props, secrets: frozenset[str] = frozenset()) -> dict[str, PropertyValue]:
-    """Convert properties for the engine, which stores secret ones encrypted."""
-    return {
-        name: PropertyValue(from_json(value).value, is_secret=name in secrets and value is not None)
-        for name, value in properties.items()
-    }
-
-
-class Provider(pp.Provider):
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """Dispatches each call of the engine to its resource type."""
 
     def __init__(
         self,
+        version: str,
         resources: Mapping[str, Resource],
         configure: Callable[[Props], None],
         functions: Mapping[str, Callable[[Props], Props]] | None = None,
     ) -> None:
+        self._version = version
         self._resources = resources
         self._configure = configure
         self._functions = functions or {}
@@ -82,88 +50,96 @@ class Provider(pp.Provider):
             known = ", ".join(sorted(self._resources))
             raise PluginError(f"unknown resource type {resource_type}; known types: {known}") from None
 
-    async def check_config(self, request: pp.CheckRequest) -> pp.CheckResponse:
-        return pp.CheckResponse(inputs=request.new_inputs)
+    async def GetPluginInfo(self, _request: Empty, _: object) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=self._version)
 
-    async def diff_config(self, request: pp.DiffRequest) -> pp.DiffResponse:
-        old, new = _to_props(request.old_state), _to_props(request.new_inputs)
+    async def Cancel(self, _request: Empty, _: object) -> Empty:
+        CANCELLED.set()
+        return Empty()
+
+    async def CheckConfig(self, request: provider_pb2.CheckRequest, _: object) -> provider_pb2.CheckResponse:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    async def DiffConfig(self, request: provider_pb2.DiffRequest, _: object) -> provider_pb2.DiffResponse:
+        old, new = to_props(request.olds), to_props(request.news)
         changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-        # The SDK passes this bool on as the protocol's enum: 1 is DIFF_NONE, and 0 lets the engine decide.
         # Never a replacement: that would delete and recreate all entities when the same Kong gets another address.
-        return pp.DiffResponse(diffs=changed) if changed else pp.DiffResponse(changes=True)
+        return _describe_diff(changed)
 
-    async def configure(self, request: pp.ConfigureRequest) -> pp.ConfigureResponse:
-        await asyncio.to_thread(self._configure, _to_props(request.args))
-        # Without accept_secrets the engine sends secrets unwrapped, and marks the same properties of the response.
-        return pp.ConfigureResponse(accept_secrets=False, supports_preview=True)
+    async def Configure(self, request: provider_pb2.ConfigureRequest, _: object) -> provider_pb2.ConfigureResponse:
+        await asyncio.to_thread(self._configure, to_props(request.args))
+        # Without acceptSecrets the engine sends secrets unwrapped, and marks the same properties of the response.
+        return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
 
-    async def check(self, request: pp.CheckRequest) -> pp.CheckResponse:
-        inputs, failures = await asyncio.to_thread(
-            self._get_type(request.type).check,
-            request.urn,
-            _to_props(request.new_inputs),
-            _to_props(request.old_inputs or {}),
-        )
-        return pp.CheckResponse(
-            inputs=from_props(inputs, self._get_type(request.type).secrets),
-            failures=[pp.CheckFailure(failure.property, failure.reason) for failure in failures],
-        )
-
-    async def diff(self, request: pp.DiffRequest) -> pp.DiffResponse:
+    async def Check(self, request: provider_pb2.CheckRequest, _: object) -> provider_pb2.CheckResponse:
         resource = self._get_type(request.type)
-        state, inputs = resource.recorded(_to_props(request.old_state)), _to_props(request.new_inputs)
-        changed = sorted(resource.diff(state, inputs) - set(request.ignore_changes))
-        keeps_id = resource.keeps_id(request.urn, request.resource_id, inputs)
-        replaces = [name for name in changed if name in resource.replace_on_changes and not keeps_id]
-        return pp.DiffResponse(
-            changes=bool(changed),
-            replaces=replaces,
-            delete_before_replace=resource.delete_before_replace,
-            diffs=changed,
-            detailed_diff={
-                path: pp.PropertyDiff(kind, input_diff=False)
-                for name in changed
-                for path, kind in _diff_details(name, state.get(name), inputs.get(name), replaces=name in replaces)
-            },
+        news, olds = to_props(request.news), to_props(request.olds)
+        inputs, failures = await asyncio.to_thread(resource.check, request.urn, news, olds)
+        return provider_pb2.CheckResponse(
+            inputs=to_struct(inputs, resource.secrets),
+            failures=[
+                provider_pb2.CheckFailure(property=failure.property, reason=failure.reason) for failure in failures
+            ],
         )
 
-    async def invoke(self, request: pp.InvokeRequest) -> pp.InvokeResponse:
+    async def Diff(self, request: provider_pb2.DiffRequest, _: object) -> provider_pb2.DiffResponse:
+        resource = self._get_type(request.type)
+        state, inputs = resource.recorded(to_props(request.olds)), to_props(request.news)
+        changed = sorted(resource.diff(state, inputs) - set(request.ignoreChanges))
+        keeps_id = resource.keeps_id(request.urn, request.id, inputs)
+        replaces = [name for name in changed if name in resource.replace_on_changes and not keeps_id]
+        details = {
+            path: provider_pb2.PropertyDiff(kind=kind)
+            for name in changed
+            for path, kind in _diff_details(name, state.get(name), inputs.get(name), replaces=name in replaces)
+        }
+        return _describe_diff(
+            changed,
+            replaces=replaces,
+            deleteBeforeReplace=resource.delete_before_replace,
+            detailedDiff=details,
+            hasDetailedDiff=True,
+        )
+
+    async def Invoke(self, request: provider_pb2.InvokeRequest, _: object) -> provider_pb2.InvokeResponse:
         function = self._functions.get(request.tok)
         if function is None:
             known = ", ".join(sorted(self._functions)) or "none"
             raise PluginError(f"unknown function {request.tok}; known functions: {known}")
-        return pp.InvokeResponse(from_props(await asyncio.to_thread(function, _to_props(request.args))))
+        returned = await asyncio.to_thread(function, to_props(request.args))
+        answer = provider_pb2.InvokeResponse()
+        getattr(answer, "return").CopyFrom(to_struct(returned))  # a keyword of Python
+        return answer
 
-    async def create(self, request: pp.CreateRequest) -> pp.CreateResponse:
+    async def Create(self, request: provider_pb2.CreateRequest, _: object) -> provider_pb2.CreateResponse:
         resource = self._get_type(request.type)
-        properties = _to_props(request.properties)
-        create = partial(resource.create, request.urn, properties, preview=request.preview)
+        create = partial(resource.create, request.urn, to_props(request.properties), preview=request.preview)
         object_id, outputs = await _run(create, request.timeout)
-        return pp.CreateResponse(resource_id=object_id, properties=from_props(outputs, resource.secrets))
+        return provider_pb2.CreateResponse(id=object_id, properties=to_struct(outputs, resource.secrets))
 
-    async def read(self, request: pp.ReadRequest) -> pp.ReadResponse:
+    async def Read(self, request: provider_pb2.ReadRequest, _: object) -> provider_pb2.ReadResponse:
         resource = self._get_type(request.type)
-        found = await asyncio.to_thread(resource.read, request.resource_id, _to_props(request.properties))
+        found = await asyncio.to_thread(resource.read, request.id, to_props(request.properties))
         if found is None:
-            return pp.ReadResponse(resource_id="")
+            return provider_pb2.ReadResponse()
         object_id, outputs, inputs = found
-        return pp.ReadResponse(
-            object_id, from_props(outputs, resource.secrets), from_props(inputs, resource.secrets)
+        return provider_pb2.ReadResponse(
+            id=object_id,
+            properties=to_struct(outputs, resource.secrets),
+            inputs=to_struct(inputs, resource.secrets),
         )
 
-    async def update(self, request: pp.UpdateRequest) -> pp.UpdateResponse:
+    async def Update(self, request: provider_pb2.UpdateRequest, _: object) -> provider_pb2.UpdateResponse:
         resource = self._get_type(request.type)
-        olds, news = _to_props(request.olds), _to_props(request.news)
-        update = partial(resource.update, request.resource_id, olds, news, preview=request.preview)
+        olds, news = to_props(request.olds), to_props(request.news)
+        update = partial(resource.update, request.id, olds, news, preview=request.preview)
         outputs = await _run(update, request.timeout)
-        return pp.UpdateResponse(properties=from_props(outputs, resource.secrets))
+        return provider_pb2.UpdateResponse(properties=to_struct(outputs, resource.secrets))
 
-    async def cancel(self) -> None:
-        CANCELLED.set()
-
-    async def delete(self, request: pp.DeleteRequest) -> None:
+    async def Delete(self, request: provider_pb2.DeleteRequest, _: object) -> Empty:
         resource = self._get_type(request.type)
-        await _run(partial(resource.delete, request.resource_id, _to_props(request.properties)), request.timeout)
+        await _run(partial(resource.delete, request.id, to_props(request.properties)), request.timeout)
+        return Empty()
 
 
 async def _run(call: Callable[[], _Answer], timeout: float) -> _Answer:  # noqa: ASYNC109 - a thread can't be cancelled
@@ -174,7 +150,14 @@ async def _run(call: Callable[[], _Answer], timeout: float) -> _Answer:  # noqa:
         raise PluginError(f"timed out after {timeout:.0f} s, the custom timeout of the resource") from None
 
 
-def _diff_details(path: str, old: object, new: object, *, replaces: bool) -> list[tuple[str, pp.PropertyDiffKind]]:
+def _describe_diff(changed: list[str], **details: Any) -> provider_pb2.DiffResponse:  # noqa: ANN401 - of any field
+    response = provider_pb2.DiffResponse
+    return response(changes=response.DIFF_SOME if changed else response.DIFF_NONE, diffs=changed, **details)
+
+
+def _diff_details(
+    path: str, old: object, new: object, *, replaces: bool
+) -> "list[tuple[str, provider_pb2.PropertyDiff.Kind.ValueType]]":
     """Return the path of each leaf that differs below a property, for the engine to print."""
     if isinstance(old, dict) and isinstance(new, dict):
         return [
@@ -183,7 +166,7 @@ def _diff_details(path: str, old: object, new: object, *, replaces: bool) -> lis
             if old.get(key) != new.get(key)
             for detail in _diff_details(f"{path}.{key}", old.get(key), new.get(key), replaces=replaces)
         ]
-    kinds = pp.PropertyDiffKind
+    kinds = provider_pb2.PropertyDiff
     if old is None:
         return [(path, kinds.ADD_REPLACE if replaces else kinds.ADD)]
     if new is None:

@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, cast
 
 import grpc
-from pulumi.provider.experimental.server import ProviderServicer
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
+from infra.plugin.protocol import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
 from infra.plugin.provider import Provider
 from infra.plugin.resource import PluginError
 
@@ -48,16 +47,6 @@ class _PlainErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc has
         )
 
 
-class _Servicer(ProviderServicer):
-    """The SDK's servicer, which reports a resource that does not exist as one without properties."""
-
-    async def Read(  # noqa: N802 - gRPC's name
-        self, request: provider_pb2.ReadRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> provider_pb2.ReadResponse:
-        answer: provider_pb2.ReadResponse = await super().Read(request, context)  # type: ignore[no-untyped-call] # the SDK's has no types
-        return answer if answer.id else provider_pb2.ReadResponse()
-
-
 def log(severity: Literal["INFO", "WARNING"], message: str, urn: str = "") -> None:
     """Show the user a message, of a resource if a URN is given. Without an engine, write it to standard error."""
     if not _engine:
@@ -86,7 +75,7 @@ def exit_with_engine(poll_seconds: float = 0.5) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def serve(provider: Provider, version: str, *, poll_seconds: float = 0.5) -> None:
+def serve(provider: Provider, *, poll_seconds: float = 0.5) -> None:
     """Serve the engine that started this process as `pulumi-resource-…`, until it ends."""
 
     async def run() -> None:
@@ -95,8 +84,7 @@ def serve(provider: Provider, version: str, *, poll_seconds: float = 0.5) -> Non
             interceptors=[_PlainErrors()],
             options=[("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
         )
-        servicer = _Servicer(sys.argv[1:], version, provider, engine_address=sys.argv[1])
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         sys.stdout.write(f"{port}\n")

@@ -18,6 +18,7 @@ print("a stand-in serves for Pulumi's Docker plugin (offline/docker_plugin)", fi
 engine = EngineClient()
 serve(
     Provider(
+        version("pulumi-docker"),
         {
             "docker:index/container:Container": Container(engine),
             "docker:index/image:Image": Image(engine),
@@ -26,6 +27,5 @@ serve(
         engine.configure,
         {"docker:index/getRegistryImage:getRegistryImage": engine.registries.get_image},
     ),
-    version("pulumi-docker"),
     poll_seconds=300,  # as Pulumi's own plugins, which check every five minutes whether the engine lives
 )

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 import docker
 import grpc
 from docker.errors import DockerException
-from pulumi.provider.experimental.property_value import PropertyValue
-from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from infra.plugin import PluginError, Resource
-from infra.plugin.provider import from_props
+from infra.plugin.protocol import provider_pb2, status_pb2
+from infra.plugin.values import to_struct
 from infra.props import Props
 from offline.docker_plugin.registry import Registries
 from offline.docker_plugin.tunnel import open_tunnel
@@ -26,7 +25,7 @@ class InitFailedError(PluginError):
 
     def __init__(self, reason: str, object_id: str, outputs: Props) -> None:
         super().__init__(reason)
-        properties = PropertyValue.marshal_map(from_props(outputs))
+        properties = to_struct(outputs)
         detail = provider_pb2.ErrorResourceInitFailed(
             id=object_id, properties=properties, reasons=[reason], inputs=properties
         )

@@ -9,7 +9,7 @@ import yaml
 
 from infra.config.access import AccessConfig
 from infra.gateway import CORS_EXPOSED_HEADERS, build_plugins
-from infra.kong import (
+from infra.kong.resources import (
     AclConfig,
     CorsConfig,
     IpRestrictionConfig,

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pulumi import Input
-
-from infra.kong.schema.entity import Entity, Flag, Tags, Text, Texts, fields_of, fill_defaults
+from infra.kong.schema.entity import Entity, Flag, Input, Tags, Text, Texts, fields_of, fill_defaults
 from infra.kong.schema.plugin_configs import CONFIGS, PluginConfig
 from infra.kong.schema.validators import PROTOCOLS, boolean, each, is_name, mapping, one_of, text
 from infra.props import UNKNOWN, Failure, Props

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
-from typing import Annotated, Any, get_args
-
-from pulumi import Input
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 from infra.kong.schema.validators import Validator, each, is_tag
 from infra.props import UNKNOWN, Failure, Props
+
+if TYPE_CHECKING:
+    from pulumi import Input as Input
+else:  # at runtime only the validators in annotations are read, and the SDK is most of a provider's start
+    Input = Annotated[TypeVar("_Value"), None]
 
 Text = Input[str] | None
 Number = Input[int] | None
@@ -25,7 +28,7 @@ def fields_of(args: type) -> Fields:
     return {
         each_field.name: (
             list(each_field.default) if isinstance(each_field.default, tuple) else each_field.default,
-            get_args(each_field.type)[1],  # what `Annotated` adds to the type
+            get_args(each_field.type)[-1],  # what `Annotated` adds to the type
         )
         for each_field in fields(args)
     }

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
-from pulumi import Input
-
-from infra.kong.schema.entity import Flag, Number, Text, Texts
+from infra.kong.schema.entity import Flag, Input, Number, Text, Texts
 from infra.kong.schema.validators import between, boolean, each, mapping, number, one_of, text
 from infra.props import UNKNOWN, Props
 

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pulumi import Input
-
-from infra.kong.schema.entity import Entity, Flag, Number, Tags, Text, Texts
+from infra.kong.schema.entity import Entity, Flag, Input, Number, Tags, Text, Texts
 from infra.kong.schema.healthchecks import HEALTHCHECKS, check_healthchecks, merge_defaults
 from infra.kong.schema.validators import (
     METHOD,

@@ -8,10 +8,10 @@ import pytest
 
 from infra.config.access import AccessConfig
 from infra.gateway import build_plugins
-from infra.kong import PluginConfig, RateLimitingConfig
 from infra.kong.provider.connection import Kong
 from infra.kong.provider.resource import EntityResource
 from infra.kong.provider.resource_types import MembershipResource, PluginResource
+from infra.kong.resources import PluginConfig, RateLimitingConfig
 from infra.kong.schema.access import CONSUMER, MEMBERSHIP, PLUGIN
 from tests.infra.access import OPEN
 from tests.infra.kong.entities import made

@@ -3,15 +3,19 @@
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from uuid import uuid4
 
 import grpc
 import pytest
 from google.protobuf import empty_pb2
+from pulumi.runtime import rpc
 from pulumi.runtime.proto import engine_pb2, provider_pb2
 
-from infra.props import Props
+from infra.paths import ROOT
+from infra.plugin import values
+from infra.props import UNKNOWN, Props
 from tests.infra.kong.admin_servers import says
 from tests.infra.plugin.engine import PLUGIN, Engine, of, secret, to_props, to_struct
 from tests.offline.peers import Gateway
@@ -172,6 +176,26 @@ def test_an_interrupted_run_waits_no_more(own_engine: Engine) -> None:
     with pytest.raises(grpc.RpcError) as failed:
         own_engine.create("KongConsumer", {"username": "a", "custom_id": None, "tags": None})
     assert failed.value.details() == "interrupted; run the same command again"
+
+
+def test_the_engine_gets_the_version(engine: Engine) -> None:
+    assert engine.provider.GetPluginInfo(empty_pb2.Empty()).version == "2.0.0"
+
+
+def test_what_is_unknown_or_secret_is_marked_as_the_sdk_marks_it() -> None:
+    assert rpc.UNKNOWN == UNKNOWN
+    marked = {rpc._special_sig_key: rpc._special_secret_sig, "value": [1, {"a": None}]}
+    assert to_struct({"key": marked}) == values.to_struct({"key": [1, {"a": None}]}, frozenset({"key"}))
+    assert values.to_props(to_struct({"key": marked, "other": 1.5})) == {"key": [1, {"a": None}], "other": 1.5}
+
+
+@pytest.mark.parametrize(
+    "modules", ["infra.kong.provider.resource_types, infra.plugin", "offline.docker_plugin.image"]
+)
+def test_a_provider_starts_without_the_sdk(modules: str) -> None:
+    program = f"import sys, {modules}; print('pulumi' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
 
 
 def test_the_process_ends_when_the_engine_asks_for_it() -> None:
