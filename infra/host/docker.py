@@ -120,19 +120,7 @@ class DockerHost(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("session-context:index:DockerHost", name, None, opts)
-        data = docker.Volume(
-            f"{name}-data",
-            # The plugin takes over a volume that has this name already, such as that of the stack's earlier life.
-            name=(host.data_volume or f"{name}-{pulumi.get_stack()}-data") if host.keep_data else None,
-            labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in labels().items()],
-            opts=pulumi.ResourceOptions(  # the plugin supports no timeouts for it
-                parent=self,
-                protect=protect,
-                retain_on_delete=host.keep_data,
-                # Another name would replace the volume, and leave its data behind. Only a create uses it.
-                ignore_changes=["name"] if host.keep_data else None,
-            ),
-        )
+        data = self._data_volume(name, host, protect=protect)
         volumes = [docker.ContainerVolumeArgs(volume_name=data.name, container_path=DATA)]
         if secrets:
             volumes.append(
@@ -167,6 +155,21 @@ class DockerHost(pulumi.ComponentResource):
         names = {"containers": [container.name for container in self.containers]}
         self.outputs = names | (published.outputs if published else {})
         self.register_outputs(self.outputs)
+
+    def _data_volume(self, name: str, host: DockerConfig, *, protect: bool) -> docker.Volume:
+        return docker.Volume(
+            f"{name}-data",
+            # The plugin takes over a volume that has this name already, such as that of the stack's earlier life.
+            name=(host.data_volume or f"{name}-{pulumi.get_stack()}-data") if host.keep_data else None,
+            labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in labels().items()],
+            opts=pulumi.ResourceOptions(  # the plugin supports no timeouts for it
+                parent=self,
+                protect=protect,
+                retain_on_delete=host.keep_data,
+                # Another name would replace the volume, and leave its data behind. Only a create uses it.
+                ignore_changes=["name"] if host.keep_data else None,
+            ),
+        )
 
 
 def _build_arguments(host: DockerConfig, variables: Mapping[str, str]) -> dict[str, Any]:
