@@ -23,6 +23,17 @@ REPLACED = frozenset({
     "networksAdvanced", "ports", "readOnly", "securityOpts", "stopSignal", "stopTimeout", "ulimits", "uploads",
     "user", "volumes",
 })  # fmt: skip
+COMPUTED = frozenset({
+    "envs", "healthcheck", "init", "labels", "logDriver", "securityOpts", "stopSignal", "stopTimeout", "user",
+})  # fmt: skip
+"""What keeps the value of the image or the engine if it is not given."""
+
+DEFAULTS: Props = {"networkMode": "bridge", "restart": "no", "start": True, "waitTimeout": 60}
+"""What the plugin records of an input that is not given."""
+
+EMPTY = (None, "", "0s", False, 0, [], {})
+"""What it records of a nested one."""
+
 MB = 1024 * 1024
 SECOND = 1_000_000_000  # the engine's API counts nanoseconds
 
@@ -37,6 +48,12 @@ class Container(DockerResource):
         unknown = sorted(inputs.keys() - self.inputs)
         failures = [Failure(name, "the stand-in for Docker's plugin does not support it") for name in unknown]
         return self.add_name(urn, {"mustRun": True} | inputs, old), failures
+
+    def diff(self, state: Props, inputs: Props) -> set[str]:
+        """Return the names of changed inputs, also of a container that the plugin has created."""
+        recorded, given = DEFAULTS | state, DEFAULTS | inputs
+        compared = self.inputs - (COMPUTED - inputs.keys())
+        return {name for name in compared if not _is_same(recorded.get(name), given.get(name))}
 
     def create(self, _urn: str, inputs: Props, *, preview: bool) -> tuple[str, Props]:
         if preview:
@@ -119,6 +136,16 @@ class Container(DockerResource):
                 api.remove_container(object_id, force=True, v=True)
         except APIError as error:
             raise PluginError(f"container {state.get('name', object_id)}: {error.explanation}") from error
+
+
+def _is_same(recorded: object, given: object) -> bool:
+    """Return whether a value is the recorded one, in which the plugin fills in the rest and sorts lists."""
+    if isinstance(recorded, dict) and isinstance(given, dict):
+        return all(_is_same(recorded.get(key), given.get(key)) for key in recorded.keys() | given.keys())
+    if isinstance(recorded, list) and isinstance(given, list):
+        found = [next((one for one in recorded if _is_same(one, item)), None) for item in given]
+        return len(recorded) == len(given) and None not in found
+    return recorded == given or (recorded in EMPTY and given in EMPTY)
 
 
 def _pack(path: str, content: str) -> bytes:

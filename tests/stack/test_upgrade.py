@@ -1,11 +1,12 @@
 """An upgrade from 1.0.0: the present program changes nothing in a stack that this release deployed.
 
 `recorded/state.json` is what `pulumi stack export --show-secrets` printed of a stack with every kind of resource,
-with names in braces for what differs from run to run. A preview compares it with the program. Nothing is deployed:
-without `--refresh`, a preview calls only Route 53, here moto.
+with names in braces for what differs from run to run. Pulumi's own Docker plugin had deployed it. A preview
+compares it with the program. Nothing is deployed: without `--refresh`, a preview calls only Route 53, here moto.
 """
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -105,7 +106,9 @@ class Recorded:
         """Preview an `up`: the changed properties of each resource, or the operation if there are none."""
         steps = json.loads(self._pulumi("preview --json 2>/dev/null"))["steps"]
         return {
-            "::".join(step["urn"].split("$")[-1].split("::")[-2:]): set(step.get("detailedDiff") or [step["op"]])
+            "::".join(step["urn"].split("$")[-1].split("::")[-2:]): {
+                re.split(r"[.\[]", path)[0] for path in step.get("detailedDiff") or [step["op"]]
+            }
             for step in steps
             if step["op"] != "same"
         }
