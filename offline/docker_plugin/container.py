@@ -31,7 +31,7 @@ COMPUTED = frozenset({
 DEFAULTS: Props = {"networkMode": "bridge", "restart": "no", "start": True, "waitTimeout": 60}
 """What the plugin records of an input that is not given."""
 
-EMPTY = (None, "", "0s", False, 0, [], {})
+EMPTY: tuple[object, ...] = (None, "", "0s", False, 0, [], {})
 """What it records of a nested one."""
 
 MB = 1024 * 1024
