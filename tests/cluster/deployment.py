@@ -51,9 +51,16 @@ class Deployment(Clone):
 
     def pods(self) -> list[dict[str, Any]]:
         """Return the stack's pods that are not being deleted."""
+        return [pod for pod in self._all_pods() if "deletionTimestamp" not in pod["metadata"]]
+
+    def has_old_pods(self) -> bool:
+        """Return whether pods are being deleted: they still serve what comes on the gateway's open connections."""
+        return any("deletionTimestamp" in pod["metadata"] for pod in self._all_pods())
+
+    def _all_pods(self) -> list[dict[str, Any]]:
         selector = f"--selector=app.kubernetes.io/instance={self.stack}"
-        items: list[dict[str, Any]] = json.loads(self.kubectl("get", "pods", selector, "--output=json"))["items"]
-        return [pod for pod in items if "deletionTimestamp" not in pod["metadata"]]
+        pods: list[dict[str, Any]] = json.loads(self.kubectl("get", "pods", selector, "--output=json"))["items"]
+        return pods
 
     def ready_pods(self) -> int:
         """Return how many of those pods are ready."""

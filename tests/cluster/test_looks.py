@@ -3,6 +3,7 @@
 import json
 
 from tests.cluster.deployment import SAME, Deployment
+from tests.waiting import wait_for
 
 
 def test_the_status_shows_each_pod(deployment: Deployment) -> None:
@@ -13,6 +14,7 @@ def test_the_status_shows_each_pod(deployment: Deployment) -> None:
 
 
 def test_the_logs_of_all_pods_are_shown(deployment: Deployment) -> None:
+    wait_for(lambda: not deployment.has_old_pods())
     for number in range(20):
         deployment.request("GET", "/sessions?limit=1", headers={"X-Request-ID": f"look-{number}"})
     lines = deployment.make("-s", "logs", "FOLLOW=0", "JSON=1").splitlines()
