@@ -128,4 +128,4 @@ def test_a_stack_with_the_names_of_another_is_refused(beside: Beside, pull_reque
     pull_request.shell(f"{pulumi} stack init --no-select $STACK")
     refused = pull_request.shell(f"{pulumi} preview --stack $STACK", fails=True)
     assert "of project session-context owns: run `pulumi config set upstreamName" in refused
-    assert "each stack on one Kong needs its own serviceName, routeName and upstreamName" in refused
+    assert "each stack on one Kong needs its own hostname, serviceName, routeName and upstreamName" in refused

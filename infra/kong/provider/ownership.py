@@ -62,9 +62,6 @@ def _tag(entity: Json, prefix: str) -> str | None:
 
 def conflict_message(what: str, found: Json, own: Owner | None, mark: str | None, rename: str) -> str:
     """Explain that an existing entity prevents a create, and what to do about it."""
-    created = datetime.fromtimestamp(found["created_at"], UTC) if found.get("created_at") else None
-    details = f"id {found.get('id')}, tags {found.get('tags') or 'none'}"
-    details += f", created {created:%Y-%m-%d %H:%M} UTC" if created else ""
     owner = owner_of(found)
     if owner is None:
         advice = (
@@ -88,4 +85,23 @@ def conflict_message(what: str, found: Json, own: Owner | None, mark: str | None
             f"which stack {owner.stack} of project {owner.project} owns: {rename}, or delete it there first. "
             "Entities of other stacks are never taken over"
         )
-    return f"Kong already has {what} ({details}), {advice}"
+    return f"Kong already has {what} ({_details(found)}), {advice}"
+
+
+def overlap_message(what: str, found: Json, owner: Owner, own: Owner | None, overlap: str, rename: str) -> str:
+    """Explain that a route of another state matches the same requests, and what to do about it."""
+    whose = (
+        f"which another state of stack {owner.stack} created"
+        if owner == own
+        else f"which stack {owner.stack} of project {owner.project} owns"
+    )
+    return (
+        f"Kong already has {what} ({_details(found)}) for {overlap}, {whose}. "
+        f"Each such request would reach only one of the two: {rename}, or delete the other route there first"
+    )
+
+
+def _details(found: Json) -> str:
+    created = datetime.fromtimestamp(found["created_at"], UTC) if found.get("created_at") else None
+    details = f"id {found.get('id')}, tags {found.get('tags') or 'none'}"
+    return details + (f", created {created:%Y-%m-%d %H:%M} UTC" if created else "")

@@ -1,14 +1,18 @@
 """The resource types whose entities differ from the others in Kong."""
 
 from infra.kong.provider.admin_api import AdminApi
-from infra.kong.provider.errors import InvalidEntityError, Json, NameTakenError
+from infra.kong.provider.connection import Kong
+from infra.kong.provider.errors import AdminApiDeniedError, InvalidEntityError, Json, NameTakenError
+from infra.kong.provider.overlap import Overlap, find_overlap
+from infra.kong.provider.ownership import Owner, mark_of, overlap_message, owner_of, owner_of_urn
 from infra.kong.provider.resource import EntityResource
 from infra.kong.schema.access import SCOPES
-from infra.kong.schema.entity import defaults_of
+from infra.kong.schema.entity import Entity, defaults_of
 from infra.kong.schema.plugin_configs import CONFIGS, restricts_access
+from infra.kong.schema.routing import RENAME_HOST
 from infra.kong.schema.validators import is_target, is_uuid, normalize_target
 from infra.plugin import PluginError
-from infra.props import UNKNOWN, Failure, Props
+from infra.props import UNKNOWN, Failure, Props, is_known
 
 
 class TargetResource(EntityResource):
@@ -89,7 +93,15 @@ class CertificateResource(EntityResource):
 
 
 class RouteResource(EntityResource):
-    """A route. Workers serve a deleted one for a while, so what restricts access to it must stay until then."""
+    """A route. Workers serve a deleted one for a while, so what restricts access to it must stay until then.
+
+    Kong accepts two routes that match the same requests, and uses one of them only. So before a new host or path
+    is written, the other routes are read.
+    """
+
+    def __init__(self, kong: Kong, entity: Entity) -> None:
+        super().__init__(kong, entity)
+        self._warned_of: set[str] = set()  # the ids of routes, by this process, which serves one run
 
     def delete(self, object_id: str, state: Props) -> None:
         super().delete(object_id, state)
@@ -101,6 +113,46 @@ class RouteResource(EntityResource):
         )
         if any(map(restricts_access, plugins)):
             self._kong.wait_for_workers()
+
+    def _resolve_id(self, api: AdminApi, urn: str, own_id: str, inputs: Props) -> str:
+        object_id = super()._resolve_id(api, urn, own_id, inputs)
+        self._check_overlaps(api, object_id, inputs, owner_of_urn(urn))
+        return object_id
+
+    def _require_own(self, api: AdminApi, object_id: str, state: Props, inputs: Props) -> None:
+        super()._require_own(api, object_id, state, inputs)
+        if any(state.get(name) != inputs[name] for name in ("hosts", "paths")):
+            self._check_overlaps(api, object_id, inputs, owner_of(inputs))
+
+    def _check_overlaps(self, api: AdminApi, object_id: str, inputs: Props, own: Owner | None) -> None:
+        """Look for routes that match the same requests. Raises `PluginError` for one of another state."""
+        if not inputs["hosts"] or not is_known([inputs["hosts"], inputs["paths"]]):
+            return
+        try:
+            routes = list(api.list("routes"))
+        except AdminApiDeniedError:
+            return  # a role may be allowed to see its own routes only
+        for found in routes:
+            if found["id"] != object_id and (overlap := find_overlap(inputs, found)):
+                self._report_overlap(found, overlap, own)
+
+    def _report_overlap(self, found: Json, overlap: Overlap, own: Owner | None) -> None:
+        owner, mark = owner_of(found), mark_of(found)
+        if owner is None:
+            self._warn_of(found, overlap)
+        elif mark != self._kong.mark if mark else owner != own:
+            what = self._describe(found, found)
+            raise PluginError(overlap_message(what, found, owner, own, str(overlap), RENAME_HOST))
+
+    def _warn_of(self, found: Json, overlap: Overlap) -> None:
+        if found["id"] in self._warned_of:
+            return
+        self._warned_of.add(found["id"])
+        name = found.get("name") or "without a name"
+        self._kong.warn(
+            f"Kong's route {name} ({found['id']}), which no stack owns, matches the same requests: {overlap}. "
+            "Each reaches only one of the two. Choose another hostname, or remove that route."
+        )
 
 
 class PluginResource(EntityResource):

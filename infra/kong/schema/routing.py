@@ -178,9 +178,12 @@ def _normalize_upstream(upstream: Props) -> tuple[Props, list[Failure]]:
 def _rename(key: str) -> str:
     return (
         f"run `pulumi config set {key} NAME` "
-        "(each stack on one Kong needs its own serviceName, routeName and upstreamName)"
+        "(each stack on one Kong needs its own hostname, serviceName, routeName and upstreamName)"
     )
 
+
+RENAME_HOST = _rename("hostname")
+"""The advice if another stack's route has the host."""
 
 _CLIENT_CERTIFICATE = {"client_certificate": "certificates"}
 SERVICE = Entity(

@@ -92,7 +92,9 @@ def test_a_name_of_another_stack_stops_the_preview_and_names_the_key_to_set(
         resource.create(MINE, checked(resource, wanted), preview=True)
     assert "which stack other of project session-context owns: run" in str(error.value)
     assert advice in str(error.value)
-    assert "each stack on one Kong needs its own serviceName, routeName and upstreamName" in str(error.value)
+    assert "each stack on one Kong needs its own hostname, serviceName, routeName and upstreamName" in str(
+        error.value
+    )
 
 
 def test_an_entity_of_another_stack_is_never_adopted(adopting: Kong, gateway: Gateway) -> None:
