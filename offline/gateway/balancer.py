@@ -1,6 +1,7 @@
 """Load balancing over the targets of an upstream, and their active and passive health checks."""
 
 import asyncio
+import ipaddress
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from .schema import Row
 from .store import Store
 
 _TICK = 0.1  # seconds between two looks for probes that are due
+_LOOKUP_SECONDS = 1.0  # between two tries to resolve a host
 
 
 @dataclass(eq=False, slots=True)
@@ -24,6 +26,8 @@ class Peer:
     checks: Row | None = None
     host_header: str | None = None
     is_healthy: bool = True
+    is_resolved: bool | None = None  # None before the first lookup of its host
+    has_open_lookup: bool = False
     has_open_probe: bool = False
     credit: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -31,6 +35,10 @@ class Peer:
     @property
     def address(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_usable(self) -> bool:
+        return self.is_healthy and self.is_resolved is not False and self.weight > 0
 
     def record_status(self, status: int, kind: str) -> None:
         """Count a response of an "active" or "passive" check."""
@@ -78,7 +86,7 @@ class Balancer:
         self._refresh()
         if (upstream := self._upstreams.get(service["host"])) is None:
             return Peer(service["host"], service["port"])
-        usable = [peer for peer in self._peers[upstream["id"]].values() if peer.is_healthy and peer.weight]
+        usable = [peer for peer in self._peers[upstream["id"]].values() if peer.is_usable]
         for peer in usable:
             peer.credit += peer.weight
         best = max(usable, key=lambda peer: peer.credit, default=None)
@@ -87,8 +95,11 @@ class Balancer:
         return best
 
     def get_health(self, upstream: Row, target: Row) -> str:
-        """Return a target's health as the Admin API shows it."""
+        """Return a target's health as the Admin API shows it (kong/db/dao/targets.lua)."""
         self._refresh()
+        peer = self._peers[upstream["id"]][target["id"]]
+        if not peer.is_resolved:
+            return "DNS_ERROR"
         active, passive = upstream["healthchecks"]["active"], upstream["healthchecks"]["passive"]
         has_active_checks = any(active[side]["interval"] for side in ("healthy", "unhealthy"))
         has_passive_checks = any(
@@ -96,7 +107,7 @@ class Balancer:
         )
         if not (has_active_checks or has_passive_checks):
             return "HEALTHCHECKS_OFF"
-        return "HEALTHY" if self._peers[upstream["id"]][target["id"]].is_healthy else "UNHEALTHY"
+        return "HEALTHY" if peer.is_healthy else "UNHEALTHY"
 
     async def probe(self) -> None:
         """Run active checks until canceled, of healthy and of unhealthy targets at their intervals."""
@@ -105,6 +116,10 @@ class Balancer:
             while True:
                 self._refresh()
                 now = time.monotonic()
+                for peer in [peer for peers in self._peers.values() for peer in peers.values()]:
+                    if not (peer.is_resolved or peer.has_open_lookup):
+                        peer.has_open_lookup = True
+                        probes.create_task(_resolve(peer))
                 for upstream in self._upstreams.values():
                     active = upstream["healthchecks"]["active"]
                     for side in ("healthy", "unhealthy"):
@@ -129,14 +144,30 @@ class Balancer:
             peers = self._peers[upstream["id"]] = {}
             for target in self._store.list_rows("targets", upstream=upstream["id"]):
                 known = before.get(upstream["id"], {}).get(target["id"])
-                peers[target["id"]] = peer = known or Peer(*_parse_target(target["target"]))
+                peers[target["id"]] = peer = known or _create_peer(target["target"])
                 peer.weight, peer.checks = target["weight"], upstream["healthchecks"]
                 peer.host_header = upstream["host_header"]
 
 
-def _parse_target(target: str) -> tuple[str, int]:
+def _create_peer(target: str) -> Peer:
     host, port, _ = split_address(target) or (target, None, "")
-    return host, port or 8000
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return Peer(host, port or 8000)
+    return Peer(host, port or 8000, is_resolved=True)
+
+
+async def _resolve(peer: Peer) -> None:
+    """Look a peer's host up, and leave it for a moment if there is no address."""
+    try:
+        await asyncio.get_running_loop().getaddrinfo(peer.host, peer.port)
+        peer.is_resolved = True
+    except (OSError, ValueError):  # ValueError: what no name of a host may be
+        peer.is_resolved = False
+        await asyncio.sleep(_LOOKUP_SECONDS)
+    finally:
+        peer.has_open_lookup = False
 
 
 async def _probe(http: aiohttp.ClientSession, peer: Peer, active: Row) -> None:

@@ -41,6 +41,16 @@ def test_a_target_that_refuses_connections_is_skipped_for_every_method(site: Sit
     assert {site.get(method="POST", data=b"x").status_code for _ in range(6)} == {200}
 
 
+def test_a_target_whose_host_has_no_address_is_shown_and_skipped(site: Site, upstream: Upstream) -> None:
+    path = site.balance("container.invalid:80", upstream.address)
+    wait_for(lambda: {site.get().status_code for _ in range(4)} == {200})
+    rows = site.gateway.call("GET", f"{path}/health").json()["data"]
+    assert {row["target"]: row["health"] for row in rows} == {
+        "container.invalid:80": "DNS_ERROR",
+        upstream.address: "HEALTHCHECKS_OFF",
+    }
+
+
 @pytest.fixture
 def watched(site: Site, upstream: Upstream, other: Upstream) -> Iterator[str]:
     unhealthy = {"interval": 0.1, "http_failures": 2, "tcp_failures": 1, "timeouts": 1}

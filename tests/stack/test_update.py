@@ -4,7 +4,7 @@ import requests
 
 from tests.gapless.changes import Change, restart_gateway
 from tests.gapless.trial import apply_under_load
-from tests.stack.clone import HOSTNAME, NO_CHANGES, Clone
+from tests.stack.clone import HOSTNAME, NO_CHANGES, Clone, docker_client
 from tests.waiting import wait_for
 
 
@@ -27,6 +27,20 @@ def test_a_new_version_takes_over_without_a_failed_request(redeployed: Clone) ->
     assert clone.targets() == [f"{name}:8080" for name in after]
     assert clone.records()[0]["TTL"] == 60
     clone.pulumi(NO_CHANGES)
+
+
+def test_containers_that_the_gateway_can_not_resolve_replace_none(redeployed: Clone) -> None:
+    with docker_client() as client:
+        elsewhere = client.networks.create(f"session-context-{redeployed.stack}-elsewhere")
+        try:
+            redeployed.set("network", elsewhere.name)
+            printed = redeployed.pulumi("up --yes --skip-preview", fails=True)
+            assert "Kong can't resolve the host of target session-context-1-" in printed
+            assert "Set network to a Docker network that Kong is in too" in printed
+            assert redeployed.request("GET", "/sessions?limit=1").status_code == 200
+        finally:
+            redeployed.make("up")  # with the gateway's network
+            elsewhere.remove()
 
 
 def test_drift_is_shown_and_reverted(clone: Clone) -> None:

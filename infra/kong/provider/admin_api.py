@@ -126,6 +126,10 @@ class AdminApi:
             float(settings.get(name, default)) for name, default in PROPAGATION_DEFAULTS.items()
         )
 
+    def serves_requests(self) -> bool:
+        """Return whether this node of Kong is more than its Admin API."""
+        return bool(self._get_node()["configuration"].get("proxy_listeners", True))
+
     def _read_only(self, message: str) -> UnsupportedKongError:
         return UnsupportedKongError(
             f"Kong at {self._url} runs without a database, so its Admin API is read-only ({message}). "

@@ -62,7 +62,7 @@ class Peers:
         }
         match entity.collection:
             case "targets":
-                return {"upstream": self.new("upstreams"), "target": "a.example:80"}
+                return {"upstream": self.new("upstreams"), "target": "127.0.0.1:80"}
             case "key-auth":
                 return {"consumer": self.new("consumers"), "key": name}
             case "acls":

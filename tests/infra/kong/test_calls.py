@@ -180,7 +180,11 @@ def test_an_existing_entity_is_described_by_its_kind_and_name(kong: Kong, gatewa
             {"name": f"{name}.example", "certificate": peers.new("certificates")},
             f"a sni '{name}.example'",
         ),
-        (TargetResource(kong, TARGET), {"upstream": upstream, "target": "a:80"}, "a target 'a:80'"),
+        (
+            TargetResource(kong, TARGET),
+            {"upstream": upstream, "target": "127.0.0.1:80"},
+            "a target '127.0.0.1:80'",
+        ),
         (
             PluginResource(kong, PLUGIN),
             {"name": "cors", "service": service},
@@ -214,7 +218,7 @@ def test_a_deleted_target_drains_for_its_seconds(gateway: Gateway) -> None:
 
     upstream = Peers(gateway).new("upstreams")
     for seconds in (6, 0):
-        inputs = {"upstream": upstream, "target": "a:80", "drain_seconds": seconds}
+        inputs = {"upstream": upstream, "target": "127.0.0.1:80", "drain_seconds": seconds}
         target().delete(*made(target(), "KongTarget", inputs))
     assert pauses == [6, 0]
 

@@ -46,7 +46,7 @@ def test_an_existing_entity_stops_the_preview_unless_it_is_adopted(
         "consumer": (CONSUMER, {"username": name, "custom_id": name}, "/consumers"),
         "sni": (SNI, {"name": f"{name}.example", "certificate": peers.new("certificates")}, "/snis"),
         "plugin": (PLUGIN, {"name": "key-auth", "service": peers.new("services")}, "/plugins"),
-        "target": (TARGET, {"target": "a.example:80", "upstream": peers.new("upstreams")}, ""),
+        "target": (TARGET, {"target": "127.0.0.1:80", "upstream": peers.new("upstreams")}, ""),
     }
     entity, inputs, path = places[kind]
     old = {"name": name, "username": name, "host": "old.example", "paths": ["/old"]}

@@ -85,21 +85,21 @@ def test_a_delete_of_a_missing_entity_succeeds(kong: Kong) -> None:
 def test_a_target_is_created_once_updated_in_place_and_replaced_to_move(kong: Kong, gateway: Gateway) -> None:
     upstream_id, _ = made(EntityResource(kong, UPSTREAM), "KongUpstream", {"name": uuid4().hex})
     target = TargetResource(kong, TARGET)
-    inputs = checked(target, {"upstream": upstream_id, "target": "a.example:8080"})
+    inputs = checked(target, {"upstream": upstream_id, "target": "127.0.0.1:8080"})
     object_id, state = target.create(urn("KongTarget", "one"), inputs, preview=False)
     assert target.create(urn("KongTarget", "one"), inputs, preview=False)[0] == object_id
 
     state = target.update(object_id, state, inputs | {"weight": 7}, preview=False)
     assert live(target, object_id, state)["weight"] == 7
 
-    moved = inputs | {"target": "b.example:8080"}
+    moved = inputs | {"target": "127.0.0.2:8080"}
     assert target.diff(inputs, moved) & target.replace_on_changes == {"target"}
     other_id, _ = target.create(urn("KongTarget", "one"), moved, preview=False)
     assert other_id != object_id
     for later_run in (TargetResource(kong, TARGET), TargetResource(kong, TARGET)):
         later_run.delete(object_id, state)
     rows = gateway.call("GET", f"/upstreams/{upstream_id}/targets").json()["data"]
-    assert [row["target"] for row in rows] == ["b.example:8080"]
+    assert [row["target"] for row in rows] == ["127.0.0.2:8080"]
 
 
 def test_a_target_whose_response_was_lost_is_created_once(gateway: Gateway) -> None:
@@ -118,7 +118,7 @@ def test_a_target_whose_response_was_lost_is_created_once(gateway: Gateway) -> N
     kong = Kong()
     kong.configure({"adminUrl": f"http://127.0.0.1:{proxy.port}"})
     object_id, _ = made(
-        TargetResource(kong, TARGET), "KongTarget", {"upstream": upstream, "target": "a.example:80"}
+        TargetResource(kong, TARGET), "KongTarget", {"upstream": upstream, "target": "127.0.0.1:80"}
     )
     proxy.close()
     assert b" 201 " in lost[0]
@@ -129,17 +129,17 @@ def test_a_target_whose_response_was_lost_is_created_once(gateway: Gateway) -> N
 def test_a_target_with_a_drifted_address_is_reverted_in_place(kong: Kong, gateway: Gateway) -> None:
     upstream, _ = made(EntityResource(kong, UPSTREAM), "KongUpstream", {"name": uuid4().hex})
     target, mine = TargetResource(kong, TARGET), urn("KongTarget", "one")
-    inputs = checked(target, {"upstream": upstream, "target": "a.example:80"})
+    inputs = checked(target, {"upstream": upstream, "target": "127.0.0.1:80"})
     object_id, state = target.create(mine, inputs, preview=False)
     rows = f"/upstreams/{upstream}/targets"
-    gateway.made("PATCH", f"{rows}/{object_id}", {"target": "b.example:80"})
+    gateway.made("PATCH", f"{rows}/{object_id}", {"target": "127.0.0.2:80"})
 
     drifted = live(target, object_id, state)
     assert target.diff(drifted, inputs) == {"target"}
     assert target.keeps_id(mine, object_id, inputs), "a replacement would have the same id"
     target.update(object_id, drifted, inputs, preview=False)
-    assert [row["target"] for row in gateway.call("GET", rows).json()["data"]] == ["a.example:80"]
-    assert not target.keeps_id(mine, object_id, inputs | {"target": "c.example:80"})
+    assert [row["target"] for row in gateway.call("GET", rows).json()["data"]] == ["127.0.0.1:80"]
+    assert not target.keeps_id(mine, object_id, inputs | {"target": "127.0.0.3:80"})
 
 
 @pytest.mark.parametrize(
