@@ -17,7 +17,7 @@ DIFFERS = 2
 def drift(workspace: Workspace) -> int:
     """Print what differs; return 0 if nothing does. Raises `LocalError` if it can't be compared."""
     if not pulumi_stack.exists(workspace):
-        raise LocalError(f"stack {workspace.stack} does not exist. Run `{workspace.command('up')}` first.")
+        raise LocalError(workspace.explain_missing_stack())
     if not (stack_config.docker_host(workspace) or stack_config.on_kubernetes(workspace)):
         docker_engine.require(workspace.command("up"))
     with step(f"Comparing the state of stack {workspace.stack} with Docker, Kong and Route 53"):

@@ -16,7 +16,7 @@ HIDDEN = ("pulumi:",)
 def graph(workspace: Workspace) -> None:
     """Write the SVG to FILE."""
     if not pulumi_stack.exists(workspace):
-        raise LocalError(f"stack {workspace.stack} does not exist. Run `{workspace.command('up')}` first.")
+        raise LocalError(workspace.explain_missing_stack())
     resources = pulumi_stack.export_state(workspace)["deployment"].get("resources") or []
     nodes = {resource["urn"]: _node(resource) for resource in resources if _is_shown(resource)}
     if not nodes:

@@ -23,7 +23,7 @@ NOT_PASSED_ON = {"connection", "content-encoding", "content-length", "host", "ke
 def open_docs(workspace: Workspace) -> None:
     """Serve the docs page until Ctrl-C, and open it in the browser where there is one."""
     if not pulumi_stack.exists(workspace):
-        raise LocalError(f"stack {workspace.stack} does not exist. Run `{workspace.command('up')}` first.")
+        raise LocalError(workspace.explain_missing_stack())
     hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
     is_plain = stack_config.plain_http(workspace) == "serve"
     gateway = workspace.proxy_url if is_plain else workspace.tls_url

@@ -21,7 +21,7 @@ def read_deployed(workspace: Workspace) -> tuple[Facts, Facts]:
     file = STACKS / f"{workspace.stack}.json"
     outputs, update = _read_state(workspace, file.stat().st_mtime_ns) if file.is_file() else ({}, {})
     if "kong" not in outputs:
-        raise LocalError(f"stack {workspace.stack} is not deployed. Run `{workspace.command('up')}` first.")
+        raise LocalError(workspace.explain_missing_stack())
     return outputs, update
 
 

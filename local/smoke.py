@@ -27,7 +27,7 @@ def smoke(workspace: Workspace) -> None:
     request without a key. Raises `LocalError`.
     """
     if not pulumi_stack.exists(workspace):
-        raise LocalError(f"stack {workspace.stack} does not exist. Run `{workspace.command('up')}` first.")
+        raise LocalError(workspace.explain_missing_stack())
     hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
     key = stack_config.api_key_header(workspace)
     rejected = PLAIN_HTTP_STATUS.get(stack_config.plain_http(workspace))

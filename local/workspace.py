@@ -76,6 +76,13 @@ class Workspace:
         """Return the `make` command that runs a verb on this stack, for the user to copy."""
         return f"make {verb}" if self.stack == DEFAULT_STACK else f"make {verb} STACK={self.stack}"
 
+    def explain_missing_stack(self) -> str:
+        """Return that this clone has not deployed the stack, and what to do."""
+        return (
+            f"stack {self.stack} is not deployed from this clone. Run `{self.command('up')}` first. For a stack "
+            "whose state is in a backend of your own, use pulumi itself, such as `pulumi preview --refresh`."
+        )
+
     def save_ports(self) -> None:
         """Keep the platform's ports for later commands."""
         ports = {name.upper(): port for name, port in asdict(self).items() if name.upper() in PORTS}

@@ -119,8 +119,8 @@ def _diagnose_tls(cause: ssl.SSLError) -> Diagnosis:
             )
         return Diagnosis(
             f"its certificate is not from a trusted CA ({reason})",
-            "Set kongAdminCa to the certificate of that CA, or to a file with it; "
-            "for one that this machine trusts: /etc/ssl/certs/ca-certificates.crt",
+            "Set kongAdminCa to the certificate of the CA that signed it, or to a file with it, such as "
+            "/etc/ssl/certs/ca-certificates.crt for a CA that this machine trusts",
         )
     if cause.reason in NOT_TLS:
         return Diagnosis(

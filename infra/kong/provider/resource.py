@@ -146,9 +146,11 @@ class EntityResource(EntityMapping, Resource):
 
     def _take_over(self, found: Json, inputs: Props, own: Owner | None) -> str:
         """Return the id of an existing entity. Raises `PluginError` if it must not be taken over."""
-        if self._kong.adopt and owner_of(found) in (None, own):
-            return str(found["id"])
         what = self._describe(inputs, found)
+        if self._kong.adopt and owner_of(found) in (None, own):
+            tags = ", ".join(found.get("tags") or ()) or "none"
+            self._kong.warn(f"kong:adopt is true: {what} (id {found['id']}, tags {tags}) is taken over")
+            return str(found["id"])
         raise PluginError(conflict_message(what, found, own, self._kong.mark, self._entity.rename))
 
     def _belongs_to_another_state(self, found: Json, state: Props) -> bool:

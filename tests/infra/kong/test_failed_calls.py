@@ -118,8 +118,8 @@ INVALID_TOKEN = Diagnosis(
             untrusted(18, "self-signed certificate"),
             "its certificate is not from a trusted CA (self-signed certificate)",
             (
-                "Set kongAdminCa to the certificate of that CA, or to a file with it; "
-                "for one that this machine trusts: /etc/ssl/certs/ca-certificates.crt"
+                "Set kongAdminCa to the certificate of the CA that signed it, or to a file with it, such as "
+                "/etc/ssl/certs/ca-certificates.crt for a CA that this machine trusts"
             ),
             False,
         ),
