@@ -10,7 +10,7 @@ from pathlib import Path
 from local.workspace import CACHE, ROOT
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOENT)
 FREE_SPACE = "Free some space (`docker system df` shows what Docker uses), then run the same command again."
 HINTS = {
     re.compile("no space left on device|disk quota exceeded", re.IGNORECASE): f"The disk is full. {FREE_SPACE}",
@@ -33,6 +33,8 @@ def explain_os_error(error: OSError) -> str | None:
         return None
     file = Path(str(error.filename))
     if file.is_relative_to(ROOT):
+        if error.errno == errno.ENOENT:
+            return None
         return f"{what}. The clone must be writable: check its owner and its disk, or clone to another folder."
     if file.is_relative_to(CACHE.parent) or file.is_relative_to(Path.home()):
         folders = "export XDG_CACHE_HOME=/tmp/cache PULUMI_HOME=/tmp/pulumi"

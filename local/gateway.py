@@ -38,7 +38,7 @@ def check(client: docker.DockerClient, workspace: Workspace) -> None:
     held = published_ports(existing).values() if existing is not None and existing.status in HOLDS_PORTS else ()
     for port in (workspace.proxy_port, workspace.tls_port, workspace.admin_port):
         if port not in held:
-            require_free_port(port)
+            require_free_port(port, workspace)
 
 
 def start(client: docker.DockerClient, workspace: Workspace, *, hostname: str, prefer_official: bool) -> None:
@@ -75,7 +75,7 @@ def is_stand_in(client: docker.DockerClient, workspace: Workspace) -> bool:
     return existing is not None and not kong.is_kong(existing)
 
 
-def require_free_port(port: int) -> None:
+def require_free_port(port: int, workspace: Workspace) -> None:
     """Raise `LocalError` if something listens on a loopback port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,7 +84,7 @@ def require_free_port(port: int) -> None:
         except OSError as error:
             raise LocalError(
                 f"port {port} is taken ({error.strerror}). Stop what uses it, or choose other ports: "
-                f"make up {OTHER_PORTS}"
+                f"{workspace.command('up')} {OTHER_PORTS}"
             ) from error
 
 

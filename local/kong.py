@@ -85,6 +85,8 @@ def _settings(platform: Platform) -> dict[str, str]:
         "KONG_ADMIN_LISTEN": "0.0.0.0:8001",
         "KONG_NGINX_WORKER_PROCESSES": "2",  # by default one for each core, of 80 MB each
         "KONG_ANONYMOUS_REPORTS": "off",
+        # Docker's DNS says that an address is valid for ten minutes, but a container may restart at another one.
+        "KONG_DNS_VALID_TTL": "1",
     }
 
 

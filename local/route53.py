@@ -25,7 +25,7 @@ START_SECONDS = 60
 def check(workspace: Workspace) -> None:
     """Raise `LocalError` if the port is taken by something else."""
     if not _daemon(workspace).is_running(_command(workspace)):
-        require_free_port(workspace.dns_port)
+        require_free_port(workspace.dns_port, workspace)
 
 
 def start(workspace: Workspace) -> str:

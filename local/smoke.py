@@ -101,8 +101,8 @@ class Api:
                     deadline += pause
             if time.monotonic() > deadline:
                 raise LocalError(
-                    f"{method} {self.url}{path} still fails after {LIVE_SECONDS} s: {problem}. `make up` restarts "
-                    "the gateway and repairs the stack."
+                    f"{method} {self.url}{path} still fails after {LIVE_SECONDS} s: {problem}. `make status` "
+                    "shows which part of the stack is at fault, and `make logs` what the API says."
                 )
             if is_first:
                 say(f"  … waiting up to {LIVE_SECONDS} s for {method} {self.url}{path}: {problem}")

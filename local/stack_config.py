@@ -10,14 +10,17 @@ import yaml
 from infra.paths import REPOSITORY
 from local.cluster.layout import CONTEXT
 from local.console import capture, run, say
-from local.workspace import LOOPBACK, PROJECT, ROOT, LocalError, Workspace
+from local.workspace import DEFAULT_STACK, LOOPBACK, PROJECT, ROOT, LocalError, Workspace
 
 
 def read_config(workspace: Workspace) -> dict[str, Any]:
     """Return what the stack's file sets, with secrets encrypted. Raises `LocalError`."""
     file = workspace.config_file
     if not file.is_file():
-        raise LocalError(f"{file.name} does not exist. `make up STACK={workspace.stack}` creates it.")
+        raise LocalError(
+            f"{file.name} does not exist. For a stack beside {DEFAULT_STACK}, run `{workspace.command('up')}` "
+            f"without ports. For one with its own ports, run `cp Pulumi.{DEFAULT_STACK}.yaml {file.name}` first."
+        )
     try:
         config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
     except yaml.YAMLError as error:

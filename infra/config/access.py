@@ -49,8 +49,8 @@ class AccessConfig:
                 )
             if has_consumers and not key_auth:
                 given = {"consumers": consumers, "platformConsumers": platform_consumers}
-                key = next((key for key, value in given.items() if value), "platformGroups")
-                config.reject(f"{key} names who may call, but Kong asks for no key: set keyAuth to true")
+                named = next((name for name, value in given.items() if value), "platformGroups")
+                config.reject(f"{named} have keys, but Kong does not check them: set keyAuth to true")
         consumer_limits = config.structured("consumerRequestsPerMinute", _limits_by_consumer)
         if config.accepted("consumers", "consumerRequestsPerMinute") and (
             unknown := sorted(consumer_limits.keys() - consumers.keys())

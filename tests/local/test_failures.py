@@ -37,9 +37,16 @@ def test_a_missing_python_is_named_with_what_to_do() -> None:
     assert "Error: python9 is not installed. Install Python 3.11" in run_make("setup", "PYTHON=python9")
 
 
-def test_a_home_that_can_not_be_written_to_is_named_with_other_folders() -> None:
-    printed = run_make("setup", HOME="/dev/null")
-    assert "Error: Not a directory: /dev/null/.cache/session-context." in printed
+@pytest.mark.parametrize(
+    ("home", "reason"),
+    [
+        ("/dev/null", "Not a directory: /dev/null/.cache/session-context."),
+        ("/proc", "No such file or directory: /proc/.cache."),
+    ],
+)
+def test_a_home_that_can_not_be_written_to_is_named_with_other_folders(home: str, reason: str) -> None:
+    printed = run_make("setup", HOME=home)
+    assert f"Error: {reason}" in printed
     assert "export XDG_CACHE_HOME=/tmp/cache PULUMI_HOME=/tmp/pulumi" in printed
 
 

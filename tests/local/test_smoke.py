@@ -113,6 +113,6 @@ def test_a_stopped_gateway_is_reported_at_once_and_with_what_to_do(
 ) -> None:
     monkeypatch.setattr(smoke, "LIVE_SECONDS", 1)
     api = smoke.Api(f"http://127.0.0.1:{free_port()}", "sessions.example", {})
-    with pytest.raises(LocalError, match="`make up` restarts the gateway"):
+    with pytest.raises(LocalError, match="`make status` shows which part of the stack is at fault"):
         smoke.use_session(api)
     assert f"waiting up to 1 s for POST {api.url}/sessions: connection failed" in capsys.readouterr().out
