@@ -43,6 +43,18 @@ def test_containers_that_the_gateway_can_not_resolve_replace_none(redeployed: Cl
             elsewhere.remove()
 
 
+def test_a_container_that_restarts_at_another_address_is_found_again(redeployed: Clone) -> None:
+    redeployed.change_service()
+    redeployed.make(
+        "up"
+    )  # which leaves the lower address of the old container free
+    with docker_client() as client:
+        container = client.containers.get(redeployed.containers()[0])
+        container.stop()
+        container.start()
+    wait_for(lambda: redeployed.request("GET", "/sessions?limit=1").status_code == 200, seconds=30)
+
+
 def test_drift_is_shown_and_reverted(clone: Clone) -> None:
     service, route = "/services/session-context-management-service", "/routes/session-context-management-route"
     requests.patch(clone.admin + service, json={"retries": None, "read_timeout": 1}, timeout=10).raise_for_status()
