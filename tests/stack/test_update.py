@@ -45,9 +45,7 @@ def test_containers_that_the_gateway_can_not_resolve_replace_none(redeployed: Cl
 
 def test_a_container_that_restarts_at_another_address_is_found_again(redeployed: Clone) -> None:
     redeployed.change_service()
-    redeployed.make(
-        "up"
-    )  # which leaves the lower address of the old container free
+    redeployed.make("up")  # which leaves the lower address of the old container free
     with docker_client() as client:
         container = client.containers.get(redeployed.containers()[0])
         container.stop()
