@@ -39,6 +39,7 @@ def back_up(workspace: Workspace) -> None:
         raise LocalError(f"folder {file.parent} does not exist. Create it, or choose another FILE.")
     container = find_containers(workspace, "running")[0]
     partial = file.with_name(f"{file.name}.partial")
+    replaced = " in place of an earlier file" if file.exists() else ""
     with step(f"Backing up the sessions of stack {workspace.stack}"):
         try:
             partial.touch(mode=0o600)  # only this user may read what clients store
@@ -48,7 +49,7 @@ def back_up(workspace: Workspace) -> None:
             partial.replace(file)
         finally:
             partial.unlink(missing_ok=True)
-    say(f"Saved as {file}; {summary}")
+    say(f"Saved as {file}{replaced}; {summary}")
 
 
 def restore(workspace: Workspace) -> None:
@@ -58,7 +59,7 @@ def restore(workspace: Workspace) -> None:
     """
     name = os.environ.get("FILE")
     if not name or not Path(name).is_file():
-        problem = f"file {name} does not exist" if name else "FILE is not set"
+        problem = f"there is no file {name}" if name else "FILE is not set"
         raise LocalError(f"{problem}. Name the backup to restore: make restore FILE=sessions.db")
     _require_volume(workspace)
     containers = find_containers(workspace, "running", "exited")

@@ -25,7 +25,7 @@ def drift(workspace: Workspace) -> int:
     if not found:
         say(paint("Nothing differs", "green"))
         return 0
-    say(paint(f"{len(found)} resources differ from the state:", "red"))
+    say(paint(f"{len(found)} resource{'s differ' if len(found) > 1 else ' differs'} from the state:", "red"))
     for line in found:
         print(f"  {line}")
     print(f"To revert this: {workspace.command('up')}")

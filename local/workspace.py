@@ -110,7 +110,7 @@ def read_workspace() -> Workspace:
             errors.append(f"{name} must be a port from 1 to 65535, not {value!r}")
     if len(set(ports.values())) < len(ports):
         errors.append(f"{', '.join(PORTS)} must differ")
-    for name, value in (("STACK", stack), ("BESIDE", owner)):
+    for value, name in {owner: "BESIDE", stack: "STACK"}.items():
         if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]*", value):
             errors.append(f"{name} must consist of letters, digits and '-', not {value!r}")
     if owner != stack and _given_ports():
