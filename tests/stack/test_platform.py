@@ -28,6 +28,6 @@ def test_a_taken_port_is_named_with_what_to_do(clone: Clone, tmp_path: Path) -> 
     other.ports = clone.ports
     printed = other.make("up", fails=True)
     assert f"port {clone.ports['PROXY_PORT']} is taken" in printed
-    assert "choose other ports: make up PROXY_PORT=" in printed
+    assert f"choose other ports: make up STACK={other.stack} PROXY_PORT=" in printed
     other.make("down")
     assert other.left_behind() == []

@@ -54,7 +54,7 @@ class Peers:
         name = uuid4().hex
         needed: dict[str, Props] = {
             "services": {"host": "a.example", "name": name},
-            "routes": {"hosts": ["a.example"], "paths": ["/a"], "name": name},
+            "routes": {"hosts": [f"{name}.example"], "paths": ["/a"], "name": name},
             "upstreams": {"name": name},
             "plugins": {"name": "correlation-id"},
             "consumers": {"username": name},

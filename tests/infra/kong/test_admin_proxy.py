@@ -51,7 +51,7 @@ def _kong(proxy: AdminProxy, config: Props) -> Kong:
 
 def test_a_private_ca_is_trusted_alone(proxy: AdminProxy, gateway: Gateway) -> None:
     assert works(proxy, gateway)
-    assert "Set kongAdminCa to the certificate of that CA" in failure(proxy, ca=None)
+    assert "Set kongAdminCa to the certificate of the CA that signed it" in failure(proxy, ca=None)
     assert "not from a trusted CA" in failure(proxy, ca=certificate("localhost")[0])
     address = proxy.url.replace("localhost", "127.0.0.1")
     assert "its certificate is for another host" in failure(proxy, adminUrl=address)

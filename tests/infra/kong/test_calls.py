@@ -19,8 +19,9 @@ from infra.kong.provider.errors import (
 )
 from infra.kong.provider.mapping import digest, has_dotted_key
 from infra.kong.provider.resource import EntityResource
-from infra.kong.provider.resource_types import CertificateResource, PluginResource, TargetResource
+from infra.kong.provider.resource_types import CertificateResource, PluginResource
 from infra.kong.provider.session import Credentials
+from infra.kong.provider.targets import TargetResource
 from infra.kong.schema.access import CERTIFICATE, CONSUMER, PLUGIN, SNI
 from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.plugin import PluginError

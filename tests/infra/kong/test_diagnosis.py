@@ -144,7 +144,7 @@ def test_a_private_ca_is_trusted_by_the_environment(pem: Path, monkeypatch: pyte
     with serving(AdminServer(pem)) as server:
         message = failure(server.url, AdminApiUnusableError)
         assert "not from a trusted CA (self-signed certificate)" in message
-        assert "Set kongAdminCa to the certificate of that CA, or to a file with it" in message
+        assert "Set kongAdminCa to the certificate of the CA that signed it, or to a file with it" in message
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
         assert AdminApi(server.url).get("services", "x") == {"id": "x"}
         assert "is for another host" in failure(

@@ -6,7 +6,7 @@ import pytest
 
 from infra.kong.provider.connection import Kong
 from infra.kong.provider.resource import EntityResource
-from infra.kong.provider.resource_types import TargetResource
+from infra.kong.provider.targets import TargetResource
 from infra.kong.schema.access import CONSUMER
 from infra.kong.schema.routing import SERVICE, TARGET
 from tests.offline.peers import Gateway

@@ -11,7 +11,7 @@ from infra.kong.provider.admin_api import AdminApi
 from infra.kong.provider.connection import Kong
 from infra.kong.provider.errors import AdminApiUnusableError
 from infra.kong.provider.resource import EntityResource
-from infra.kong.provider.resource_types import TargetResource
+from infra.kong.provider.targets import TargetResource
 from infra.kong.schema.routing import SERVICE, TARGET
 from infra.plugin import PluginError
 from tests.infra.kong.admin_servers import NODE, AdminServer, serving

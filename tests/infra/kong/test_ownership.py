@@ -6,7 +6,8 @@ import pytest
 
 from infra.kong.provider.connection import Kong
 from infra.kong.provider.resource import EntityResource
-from infra.kong.provider.resource_types import KeyResource, PluginResource, TargetResource
+from infra.kong.provider.resource_types import KeyResource, PluginResource
+from infra.kong.provider.targets import TargetResource
 from infra.kong.schema.access import CONSUMER, KEY, PLUGIN, SNI
 from infra.kong.schema.entity import Entity
 from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM

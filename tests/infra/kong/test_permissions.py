@@ -14,8 +14,8 @@ from infra.kong.provider.resource_types import (
     MembershipResource,
     PluginResource,
     RouteResource,
-    TargetResource,
 )
+from infra.kong.provider.targets import TargetResource
 from infra.kong.schema.access import CERTIFICATE, CONSUMER, KEY, MEMBERSHIP, PLUGIN, SNI
 from infra.kong.schema.entity import Entity
 from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM

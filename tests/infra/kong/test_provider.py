@@ -7,7 +7,7 @@ import pytest
 from infra.kong.provider.connection import Kong
 from infra.kong.provider.ownership import entity_id
 from infra.kong.provider.resource import EntityResource
-from infra.kong.provider.resource_types import TargetResource
+from infra.kong.provider.targets import TargetResource
 from infra.kong.schema.entity import Entity
 from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.plugin import PluginError

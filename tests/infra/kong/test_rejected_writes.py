@@ -6,7 +6,8 @@ import pytest
 
 from infra.kong.provider.connection import Kong
 from infra.kong.provider.resource import EntityResource
-from infra.kong.provider.resource_types import PluginResource, TargetResource
+from infra.kong.provider.resource_types import PluginResource
+from infra.kong.provider.targets import TargetResource
 from infra.kong.schema.access import CONSUMER, PLUGIN
 from infra.kong.schema.routing import ROUTE, SERVICE, TARGET, UPSTREAM
 from infra.plugin import PluginError

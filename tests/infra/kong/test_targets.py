@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from infra.kong.provider.connection import Kong
-from infra.kong.provider.resource_types import TargetResource
+from infra.kong.provider.targets import TargetResource
 from infra.kong.schema.routing import TARGET
 from infra.plugin import PluginError
 from infra.props import Props
