@@ -1,9 +1,7 @@
 """Targets of an upstream: where Kong sends requests."""
 
-from contextlib import suppress
-
 from infra.kong.provider.admin_api import AdminApi
-from infra.kong.provider.errors import InvalidEntityError, Json, NameTakenError
+from infra.kong.provider.errors import AdminApiDeniedError, InvalidEntityError, Json, NameTakenError
 from infra.kong.provider.resource import EntityResource
 from infra.kong.schema.validators import is_target, normalize_target
 from infra.plugin import PluginError
@@ -30,16 +28,17 @@ class TargetResource(EntityResource):
         """Wait until Kong, if it serves requests itself, has an address of the target; return whether it has."""
 
         def has_error(api: AdminApi) -> bool:
-            listed = api.list("upstreams", inputs["upstream"], "health")
+            try:
+                listed = list(api.list("upstreams", inputs["upstream"], "health"))
+            except AdminApiDeniedError:
+                return False  # a role may not be allowed to see it
             health = {target["id"]: target.get("health") for target in listed}
             return health.get(object_id) == "DNS_ERROR" and api.serves_requests()
 
         for _ in range(_RESOLVE_SECONDS):
-            with suppress(PluginError):  # as without the permission to see it
-                if self._kong.call(has_error):
-                    self._kong.wait(1)
-                    continue
-            return True
+            if not self._kong.call(has_error):
+                return True
+            self._kong.wait(1)
         return False
 
     def _write(self, api: AdminApi, path: tuple[str, ...], object_id: str, body: Json) -> Json | None:
