@@ -131,3 +131,6 @@ def test_make_up_tests_a_stack_for_https_alone_and_one_without_consumers_of_its_
     assert "was created, read and removed; plain HTTP gets 308" in printed
     logs = "".join(file.read_text() for file in (clone.folder / ".local" / "log").glob("*.log"))
     assert "canary" not in guarded.printed + printed + logs
+    clone.file.write_text(before)
+    clone.pulumi(UP)
+    clone.settled(401, "/sessions")

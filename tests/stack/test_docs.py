@@ -5,21 +5,20 @@ from collections.abc import Iterator
 import pytest
 
 from local.workspace import ROOT
-from tests.docs.blocks import Block, blocks
+from tests.docs.blocks import blocks
 from tests.stack.clone import Clone
 
 PAGES = ("operations.md", "reviewing.md", "kong-provider.md")
 RUN_ELSEWHERE = ("make up", "make down", "cat ", "createdb", "pg_", "psql", "touch")
 """By the fixture of the clone, and by the test of PostgreSQL's backups, which finds them here."""
 
-COMMANDS = {
-    command: block
+BLOCKS = {
+    block.where: [command for command, _ in block.steps() if not command.startswith(RUN_ELSEWHERE)]
     for page in PAGES
     for block in blocks(ROOT / "docs" / page)
     if block.language == "console" and block.is_run
-    for command, _ in block.steps()
-    if not command.startswith(RUN_ELSEWHERE)
 }
+"""The commands of each block, in their order: one may need what another has left."""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +31,7 @@ def typist(clone: Clone) -> Iterator[Clone]:
     clone.file.write_text(before)
 
 
-@pytest.mark.parametrize(("command", "block"), COMMANDS.items(), ids=list(COMMANDS))
-def test_a_command_works_as_it_is_typed(typist: Clone, command: str, block: Block) -> None:
-    assert "Traceback" not in typist.shell(command), block.where
+@pytest.mark.parametrize("where", [where for where, commands in BLOCKS.items() if commands])
+def test_the_commands_of_a_block_work_as_they_are_typed(typist: Clone, where: str) -> None:
+    for command in BLOCKS[where]:
+        assert "Traceback" not in typist.shell(command)
