@@ -19,7 +19,6 @@ NAME = "session-context"
 def deploy() -> None:
     """Declare the stack that the config describes. Raises `pulumi.RunError` when the config is invalid."""
     config = load()
-    found = config.record.zone_id and look_up(config.record.zone_id, config.record.hostname)
     on_docker = pulumi.ResourceOptions(providers=[docker_provider(config.host, config.image)])
     # Random, and the same for the life of the state: it shows which entities another state of this name created.
     mark = pulumi.Stash(f"{NAME}-mark", input=uuid4().hex, opts=pulumi.ResourceOptions(ignore_changes=["input"]))
@@ -37,6 +36,8 @@ def deploy() -> None:
         timeout_ms=config.kong.timeout_ms,
         adopt=config.kong.adopt,
     )
+    # The engine starts the plugins of the providers above while it waits for the zone.
+    found = config.record.zone_id and look_up(config.record.zone_id, config.record.hostname)
     kong_provider.require_writable()
 
     dns = DnsRecord(NAME, config=config.record, found=found, protect=config.protect) if found else None

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -27,27 +27,32 @@ def pause(seconds: float) -> None:
         raise PluginError("interrupted; run the same command again")
 
 
+class Offer(NamedTuple):
+    """What a provider offers to programs."""
+
+    resources: Mapping[str, Resource]
+    functions: Mapping[str, Callable[[Props], Props]]
+    configure: Callable[[Props], None]
+
+
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Dispatches each call of the engine to its resource type."""
+    """Dispatches each call of the engine to its resource type; created in the event loop that serves it.
 
-    def __init__(
-        self,
-        version: str,
-        resources: Mapping[str, Resource],
-        configure: Callable[[Props], None],
-        functions: Mapping[str, Callable[[Props], Props]] | None = None,
-    ) -> None:
+    The engine starts one plugin after the other, each once the one before has checked its config. So what is
+    offered is loaded, with all that it imports, while the first calls are answered.
+    """
+
+    def __init__(self, version: str, load: Callable[[], Offer]) -> None:
         self._version = version
-        self._resources = resources
-        self._configure = configure
-        self._functions = functions or {}
+        self._offer = asyncio.create_task(asyncio.to_thread(load))
 
-    def _get_type(self, qualified_type: str) -> Resource:
+    async def _get_type(self, qualified_type: str) -> Resource:
         resource_type = qualified_type.rpartition("$")[2]  # without the types of its parents
+        resources = (await self._offer).resources
         try:
-            return self._resources[resource_type]
+            return resources[resource_type]
         except KeyError:
-            known = ", ".join(sorted(self._resources))
+            known = ", ".join(sorted(resources))
             raise PluginError(f"unknown resource type {resource_type}; known types: {known}") from None
 
     async def GetPluginInfo(self, _request: Empty, _: object) -> plugin_pb2.PluginInfo:
@@ -67,12 +72,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return _describe_diff(changed)
 
     async def Configure(self, request: provider_pb2.ConfigureRequest, _: object) -> provider_pb2.ConfigureResponse:
-        await asyncio.to_thread(self._configure, to_props(request.args))
+        await asyncio.to_thread((await self._offer).configure, to_props(request.args))
         # Without acceptSecrets the engine sends secrets unwrapped, and marks the same properties of the response.
         return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
 
     async def Check(self, request: provider_pb2.CheckRequest, _: object) -> provider_pb2.CheckResponse:
-        resource = self._get_type(request.type)
+        resource = await self._get_type(request.type)
         news, olds = to_props(request.news), to_props(request.olds)
         inputs, failures = await asyncio.to_thread(resource.check, request.urn, news, olds)
         return provider_pb2.CheckResponse(
@@ -83,7 +88,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     async def Diff(self, request: provider_pb2.DiffRequest, _: object) -> provider_pb2.DiffResponse:
-        resource = self._get_type(request.type)
+        resource = await self._get_type(request.type)
         state, inputs = resource.recorded(to_props(request.olds)), to_props(request.news)
         changed = sorted(resource.diff(state, inputs) - set(request.ignoreChanges))
         keeps_id = resource.keeps_id(request.urn, request.id, inputs)
@@ -102,9 +107,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     async def Invoke(self, request: provider_pb2.InvokeRequest, _: object) -> provider_pb2.InvokeResponse:
-        function = self._functions.get(request.tok)
+        functions = (await self._offer).functions
+        function = functions.get(request.tok)
         if function is None:
-            known = ", ".join(sorted(self._functions)) or "none"
+            known = ", ".join(sorted(functions)) or "none"
             raise PluginError(f"unknown function {request.tok}; known functions: {known}")
         returned = await asyncio.to_thread(function, to_props(request.args))
         answer = provider_pb2.InvokeResponse()
@@ -112,13 +118,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return answer
 
     async def Create(self, request: provider_pb2.CreateRequest, _: object) -> provider_pb2.CreateResponse:
-        resource = self._get_type(request.type)
+        resource = await self._get_type(request.type)
         create = partial(resource.create, request.urn, to_props(request.properties), preview=request.preview)
         object_id, outputs = await _run(create, request.timeout)
         return provider_pb2.CreateResponse(id=object_id, properties=to_struct(outputs, resource.secrets))
 
     async def Read(self, request: provider_pb2.ReadRequest, _: object) -> provider_pb2.ReadResponse:
-        resource = self._get_type(request.type)
+        resource = await self._get_type(request.type)
         found = await asyncio.to_thread(resource.read, request.id, to_props(request.properties))
         if found is None:
             return provider_pb2.ReadResponse()
@@ -130,14 +136,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     async def Update(self, request: provider_pb2.UpdateRequest, _: object) -> provider_pb2.UpdateResponse:
-        resource = self._get_type(request.type)
+        resource = await self._get_type(request.type)
         olds, news = to_props(request.olds), to_props(request.news)
         update = partial(resource.update, request.id, olds, news, preview=request.preview)
         outputs = await _run(update, request.timeout)
         return provider_pb2.UpdateResponse(properties=to_struct(outputs, resource.secrets))
 
     async def Delete(self, request: provider_pb2.DeleteRequest, _: object) -> Empty:
-        resource = self._get_type(request.type)
+        resource = await self._get_type(request.type)
         await _run(partial(resource.delete, request.id, to_props(request.properties)), request.timeout)
         return Empty()
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import grpc
 
 from infra.plugin.protocol import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
-from infra.plugin.provider import Provider
+from infra.plugin.provider import Offer, Provider
 from infra.plugin.resource import PluginError
 
 MAX_CONCURRENT_CALLS = 64
@@ -75,7 +75,7 @@ def exit_with_engine(poll_seconds: float = 0.5) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def serve(provider: Provider, *, poll_seconds: float = 0.5) -> None:
+def serve(version: str, load: Callable[[], Offer], *, poll_seconds: float = 0.5) -> None:
     """Serve the engine that started this process as `pulumi-resource-…`, until it ends."""
 
     async def run() -> None:
@@ -84,7 +84,7 @@ def serve(provider: Provider, *, poll_seconds: float = 0.5) -> None:
             interceptors=[_PlainErrors()],
             options=[("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
         )
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(version, load), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         sys.stdout.write(f"{port}\n")

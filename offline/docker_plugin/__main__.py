@@ -8,24 +8,28 @@ another name, and other limits on memory or another restart policy.
 import sys
 from importlib.metadata import version
 
-from infra.plugin import Provider, serve
-from offline.docker_plugin.container import Container
-from offline.docker_plugin.engine_client import EngineClient
-from offline.docker_plugin.image import Image
-from offline.docker_plugin.volume import Volume
+from infra.plugin import Offer, serve
 
-print("a stand-in serves for Pulumi's Docker plugin (offline/docker_plugin)", file=sys.stderr)
-engine = EngineClient()
-serve(
-    Provider(
-        version("pulumi-docker"),
+
+def load() -> Offer:
+    """Return what the plugin offers."""
+    from offline.docker_plugin.container import Container
+    from offline.docker_plugin.engine_client import EngineClient
+    from offline.docker_plugin.image import Image
+    from offline.docker_plugin.volume import Volume
+
+    engine = EngineClient()
+    return Offer(
         {
             "docker:index/container:Container": Container(engine),
             "docker:index/image:Image": Image(engine),
             "docker:index/volume:Volume": Volume(engine),
         },
-        engine.configure,
         {"docker:index/getRegistryImage:getRegistryImage": engine.registries.get_image},
-    ),
-    poll_seconds=300,  # as Pulumi's own plugins, which check every five minutes whether the engine lives
-)
+        engine.configure,
+    )
+
+
+print("a stand-in serves for Pulumi's Docker plugin (offline/docker_plugin)", file=sys.stderr)
+# As Pulumi's own plugins, which check every five minutes whether the engine lives.
+serve(version("pulumi-docker"), load, poll_seconds=300)

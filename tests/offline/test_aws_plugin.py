@@ -7,7 +7,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from infra.props import Props
-from offline.aws_plugin import Record, Route53
+from offline.aws_plugin.route53 import Record, Route53
 from tests.ports import free_port
 
 NAME = "api.example.com"

@@ -1,22 +1,15 @@
-"""Stand-in for Pulumi's AWS plugin, for machines that can't download it.
-
-Of AWS it serves `aws.route53.Record` (with values and a TTL, or an alias), `get_zone` by id and `get_records`, as
-plugin 7.51 does.
-"""
+"""The records and the lookups of Route 53, by boto3."""
 
 import json
 import re
-import sys
 import time
-from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.plugin import PluginError, Provider, Resource, serve
+from infra.plugin import PluginError, Resource
 from infra.props import UNKNOWN, Props
 
 if TYPE_CHECKING:
@@ -190,25 +183,3 @@ def get_records(route53: Route53, arguments: Props) -> Props:
     ]
     answer = {"nameRegex": arguments.get("nameRegex"), "resourceRecordSets": found or None, "zoneId": zone_id}
     return {name: value for name, value in answer.items() if value is not None}
-
-
-def main() -> None:
-    """Serve the plugin to the Pulumi engine."""
-    print("a stand-in serves for Pulumi's AWS plugin (offline/aws_plugin.py)", file=sys.stderr)
-    route53 = Route53()
-    serve(
-        Provider(
-            version("pulumi-aws"),
-            {"aws:route53/record:Record": Record(route53)},
-            route53.configure,
-            {
-                "aws:route53/getZone:getZone": partial(get_zone, route53),
-                "aws:route53/getRecords:getRecords": partial(get_records, route53),
-            },
-        ),
-        poll_seconds=300,  # as Pulumi's own plugins, which check every five minutes whether the engine lives
-    )
-
-
-if __name__ == "__main__":
-    main()
