@@ -2,20 +2,28 @@
 
 import asyncio
 import contextvars
+import hashlib
 import json
 from collections.abc import Mapping
 
 from local import stack_config
 from local.console import capture
-from local.workspace import PROJECT, LocalError, Workspace
+from local.workspace import PROJECT, ROOT, STATE, LocalError, Workspace
 
 ANY_ZONE = "Z0000000000000000000"
 """A valid id in place of that of the zone, which may not exist yet."""
 
 
 def check(workspace: Workspace) -> None:
-    """Raise `LocalError` with everything that is wrong in the config, as the program itself would say it."""
+    """Raise `LocalError` with everything that is wrong in the config, as the program itself would say it.
+
+    This takes a second, so a config that was valid is checked again only when it or its rules have changed. The
+    program checks it in each run.
+    """
     platform = stack_config.platform_keys(workspace, zone=ANY_ZONE)
+    marker, digest = STATE / f"valid-config-{workspace.stack}", _digest(workspace, platform)
+    if marker.is_file() and marker.read_text() == digest:
+        return
     command = ["pulumi", "--non-interactive", "config", "--json", "--show-secrets", "--stack", workspace.stack]
     done = capture(command)
     if done.returncode:
@@ -26,6 +34,15 @@ def check(workspace: Workspace) -> None:
     }
     secrets = [key for key, entry in entries.items() if entry["secret"]]
     contextvars.copy_context().run(asyncio.run, _load(workspace.stack, values, secrets))
+    marker.write_text(digest)
+
+
+def _digest(workspace: Workspace, platform: Mapping[str, object]) -> str:
+    rules = sorted((ROOT / "infra" / "config").glob("*.py"))
+    digest = hashlib.sha256(json.dumps(platform).encode())
+    for file in (workspace.config_file, ROOT / "Pulumi.yaml", *rules):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 async def _load(stack: str, values: Mapping[str, str], secrets: list[str]) -> None:

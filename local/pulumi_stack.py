@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from infra.report.markdown import render, render_failure, to_plain_text
@@ -31,7 +32,7 @@ def create(workspace: Workspace) -> None:
 
 def exists(workspace: Workspace) -> bool:
     """Return whether the backend has the stack, be it empty."""
-    return (STACKS / f"{workspace.stack}.json").is_file()
+    return _state_file(workspace).is_file()
 
 
 def up(workspace: Workspace) -> None:
@@ -106,10 +107,12 @@ def destroy_without_platform(workspace: Workspace, *, has_cluster: bool) -> None
 
 
 def export_state(workspace: Workspace) -> dict[str, Any]:
-    """Return the state: the resources, and the operations that started and did not finish."""
-    exported = _pulumi("stack", "export", "--stack", workspace.stack, log="stack-export")
-    state: dict[str, Any] = json.loads(exported)
-    return state
+    """Return the state: the resources, and the operations that started and did not finish.
+
+    It is read from the backend's file, in the form of `pulumi stack export`, which takes half a second.
+    """
+    checkpoint = json.loads(_state_file(workspace).read_text())
+    return {"version": checkpoint["version"], "deployment": checkpoint["checkpoint"].get("latest") or {}}
 
 
 def import_state(workspace: Workspace, state: dict[str, Any]) -> None:
@@ -126,6 +129,10 @@ def read_outputs(workspace: Workspace) -> dict[str, Any]:
     printed = _pulumi("stack", "output", "--json", "--stack", workspace.stack, log="outputs")
     outputs: dict[str, Any] = json.loads(printed)
     return outputs
+
+
+def _state_file(workspace: Workspace) -> Path:
+    return STACKS / f"{workspace.stack}.json"
 
 
 def _pulumi(*arguments: str, log: str) -> str:
