@@ -102,15 +102,16 @@ def parse_session_id(text: str) -> int:
 
     Raises InvalidRequestError if it is not an integer, SessionNotFoundError if no session can have it.
     """
-    if "%2F" in text.upper():  # an escaped slash: the path belongs to no operation
-        raise SessionNotFoundError
     if not INTEGER.fullmatch(text):
+        if "%2F" in text.upper():  # an escaped slash: the path belongs to no operation
+            raise SessionNotFoundError
         raise InvalidRequestError(
             [{"loc": ["path", "sessionId"], "msg": "Input should be a valid integer", "type": "int_parsing"}]
         )
-    if len(text) > _MAX_ID_DIGITS or not 0 < int(text) < 2**63:
+    # Python refuses to convert thousands of digits.
+    if len(text) > _MAX_ID_DIGITS or not 0 < (session_id := int(text)) < 2**63:
         raise SessionNotFoundError
-    return int(text)
+    return session_id
 
 
 def _errors(error: ValidationError, place: str) -> list[dict[str, Any]]:
