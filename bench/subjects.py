@@ -55,6 +55,7 @@ class Database:
                 db.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
             else:
                 db.execute(text("VACUUM ANALYZE sessions"))
+                db.execute(text("CHECKPOINT"))
         engine.dispose()
 
     def count(self) -> int:
