@@ -67,7 +67,7 @@ def _find_what_plugins_miss(workspace: Workspace) -> Iterator[str]:
     client = docker_engine.find()
     if client is None or stack_config.docker_host(workspace):
         return
-    resources: list[dict[str, Any]] = pulumi_stack.export_state(workspace)["deployment"].get("resources") or []
+    resources: list[dict[str, Any]] = pulumi_stack.read_state(workspace)["deployment"].get("resources") or []
     for image in find_lost_images(client, workspace, resources):
         yield f"Image {image.name}: does not exist {image.where}"
     by_id = {resource["id"]: resource for resource in resources if "id" in resource}

@@ -17,7 +17,7 @@ def graph(workspace: Workspace) -> None:
     """Write the SVG to FILE."""
     if not pulumi_stack.exists(workspace):
         raise LocalError(workspace.explain_missing_stack())
-    resources = pulumi_stack.export_state(workspace)["deployment"].get("resources") or []
+    resources = pulumi_stack.read_state(workspace)["deployment"].get("resources") or []
     nodes = {resource["urn"]: _node(resource) for resource in resources if _is_shown(resource)}
     if not nodes:
         raise LocalError(f"stack {workspace.stack} has no resources. Run `{workspace.command('up')}` first.")

@@ -75,7 +75,7 @@ def destroy(workspace: Workspace) -> None:
     run registers the missing providers and leaves them in the state.
     """
     for flags in (("--run-program",), ()):
-        if export_state(workspace)["deployment"].get("resources"):
+        if read_state(workspace)["deployment"].get("resources"):
             _destroy(workspace, *flags)
     _remove_stack(workspace)
 
@@ -86,7 +86,7 @@ def destroy_without_platform(workspace: Workspace, *, has_cluster: bool) -> None
     Kong and Route 53 are part of the platform, and the stack's resources in them go with it. So are the objects in
     the cluster of this machine, once that has ended.
     """
-    state = export_state(workspace)
+    state = read_state(workspace)
     resources = state["deployment"].get("resources") or []
     if any(resource.get("protect") for resource in resources):
         raise LocalError(
@@ -106,7 +106,7 @@ def destroy_without_platform(workspace: Workspace, *, has_cluster: bool) -> None
     _remove_stack(workspace)
 
 
-def export_state(workspace: Workspace) -> dict[str, Any]:
+def read_state(workspace: Workspace) -> dict[str, Any]:
     """Return the state: the resources, and the operations that started and did not finish.
 
     It is read from the backend's file, in the form of `pulumi stack export`, which takes half a second.

@@ -49,7 +49,7 @@ def recover(client: docker.DockerClient, workspace: Workspace, *, zone: str) -> 
         return
     if stack_config.docker_host(workspace):
         return  # the containers are on another machine
-    state = pulumi_stack.export_state(workspace)
+    state = pulumi_stack.read_state(workspace)
     deployment = state["deployment"]
     resources = deployment.get("resources") or []
     # A refresh would forget that a container never became healthy, and the run would continue with it.
