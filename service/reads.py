@@ -18,7 +18,7 @@ from service.schema import SchemaError
 from service.tables import idempotency_keys, sessions
 
 # A chunk of a list is small enough to be read at once without holding up other requests.
-CHUNK_ROWS = 400
+CHUNK_ROWS = 200
 _CHUNK_CHARACTERS = 128 * 1024
 _KEYS_AT_ONCE = 200
 
