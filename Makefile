@@ -1,6 +1,9 @@
 # `make help` lists the targets. Ports and the stack are variables: make up PROXY_PORT=18000
 PYTHON ?= python3
 export PYTHONUTF8 := 1
+ifeq ($(origin STACK)$(STACK),command line)
+$(error STACK is empty, so it names no stack. Name one, or leave STACK out for dev)
+endif
 export PROXY_PORT TLS_PORT ADMIN_PORT DNS_PORT STACK BESIDE FILE FOLLOW JSON REQUEST WATCH
 
 EXPORT := .venv/bin/uv export -q --frozen --no-emit-project --no-header --no-annotate
