@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.stack.clone import HOSTNAME, Clone, docker_client
+from tests.waiting import wait_for
 
 
 def read_status(clone: Clone) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def test_the_status_of_a_broken_stack_says_what_is_wrong(clone: Clone) -> None:
         client.containers.get(name).pause()
         printed = clone.make("status")
         client.containers.get(name).unpause()
+        wait_for(lambda: client.containers.get(name).health == "healthy", seconds=60)
     clone.change_record("UPSERT", ResourceRecords=[{"Value": "127.0.0.1"}])
     assert f"Stack {clone.stack}: needs attention" in printed
     assert "0 of 1 healthy" in printed
