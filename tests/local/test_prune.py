@@ -28,9 +28,8 @@ def test_the_newest_images_stay_and_those_of_any_container(
     container = None
     try:
         for name in names:
-            image, _ = client.images.build(
-                fileobj=io.BytesIO(f"FROM scratch\nLABEL name={name}\n".encode()), tag=name
-            )
+            recipe = io.BytesIO(f"FROM scratch\nLABEL name={name}\n".encode())
+            image, _ = client.images.build(fileobj=recipe, tag=name, rm=True)
             image.tag(f"{repository}-of-others", name.rpartition(":")[2])
         container = client.containers.create(names[0], command="none")  # of another stack: it has no label of ours
         remove_old_images(client, repository, keep=KEPT)
