@@ -20,6 +20,7 @@ from tests.waiting import wait_for
 _ROOT = Path(__file__).parents[2]
 _PEER = Path(__file__).with_name("sequence_peer.py")
 _STOP_SECONDS = 15
+_START_SECONDS = 60  # on a machine that is busy with other tests, or stalls; alone it needs less than one
 _COVERAGE = "COVERAGE_PROCESS_CONFIG"  # set by `make coverage`, which measures these processes too
 
 P = TypeVar("P", bound="Process")
@@ -28,9 +29,7 @@ P = TypeVar("P", bound="Process")
 class Process:
     """A process that listens on a port of 127.0.0.1."""
 
-    def __init__(
-        self, command: list[str], environment: dict[str, str], cwd: Path, port: int, start_seconds: int = 15
-    ) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], cwd: Path, port: int) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill up
@@ -39,7 +38,7 @@ class Process:
         )
         self.pid = self._popen.pid
         try:
-            wait_for(lambda: self._popen.poll() is not None or is_open(port), start_seconds)
+            wait_for(lambda: self._popen.poll() is not None or is_open(port), _START_SECONDS)
             assert self._popen.poll() is None
         except AssertionError:
             output = self.output()
