@@ -36,7 +36,7 @@ def deploy() -> None:
         timeout_ms=config.kong.timeout_ms,
         adopt=config.kong.adopt,
     )
-    # The engine starts the plugins of the providers above while it waits for the zone.
+    # The engine starts the plugins of the providers above while the program waits for the zone.
     found = config.record.zone_id and look_up(config.record.zone_id, config.record.hostname)
     kong_provider.require_writable()
 

@@ -109,7 +109,7 @@ def destroy_without_platform(workspace: Workspace, *, has_cluster: bool) -> None
 def read_state(workspace: Workspace) -> dict[str, Any]:
     """Return the state: the resources, and the operations that started and did not finish.
 
-    It is read from the backend's file, in the form of `pulumi stack export`, which takes half a second.
+    It is read from the backend's file, in the form of `pulumi stack export`, without starting the CLI.
     """
     checkpoint = json.loads(_state_file(workspace).read_text())
     return {"version": checkpoint["version"], "deployment": checkpoint["checkpoint"].get("latest") or {}}
