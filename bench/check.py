@@ -22,7 +22,6 @@ from tests.service.processes import Process, service_environment
 
 BASELINE = Path(__file__).with_name("baseline.json")
 TOLERANCE = 0.05
-_START_SECONDS = 120  # about 30 times as slow as without Callgrind
 _REQUESTS = 60
 _JSON = {"Content-Type": "application/json"}
 _NEW = json.dumps({"userId": 1, "context": "context " * 12})
@@ -39,7 +38,7 @@ class CountedService:
         # A random hash seed would change the order of sets, and so the work.
         environment = service_environment(folder, port=port, **settings) | {"PYTHONHASHSEED": "0"}
         command = [*under, sys.executable, "-m", "service"]
-        self.process = Process(command, environment, ROOT, port, _START_SECONDS)
+        self.process = Process(command, environment, ROOT, port)
         self._http = HTTPConnection("127.0.0.1", port, timeout=60)
 
     def request(
