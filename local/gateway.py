@@ -56,7 +56,7 @@ def start(client: docker.DockerClient, workspace: Workspace, *, hostname: str, p
     else:
         use_kong = all(images.pull_image(client, name) for name in (kong.KONG_IMAGE, kong.POSTGRES_IMAGE))
     if not use_kong:
-        _start_stand_in(platform, ports, certificate)
+        _start_stand_in(platform, ports, kong.DNS | certificate)
     elif (
         existing is None
         or not kong.is_up_to_date(platform, existing, ports, certificate)
@@ -88,7 +88,7 @@ def require_free_port(port: int, workspace: Workspace) -> None:
             ) from error
 
 
-def _start_stand_in(platform: Platform, ports: dict[str, int], certificate: dict[str, str]) -> None:
+def _start_stand_in(platform: Platform, ports: dict[str, int], settings: dict[str, str]) -> None:
     digest = hashlib.sha256()
     for file in sorted(STAND_IN.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
@@ -101,11 +101,11 @@ def _start_stand_in(platform: Platform, ports: dict[str, int], certificate: dict
         or not platform.is_usable(existing)
         or image_name(existing) != image
         or published_ports(existing) != ports
-        or not has_settings(existing, certificate)
+        or not has_settings(existing, settings)
     ):
         with step("Starting the gateway (a stand-in for Kong)"):
             platform.replace_container(
-                platform.gateway, image, data="/state", ports=on_loopback(ports), environment=certificate
+                platform.gateway, image, data="/state", ports=on_loopback(ports), environment=settings
             )
 
 

@@ -16,6 +16,9 @@ VERBS = ("bootstrap", "up", "finish", "list")
 MIGRATE = f"kong migrations list || {{ {' '.join(f'kong migrations {verb};' for verb in VERBS)} }}"
 """Only the exit code of `list` says whether all migrations are done: the others exit with 0 behind a lock, too."""
 
+DNS = {"KONG_DNS_VALID_TTL": "1"}
+"""Docker's DNS says that an address is valid for ten minutes, but a container may restart at another one."""
+
 IS_READY = ["pg_isready", "-U", "kong", "-h", "127.0.0.1"]
 DATABASE_SECONDS = 90
 MIGRATE_SECONDS = 180
@@ -85,8 +88,7 @@ def _settings(platform: Platform) -> dict[str, str]:
         "KONG_ADMIN_LISTEN": "0.0.0.0:8001",
         "KONG_NGINX_WORKER_PROCESSES": "2",  # by default one for each core, of 80 MB each
         "KONG_ANONYMOUS_REPORTS": "off",
-        # Docker's DNS says that an address is valid for ten minutes, but a container may restart at another one.
-        "KONG_DNS_VALID_TTL": "1",
+        **DNS,
     }
 
 

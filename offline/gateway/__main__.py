@@ -25,6 +25,7 @@ from .store import Store
 from .tls import Certificates, decode_setting
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_DNS_SECONDS = 600  # what Docker's DNS says, and Kong believes unless KONG_DNS_VALID_TTL says otherwise
 _GRACE_SECONDS = 1  # for requests under way to finish, and as long again once they are canceled
 
 _log = logging.getLogger("offline.gateway")
@@ -41,8 +42,9 @@ async def serve(options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     store = Store(options.state)
     default = [decode_setting(os.environ.get(name, "")) for name in ("KONG_SSL_CERT", "KONG_SSL_CERT_KEY")]
-    balancer = Balancer(store)
-    async with open_session() as http:
+    dns_seconds = int(os.environ.get("KONG_DNS_VALID_TTL", _DNS_SECONDS))
+    balancer = Balancer(store, dns_seconds)
+    async with open_session(dns_seconds) as http:
         proxy = Proxy(http, store, balancer, refresh=refresh)
         runners = [await _listen(host, options.proxy_port, proxy.handle)]
         if all(default):

@@ -72,8 +72,8 @@ class Peer:
 class Balancer:
     """The peers of every upstream, rebuilt after each change in the store; they keep their health."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._version = store, -1
+    def __init__(self, store: Store, dns_seconds: int) -> None:
+        self._store, self._version, self._dns_seconds = store, -1, dns_seconds
         self._upstreams: dict[str, Row] = {}
         self._peers: dict[str, dict[str, Peer]] = {}
         self._due: dict[tuple[str, str], float] = {}
@@ -111,7 +111,7 @@ class Balancer:
 
     async def probe(self) -> None:
         """Run active checks until canceled, of healthy and of unhealthy targets at their intervals."""
-        connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=False)
+        connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=False, ttl_dns_cache=self._dns_seconds)
         async with aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as probes:
             while True:
                 self._refresh()

@@ -59,13 +59,13 @@ class RequestBody:
             self.deadline.reschedule(None if seconds is None else now + seconds)
 
 
-def open_session() -> aiohttp.ClientSession:
-    """Return a pool of connections to upstreams that adds no headers of its own."""
+def open_session(dns_seconds: int) -> aiohttp.ClientSession:
+    """Return a pool of connections to upstreams that adds no headers, and looks hosts up this seldom."""
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_reuseconn.append(_note_reuse)
     http = aiohttp.ClientSession(
         trace_configs=[tracing],
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, ttl_dns_cache=1),
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, ttl_dns_cache=dns_seconds),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),

@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+import docker
 import pytest
 
 from tests.stack.clone import Clone, docker_client
@@ -40,6 +41,24 @@ def test_a_killed_replica_fails_no_read_and_holds_none_for_long(clone: Clone) ->
     assert seconds[int(len(seconds) * 0.999) - 1] <= 3
 
 
+def test_a_replica_that_restarts_at_another_address_serves_again(clone: Clone) -> None:
+    name = clone.containers()[1]  # the other tests leave it alone
+    with docker_client() as client:
+        replica = client.containers.get(name)
+        [network] = replica.attrs["NetworkSettings"]["Networks"]
+        before = find_address(client, name, network)
+        replica.kill()
+        # It takes the address, unless the engine gives it another one.
+        sleep = {"entrypoint": "python3", "command": ["-c", "import time; time.sleep(600)"]}
+        other = client.containers.run(replica.image, network=network, detach=True, **sleep)
+        try:
+            replica.start()
+            assert find_address(client, name, network) != before
+            wait_for(lambda: read_health(clone)[f"{name}:8080"] == "HEALTHY")
+        finally:
+            other.remove(force=True)
+
+
 def test_a_replica_whose_address_vanishes_fails_no_read_and_holds_a_client_once(clone: Clone) -> None:
     """Its connections stay open and answer nothing, as on a host that lost its network."""
     name = clone.containers()[0]
@@ -50,3 +69,14 @@ def test_a_replica_whose_address_vanishes_fails_no_read_and_holds_a_client_once(
             time.sleep(15)  # longer than the gateway waits for an answer
     assert failures(load.reads) == []
     assert sum(took > 3 for took, _ in load.reads) <= READERS, "a client met the lost address a second time"
+
+
+def find_address(client: docker.DockerClient, container: str, network: str) -> str:
+    address: str = client.containers.get(container).attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
+    return address
+
+
+def read_health(clone: Clone) -> dict[str, str]:
+    """Return the health of each target, as the gateway sees it."""
+    targets = clone.kong("/upstreams/session_context_management_api/health")["data"]
+    return {target["target"]: target["health"] for target in targets}
