@@ -47,9 +47,14 @@ class RecordConfig:
                 config.reject("gatewayAddresses is missing; set the gateway's public addresses, or gatewayAlias")
             if addresses and alias:
                 config.reject("gatewayAddresses and gatewayAlias exclude each other: set one of them")
+        zone_id = None if dns == "none" else config.optional("hostedZoneId", parsers.zone_id)
+        if dns == "route53" and zone_id is None and config.accepted("hostedZoneId"):
+            config.reject(
+                "hostedZoneId is missing; set the zone's id, or dns to none if the record is not in Route 53"
+            )
         return cls(
             hostname=config.required("hostname", parsers.hostname),
-            zone_id=None if dns == "none" else config.required("hostedZoneId", parsers.zone_id),
+            zone_id=zone_id,
             ipv4_addresses=[address for address in addresses or [] if ":" not in address],
             ipv6_addresses=[address for address in addresses or [] if ":" in address],
             alias=alias,

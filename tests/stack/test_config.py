@@ -41,6 +41,14 @@ def test_make_up_starts_nothing_for_an_invalid_config(tmp_path: Path) -> None:
     assert not (tmp_path / ".local" / f"route53-{clone.stack}.pid").exists()
 
 
+def test_a_config_that_was_valid_is_checked_again_once_it_has_changed(edited: Clone) -> None:
+    edited.make("preview")
+    edited.set("replicas", 17)
+    printed = edited.make("preview", fails=True)
+    assert "  - replicas must be a whole number from 1 to 16, not '17'" in printed
+    assert "Previewing" not in printed, "only the program has found it"
+
+
 def test_secrets_are_in_plain_text_neither_in_previews_nor_in_the_state(redeployed: Clone) -> None:
     redeployed.pulumi("config set --secret kongAdminToken canary-token")
     redeployed.pulumi("config set --secret databaseUrl sqlite:////app/data/canary.db")

@@ -52,6 +52,7 @@ def test_dev_is_open_and_unprotected() -> None:
         ("kongAdminCa", "-----BEGIN x", "kongAdminCa contains no valid certificate in PEM format"),
         ("serviceName", "a/b", "serviceName must be letters, digits, '.', '-', '_' and '~', not 'a/b'"),
         ("routeName", "", "routeName is missing"),
+        ("hostedZoneId", "", "hostedZoneId is missing; set the zone's id, or dns to none"),
         ("upstreamName", "pr-42:8080", "upstreamName must be a host name, since the service uses it as its host"),
         ("upstreamName", "10.0.0.1", "upstreamName must be a host name"),
         ("platform", "windows", "platform must be a platform such as linux/amd64"),
