@@ -126,7 +126,7 @@ async def stream_response(
         async for chunk in upstream.content.iter_any():
             await response.write(chunk)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        # The status has been sent: only a broken connection tells the client that the response is incomplete.
+        # The status has been sent: only a broken connection shows the client that the response is incomplete.
         _log.warning("the response of an upstream broke off: %s", error)
         if request.transport:
             request.transport.abort()

@@ -80,7 +80,7 @@ def _apply(disk: bytearray, change: Write | Truncate) -> None:
 async def record(folder: Path, answers: int, module: str = "service") -> tuple[Path, Ledger]:
     """Record the system calls of a service under writes, from its first start until it is killed.
 
-    It is killed once so many writes were answered: a machine that is busy takes longer, and loses no less.
+    It is killed after this number of answered writes, not after a time: a busy machine takes longer.
     """
     calls = folder / "calls"
     ledger = Ledger()

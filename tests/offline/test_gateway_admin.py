@@ -138,9 +138,9 @@ def test_every_response_has_kongs_headers(gateway: Gateway) -> None:
     assert answer.headers["Server"] == "kong/3.9.3"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "X-Kong-Admin-Latency" in answer.headers
-    gone = gateway.call("DELETE", "/services/nobody")
-    assert gone.content == b""
-    assert "Content-Type" not in gone.headers
+    deleted = gateway.call("DELETE", "/services/nobody")
+    assert deleted.content == b""
+    assert "Content-Type" not in deleted.headers
 
 
 def test_a_method_that_a_path_does_not_have_is_405(gateway: Gateway) -> None:

@@ -47,7 +47,7 @@ def owner_of(entity: Json) -> Owner | None:
 
 
 def mark_tag(mark: str) -> str:
-    """Return the tag for a state's mark, which tells stacks of the same name in different backends apart."""
+    """Return the tag for a state's mark, which distinguishes stacks of the same name in different backends."""
     return _MARK + mark
 
 

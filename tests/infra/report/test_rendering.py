@@ -49,17 +49,17 @@ def test_property_paths_of_the_engine_are_resolved() -> None:
     text = report(
         step(
             "update",
-            old={"list": [{"key": 1}], "map": {"a.b": {"c": 1}, "gone": 1}},
+            old={"list": [{"key": 1}], "map": {"a.b": {"c": 1}, "removed": 1}},
             new={"list": [{"key": 2}], "map": {"a.b": {"c": 2}}, "added": {"x": 1}},
             detailedDiff={
                 "list[0].key": {"kind": "update", "inputDiff": True},
                 'map["a.b"].c': {"kind": "update"},
-                "map.gone": {"kind": "delete"},
+                "map.removed": {"kind": "delete"},
                 "added": {"kind": "add"},
             },
         )
     )
-    for line in ("- list[0].key: 1\n+ list[0].key: 2", '- map["a.b"].c: 1\n+ map["a.b"].c: 2', "- map.gone: 1"):
+    for line in ("- list[0].key: 1\n+ list[0].key: 2", '- map["a.b"].c: 1\n+ map["a.b"].c: 2', "- map.removed: 1"):
         assert line in text
     assert '+ added: {"x": 1}' in text
 
