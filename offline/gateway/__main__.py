@@ -65,7 +65,13 @@ async def _listen(host: str, port: int, handle: Handler, secure: ssl.SSLContext 
     app = web.Application(client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(remove_added_headers)
     app.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE_SECONDS)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        handler_cancellation=True,
+        shutdown_timeout=_GRACE_SECONDS,
+    )
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1024, ssl_context=secure).start()
     return runner

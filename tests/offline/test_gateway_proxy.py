@@ -174,6 +174,16 @@ def test_encoded_content_is_unchanged(site: Site) -> None:
         assert answer.raw.read(decode_content=False) == b"not really zipped"
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "unknown"])
+def test_an_encoded_body_is_forwarded_unchanged(site: Site, upstream: Upstream, encoding: str) -> None:
+    response = site.get(
+        "/encoded", method="PUT", data=b"not really encoded", headers={"Content-Encoding": encoding}
+    )
+    assert response.status_code == 200
+    [asked] = upstream.asked("/encoded")
+    assert (asked["body"], asked["headers"]["Content-Encoding"]) == (b"not really encoded", encoding)
+
+
 def test_responses_without_a_body_stay_without(site: Site) -> None:
     head = site.get("/", method="HEAD")
     assert (head.status_code, head.content) == (200, b"")
