@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from infra.kong.schema.entity import Entity, Flag, Input, Tags, Text, Texts, fields_of, fill_defaults
 from infra.kong.schema.plugin_configs import CONFIGS, PluginConfig
-from infra.kong.schema.validators import PROTOCOLS, boolean, each, is_name, mapping, one_of, text
+from infra.kong.schema.validators import PROTOCOLS, boolean, each, is_name, mapping, one_of, secret, text
 from infra.props import UNKNOWN, Failure, Props
 
 
@@ -47,7 +47,7 @@ class KeyArgs:
     """A key-auth credential of a consumer, given by its id."""
 
     consumer: Annotated[Input[str], text]
-    key: Annotated[Input[str], text]
+    key: Annotated[Input[str], secret]
     tags: Tags = None
 
 
@@ -65,7 +65,7 @@ class CertificateArgs:
     """A certificate with its private key, both in PEM."""
 
     cert: Annotated[Input[str], text]
-    key: Annotated[Input[str], text]
+    key: Annotated[Input[str], secret]
     tags: Tags = None
 
 
@@ -119,7 +119,6 @@ KEY = Entity(
     {"consumer": "consumers"},
     parent="consumer",
     identity=("consumer",),
-    secrets=frozenset({"key"}),
     rename="choose another key in consumers",
     schema="keyauth_credentials",
 )
@@ -131,7 +130,7 @@ MEMBERSHIP = Entity(
     identity=("consumer", "group"),
     lookup_field="group",
 )
-CERTIFICATE = Entity("certificates", CertificateArgs, secrets=frozenset({"key"}), schema="certificates")
+CERTIFICATE = Entity("certificates", CertificateArgs, schema="certificates")
 SNI = Entity(
     "snis",
     SniArgs,

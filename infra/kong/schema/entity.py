@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
-from infra.kong.schema.validators import Validator, each, is_tag
+from infra.kong.schema.validators import Validator, each, is_tag, secret
 from infra.props import UNKNOWN, Failure, Props
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ class Entity:
     parent: str | None = None  # the reference that is part of its path
     identity: tuple[str, ...] = ()  # what its id depends on besides the logical name: a change replaces it
     local_fields: frozenset[str] = frozenset()  # those that Kong does not know
-    secrets: frozenset[str] = frozenset()
     lookup_field: str | None = None  # by which Kong finds it, besides the id
     rename: str = "choose another name"  # the advice if its name is taken
     schema: str | None = None  # its name in `POST /schemas/NAME/validate`
@@ -75,6 +74,11 @@ class Entity:
     def fields(self) -> Fields:
         """The fields by name."""
         return fields_of(self.args)
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """The names of the fields that are secrets."""
+        return frozenset(name for name, (_, validate) in self.fields.items() if validate is secret)
 
     def fill_defaults(self, inputs: Props) -> tuple[Props, list[Failure]]:
         """Return the inputs with defaults filled in, and everything that is wrong with them."""

@@ -87,6 +87,11 @@ def text(value: object) -> str | None:
     return None if isinstance(value, str) and value else "must be a non-empty string"
 
 
+def secret(value: object) -> str | None:
+    """Accept a non-empty string that the state and error messages must not have in plain text."""
+    return text(value)
+
+
 def mapping(value: object) -> str | None:
     """Accept an object, whose content Kong validates."""
     return None if isinstance(value, dict) else "must be an object"

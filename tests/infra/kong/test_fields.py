@@ -1,5 +1,6 @@
 """Every field of every entity: set, updated, cleared, and its drift detected and reverted."""
 
+import re
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -121,6 +122,12 @@ def other(entity: Entity, field: str, peers: Peers) -> Props:
     elif value == "NEW":
         value = f"new-{uuid4().hex}.example"
     return {field: value, **beside}
+
+
+@pytest.mark.parametrize("entity", ENTITIES.values(), ids=ENTITIES)
+def test_fields_named_like_secrets_are_secrets(entity: Entity) -> None:
+    named = re.compile("(^|_)(key|password|secret|token)(_|$)")
+    assert entity.secrets == {field for field in entity.fields if named.search(field)}
 
 
 @pytest.mark.parametrize(
