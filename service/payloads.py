@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticKnownError
 
 from service import records
 
@@ -59,7 +60,7 @@ class SessionUpdateRequest(_Payload):
 
 def _require_decimal(value: object) -> object:
     if isinstance(value, str) and not INTEGER.fullmatch(value):
-        raise ValueError("should be an integer")
+        raise PydanticKnownError("int_parsing")
     return value
 
 
