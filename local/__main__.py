@@ -107,6 +107,9 @@ def down(workspace: Workspace) -> None:
         recovery.require_idle(workspace)
         with suppress(LocalError, DockerException):
             docker_engine.start()  # without it, its sessions can't be counted
+        if (engine := docker_engine.find()) is not None:
+            gateway.require_own(engine, workspace)
+        pulumi_stack.require_unprotected(workspace)
         backup.confirm_removal(workspace)
         try:
             _prepare_stack(workspace, require_valid=False)
@@ -122,7 +125,10 @@ def down(workspace: Workspace) -> None:
             has_cluster = not stack_config.uses_local_cluster(workspace) or lifecycle.is_running()
             pulumi_stack.destroy_without_platform(workspace, has_cluster=has_cluster)
     if workspace.on:
-        say(f"Removed stack {workspace.stack}. Its platform is that of stack {workspace.on}, which keeps running.")
+        say(
+            f"Removed stack {workspace.stack}; {workspace.config_file.name} is kept. Its platform is that of "
+            f"stack {workspace.on}, which keeps running."
+        )
         return
     route53.stop(workspace)
     client = docker_engine.find()
@@ -130,9 +136,8 @@ def down(workspace: Workspace) -> None:
         Platform(client, workspace).remove()
     docker_engine.stop()
     workspace.forget_ports()
-    say(
-        f"Removed stack {workspace.stack} and its platform. Kept for the next `make up`: images, .venv and .local/"
-    )
+    kept = f"{workspace.config_file.name}, images, .venv and .local/"
+    say(f"Removed stack {workspace.stack} and its platform. Kept for the next `make up`: {kept}")
 
 
 EXCLUSIVE = ("cluster", "cluster-down", "down", "preview", "restore", "up")

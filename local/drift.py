@@ -16,8 +16,7 @@ DIFFERS = 2
 
 def drift(workspace: Workspace) -> int:
     """Print what differs; return 0 if nothing does. Raises `LocalError` if it can't be compared."""
-    if not pulumi_stack.exists(workspace):
-        raise LocalError(workspace.explain_missing_stack())
+    pulumi_stack.require_deployed(workspace)
     if not (stack_config.docker_host(workspace) or stack_config.on_kubernetes(workspace)):
         docker_engine.require(workspace.command("up"))
     with step(f"Comparing the state of stack {workspace.stack} with Docker, Kong and Route 53"):
@@ -52,6 +51,8 @@ def _refresh(workspace: Workspace) -> Iterator[str]:
             continue
         if change.action == "delete":
             yield f"{change.kind} {change.name}: does not exist"
+        elif change.action == "create":  # of a first `make up` that failed
+            yield f"{change.kind} {change.name}: is not deployed yet"
         elif change.action != "same":
             yield f"{change.kind} {change.name}: {'; '.join(_describe(change))}"
 

@@ -16,10 +16,13 @@ HINTS = {
     re.compile("no space left on device|disk quota exceeded", re.IGNORECASE): f"The disk is full. {FREE_SPACE}",
     re.compile(
         "name resolution|name or service not known|could not resolve|no such host|network is unreachable"
-        "|failed to establish a new connection",
+        "|no route to host",
         re.IGNORECASE,
     ): "The network can't be reached. Check it, and the proxy if there is one (HTTPS_PROXY), then run the same "
     "command again.",
+    re.compile("incorrect passphrase|could not decrypt"): "A secret in the stack's file or its encryptionsalt was "
+    "changed, or is from another file. Restore the file from git, or set the secret again by `pulumi config set "
+    "--secret KEY`, after `. ./activate`.",
 }
 """What programs print, and what to do about it."""
 

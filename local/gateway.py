@@ -27,6 +27,17 @@ def check(client: docker.DockerClient, workspace: Workspace) -> None:
 
     It changes nothing, so whatever is running keeps running.
     """
+    require_own(client, workspace)
+    platform = Platform(client, workspace)
+    existing = platform.find_container(platform.gateway)
+    held = published_ports(existing).values() if existing is not None and existing.status in HOLDS_PORTS else ()
+    for port in (workspace.proxy_port, workspace.tls_port, workspace.admin_port):
+        if port not in held:
+            require_free_port(port, workspace)
+
+
+def require_own(client: docker.DockerClient, workspace: Workspace) -> None:
+    """Raise `LocalError` if the platform belongs to another clone."""
     platform = Platform(client, workspace)
     existing = platform.find_container(platform.gateway)
     owner = existing.labels.get(CLONE_LABEL, "") if existing else ""
@@ -35,10 +46,6 @@ def check(client: docker.DockerClient, workspace: Workspace) -> None:
             f"stack {workspace.owner} on this machine belongs to the clone in {owner}. Run `make down` there, or "
             f"use another stack here: cp Pulumi.dev.yaml Pulumi.two.yaml && make up STACK=two {OTHER_PORTS}"
         )
-    held = published_ports(existing).values() if existing is not None and existing.status in HOLDS_PORTS else ()
-    for port in (workspace.proxy_port, workspace.tls_port, workspace.admin_port):
-        if port not in held:
-            require_free_port(port, workspace)
 
 
 def start(client: docker.DockerClient, workspace: Workspace, *, hostname: str, prefer_official: bool) -> None:
@@ -83,8 +90,8 @@ def require_free_port(port: int, workspace: Workspace) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise LocalError(
-                f"port {port} is taken ({error.strerror}). Stop what uses it, or choose other ports: "
-                f"{workspace.command('up')} {OTHER_PORTS}"
+                f"port {port} is taken ({error.strerror}). Stop what uses it, or choose free ports, such "
+                f"as {workspace.command('up')} {OTHER_PORTS}"
             ) from error
 
 

@@ -15,8 +15,7 @@ HIDDEN = ("pulumi:",)
 
 def graph(workspace: Workspace) -> None:
     """Write the SVG to FILE."""
-    if not pulumi_stack.exists(workspace):
-        raise LocalError(workspace.explain_missing_stack())
+    pulumi_stack.require_deployed(workspace)
     resources = pulumi_stack.read_state(workspace)["deployment"].get("resources") or []
     nodes = {resource["urn"]: _node(resource) for resource in resources if _is_shown(resource)}
     if not nodes:

@@ -13,7 +13,7 @@ import requests
 
 from local import pulumi_stack, stack_config, tls
 from local.console import say
-from local.workspace import LocalError, Workspace
+from local.workspace import Workspace
 
 TIMEOUT_SECONDS = 60
 NOT_PASSED_ON = {"connection", "content-encoding", "content-length", "host", "keep-alive", "transfer-encoding"}
@@ -22,8 +22,6 @@ NOT_PASSED_ON = {"connection", "content-encoding", "content-length", "host", "ke
 
 def open_docs(workspace: Workspace) -> None:
     """Serve the docs page until Ctrl-C, and open it in the browser where there is one."""
-    if not pulumi_stack.exists(workspace):
-        raise LocalError(workspace.explain_missing_stack())
     hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
     is_plain = stack_config.plain_http(workspace) == "serve"
     gateway = workspace.proxy_url if is_plain else workspace.tls_url

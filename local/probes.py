@@ -9,20 +9,26 @@ import requests
 from local import backup, pods, pulumi_stack, route53, stack_config, tls
 from local.console import capture
 from local.docker_cli import docker, find_containers
-from local.workspace import PROJECT, STACKS, LocalError, Workspace
+from local.kubectl import kubectl
+from local.workspace import PROJECT, STACKS, Workspace
 
 Facts = dict[str, Any]
 TIMEOUT_SECONDS = 5
+_READ_SEQUENCER = """\
+import json, urllib.request
+try:
+    with urllib.request.urlopen("http://127.0.0.1:8080/readyz", timeout=5) as response:
+        print(json.load(response)["sequencer"])
+except OSError:
+    print("unknown")
+"""
 MINIMUM_DAYS = 14
 
 
 def read_deployed(workspace: Workspace) -> tuple[Facts, Facts]:
     """Return the stack's outputs and its last update. Raises `LocalError` if nothing is deployed."""
-    file = STACKS / f"{workspace.stack}.json"
-    outputs, update = _read_state(workspace, file.stat().st_mtime_ns) if file.is_file() else ({}, {})
-    if "kong" not in outputs:
-        raise LocalError(workspace.explain_missing_stack())
-    return outputs, update
+    pulumi_stack.require_deployed(workspace)
+    return _read_state(workspace, (STACKS / f"{workspace.stack}.json").stat().st_mtime_ns)
 
 
 @cache
@@ -144,6 +150,19 @@ def probe_certificate(workspace: Workspace, outputs: Facts) -> Facts:
     days = tls.remaining_days(presented)
     own = f"{PROJECT}:tlsCertificate" in stack_config.read_config(workspace)
     return {"ok": days >= MINIMUM_DAYS, "days": days, "source": "tlsCertificate" if own else "self-signed"}
+
+
+def probe_sequencer(workspace: Workspace, _: Facts) -> Facts:
+    """Ask each replica how its last call of the Central Sequence Service went, if the stack has one."""
+    if not stack_config.read_config(workspace).get(f"{PROJECT}:sequenceServiceUrl"):
+        return {"ok": True, "states": {}}
+    ask = ["python3", "-c", _READ_SEQUENCER]
+    if stack_config.on_kubernetes(workspace):
+        names = [pod["metadata"]["name"] for pod in pods.list_pods(workspace)]
+        states = {name: kubectl(workspace, "exec", name, "--", *ask).strip() for name in names}
+    else:
+        states = {name: docker(workspace, ["exec", name, *ask]) for name in find_containers(workspace, "running")}
+    return {"ok": not {"unavailable", "unknown"} & set(states.values()), "states": states}
 
 
 def probe_sessions(workspace: Workspace, _: Facts) -> Facts:

@@ -35,6 +35,21 @@ def exists(workspace: Workspace) -> bool:
     return _state_file(workspace).is_file()
 
 
+def require_deployed(workspace: Workspace) -> None:
+    """Raise `LocalError` if the stack has no resources, as after a preview alone."""
+    if not (exists(workspace) and read_state(workspace)["deployment"].get("resources")):
+        raise LocalError(workspace.explain_missing_stack())
+
+
+def require_unprotected(workspace: Workspace) -> None:
+    """Raise `LocalError` if the stack must not be destroyed."""
+    if any(resource.get("protect") for resource in read_state(workspace)["deployment"].get("resources") or []):
+        raise LocalError(
+            f"stack {workspace.stack} is protected. Run `pulumi config set protect false --stack "
+            f"{workspace.stack}` and `{workspace.command('up')}`, then `{workspace.command('down')}` again."
+        )
+
+
 def up(workspace: Workspace) -> None:
     """Run `pulumi up` with a refresh in the foreground, and select the stack for later commands.
 
@@ -88,10 +103,6 @@ def destroy_without_platform(workspace: Workspace, *, has_cluster: bool) -> None
     """
     state = read_state(workspace)
     resources = state["deployment"].get("resources") or []
-    if any(resource.get("protect") for resource in resources):
-        raise LocalError(
-            "the stack is protected. Run `pulumi config set protect false` and `make up`, then `make down` again."
-        )
     ended = (PLATFORM_TYPES,) if has_cluster else (PLATFORM_TYPES, CLUSTER_TYPES)
     kept = [resource for resource in resources if not any(types.match(resource["type"]) for types in ended)]
     host = docker_host(workspace)
@@ -125,9 +136,12 @@ def import_state(workspace: Workspace, state: dict[str, Any]) -> None:
 
 
 def read_outputs(workspace: Workspace) -> dict[str, Any]:
-    """Return the stack's outputs."""
+    """Return the stack's outputs. Raises `LocalError` if no `make up` has been completed."""
+    require_deployed(workspace)
     printed = _pulumi("stack", "output", "--json", "--stack", workspace.stack, log="outputs")
     outputs: dict[str, Any] = json.loads(printed)
+    if "kong" not in outputs:
+        raise LocalError(workspace.explain_missing_stack())
     return outputs
 
 

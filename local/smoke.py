@@ -26,8 +26,6 @@ def smoke(workspace: Workspace) -> None:
     A stack that serves HTTPS alone must reject plain HTTP, and one without a consumer of its own must reject a
     request without a key. Raises `LocalError`.
     """
-    if not pulumi_stack.exists(workspace):
-        raise LocalError(workspace.explain_missing_stack())
     hostname = pulumi_stack.read_outputs(workspace)["record"]["name"]
     key = stack_config.api_key_header(workspace)
     rejected = PLAIN_HTTP_STATUS.get(stack_config.plain_http(workspace))

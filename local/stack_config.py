@@ -16,22 +16,27 @@ from local.workspace import DEFAULT_STACK, LOOPBACK, PROJECT, ROOT, LocalError, 
 def read_config(workspace: Workspace) -> dict[str, Any]:
     """Return what the stack's file sets, with secrets encrypted. Raises `LocalError`."""
     file = workspace.config_file
+    if not file.is_file() and workspace.stack == DEFAULT_STACK:
+        raise LocalError(f"{file.name} does not exist. Run `git checkout {file.name}` to restore it.")
     if not file.is_file():
         raise LocalError(
             f"{file.name} does not exist. For a stack beside {DEFAULT_STACK}, run `{workspace.command('up')}` "
             f"without ports. For one with its own ports, run `cp Pulumi.{DEFAULT_STACK}.yaml {file.name}` first."
         )
     try:
-        config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
-    except yaml.YAMLError as error:
+        content = yaml.safe_load(file.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LocalError(f"{file.name} is not valid YAML: {error}") from error
+    config = (content.get("config") or {}) if isinstance(content, dict) else None
+    if not isinstance(config, dict):
+        raise LocalError(f"{file.name} is not the config of a stack; its keys and values must be below `config:`.")
     return config
 
 
 def platform_keys(workspace: Workspace, *, zone: str) -> dict[str, Any]:
     """Return the keys that say where the platform of this machine is. Raises `LocalError` for another Kong."""
     file = workspace.config_file
-    kong = read_config(workspace).get(f"{PROJECT}:kongAdminUrl") or ""
+    kong = str(read_config(workspace).get(f"{PROJECT}:kongAdminUrl"))
     if kong.startswith(("http://", "https://")) and urlsplit(kong).hostname not in LOOPBACK:
         raise LocalError(
             f"{file.name} names the Kong at {kong}, but `make` deploys to a gateway of its own. Run `pulumi up` "
@@ -92,7 +97,10 @@ def hostname(workspace: Workspace) -> str:
     """Return the name that the stack serves."""
     default = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["hostname"]["default"]
     name = str(read_config(workspace).get(f"{PROJECT}:hostname") or default).strip().removesuffix(".")
-    return idna.encode(name, uts46=True).decode() if not name.isascii() else name.lower()
+    try:
+        return idna.encode(name, uts46=True).decode() if not name.isascii() else name.lower()
+    except idna.IDNAError as error:
+        raise LocalError(f"hostname {name} in {workspace.config_file.name} is not valid: {error}") from error
 
 
 def keeps_data(workspace: Workspace) -> bool:
@@ -107,8 +115,8 @@ def plain_http(workspace: Workspace) -> str:
 
 def requests_per_minute(workspace: Workspace) -> int | None:
     """Return the stack's rate limit; None without one."""
-    limit = read_config(workspace).get(f"{PROJECT}:requestsPerMinute")
-    return int(limit) if limit else None
+    limit = str(read_config(workspace).get(f"{PROJECT}:requestsPerMinute") or "")
+    return int(limit) if limit.isdecimal() else None
 
 
 def api_key_header(workspace: Workspace) -> dict[str, str] | None:

@@ -23,6 +23,7 @@ PROBES: dict[str, Callable[[Workspace, Facts], Facts]] = {
     "gateway": probes.probe_gateway,
     "record": probes.probe_record,
     "certificate": probes.probe_certificate,
+    "sequencer": probes.probe_sequencer,
     "sessions": probes.probe_sessions,
 }
 FAILURES = (LocalError, BotoCoreError, ClientError, OSError)

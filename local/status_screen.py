@@ -83,6 +83,11 @@ def _update(facts: Facts) -> Iterator[str]:
     yield f"{word} {_age(facts['endTime'])} ago: {', '.join(changes)}"
 
 
+def _sequencer(facts: Facts) -> Iterator[str]:
+    for name, state in facts["states"].items():
+        yield f"{name}  {paint(state, 'red' if state in ('unavailable', 'unknown') else 'green')}"
+
+
 def _sessions(facts: Facts) -> Iterator[str]:
     yield "in the database at databaseUrl" if facts["count"] is None else str(facts["count"])
 
@@ -95,6 +100,7 @@ ROWS: dict[str, tuple[str, Callable[[Facts], Iterator[str]]]] = {
     "certificate": ("Certificate", _certificate),
     "image": ("Image", lambda facts: iter([facts["name"]])),
     "lastUpdate": ("Last update", _update),
+    "sequencer": ("Sequencer", _sequencer),
     "sessions": ("Sessions", _sessions),
 }
 

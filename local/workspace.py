@@ -136,7 +136,7 @@ def _find_owner(stack: str) -> str:
     file = ROOT / f"Pulumi.{stack}.yaml"
     if not file.is_file():
         return DEFAULT_STACK
-    found = NETWORK.search(file.read_text())
+    found = NETWORK.search(file.read_text(errors="replace"))
     return found[1] if found and _ports_file(found[1]).is_file() else stack
 
 

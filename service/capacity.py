@@ -1,7 +1,8 @@
 """What clients share: places for requests, and memory for bodies.
 
-A client that sends its body or reads its response slowly takes no place. If there are too many such clients, or
-their bodies fill the memory, the slowest is dropped. So a client that keeps up doesn't notice them.
+A client that sends its body or reads its response slowly does not count against the limit of the others. If there
+are too many of them, or their bodies fill the memory, the slowest is dropped. So a client that keeps up doesn't
+notice them.
 """
 
 import asyncio

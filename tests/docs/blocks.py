@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from local.workspace import ROOT
 
-NOT_RUN = ("# Needs ", "# Takes ")
+NOT_RUN = ("# Needs ", "# Takes ", "# Adds ", "# Uses ")
 """How a block begins that no test runs: what the reader needs, such as an AWS account, or what it takes."""
 
 

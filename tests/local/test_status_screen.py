@@ -25,6 +25,7 @@ WELL: dict[str, Any] = {
     },
     "record": {"ok": True, "name": "api.example", "declared": ["10.0.0.1"], "targets": ["10.0.0.1"]},
     "certificate": {"ok": True, "days": 90, "source": "tlsCertificate"},
+    "sequencer": {"ok": True, "states": {}},
     "sessions": {"ok": True, "count": 3},
     "image": {"name": "api:1"},
     "lastUpdate": {"result": "succeeded", "endTime": "", "resourceChanges": {"same": 19, "update": 1}},

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
-from tests.stack.clone import HOSTNAME, Clone, docker_client
+from tests.stack.clone import HOSTNAME, UP, Clone, docker_client
 from tests.waiting import wait_for
 
 
@@ -75,6 +75,18 @@ def test_the_status_without_docker_and_gateway_still_shows_the_rest(
     assert "no answer from http://127.0.0.1:9/sessions" in printed
     assert "Cannot connect to the Docker daemon at unix:///nowhere" in printed
     assert f"{HOSTNAME} points to 127.0.0.1, as declared" in printed
+
+
+def test_the_status_says_that_no_session_can_be_created(redeployed: Clone) -> None:
+    assert read_status(redeployed)["sequencer"] == {"ok": True, "states": {}}
+    redeployed.set("sequenceServiceUrl", "http://127.0.0.1:9")
+    redeployed.pulumi(UP)
+    assert set(read_status(redeployed)["sequencer"]["states"].values()) == {"not asked yet"}
+    assert redeployed.request("POST", "/sessions", json={"userId": 1}).status_code == 503
+    status = read_status(redeployed)
+    assert not status["ok"]
+    assert not status["sequencer"]["ok"]
+    assert set(status["sequencer"]["states"].values()) == {"unavailable"}
 
 
 def test_drift_is_reported_with_exit_code_2_and_left_as_it_is(clone: Clone) -> None:

@@ -19,7 +19,7 @@ def test_a_second_clone_leaves_the_first_alone(clone: Clone, tmp_path: Path) -> 
     other.stack, other.ports = clone.stack, clone.ports
     (tmp_path / f"Pulumi.{other.stack}.yaml").write_text(clone.file.read_text())
     assert f"belongs to the clone in {clone.folder}" in other.make("up", fails=True)
-    other.make("down")
+    assert f"belongs to the clone in {clone.folder}" in other.make("down", fails=True)
     assert clone.request("GET", "/sessions").status_code == 200
 
 
@@ -28,6 +28,6 @@ def test_a_taken_port_is_named_with_what_to_do(clone: Clone, tmp_path: Path) -> 
     other.ports = clone.ports
     printed = other.make("up", fails=True)
     assert f"port {clone.ports['PROXY_PORT']} is taken" in printed
-    assert f"choose other ports: make up STACK={other.stack} PROXY_PORT=" in printed
+    assert f"choose free ports, such as make up STACK={other.stack} PROXY_PORT=" in printed
     other.make("down")
     assert other.left_behind() == []

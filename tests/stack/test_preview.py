@@ -6,7 +6,7 @@ from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.stack.clone import HOSTNAME, Clone, docker_client
+from tests.stack.clone import HOSTNAME, Clone, docker_client, has_traceback
 
 
 def test_the_first_preview_has_the_image_ids_and_names_and_writes_nothing(empty: Clone) -> None:
@@ -30,6 +30,14 @@ def test_the_first_preview_has_the_image_ids_and_names_and_writes_nothing(empty:
     assert world(clone) == before
     with docker_client() as client:
         assert client.images.list(name=tag) == []
+
+
+def test_what_looks_at_a_stack_says_that_it_is_not_deployed(empty: Clone) -> None:
+    empty.make("preview")
+    for verb in ("drift", "graph", "open", "smoke", "status"):
+        printed = empty.make(verb, fails=True)
+        assert f"stack {empty.stack} is not deployed from this clone" in printed, verb
+        assert not has_traceback(printed)
 
 
 def name(step: dict[str, Any]) -> str:

@@ -40,6 +40,15 @@ def test_a_stack_that_never_existed_is_not_reported_as_removed(clone: Clone) -> 
     assert "Run `make up STACK=typo` first" in clone.make("smoke", "STACK=typo", fails=True)
 
 
+def test_a_protected_stack_is_not_removed(redeployed: Clone) -> None:
+    redeployed.set("protect", True)
+    redeployed.make("up")
+    printed = redeployed.make("down", fails=True)
+    assert "is protected. Run `pulumi config set protect false" in printed
+    assert "Continuing" not in printed
+    assert redeployed.request("GET", "/sessions").status_code == 200
+
+
 def test_a_destroyed_stack_can_be_refreshed_and_destroyed_again(empty: Clone) -> None:
     assert "errored" not in empty.pulumi("refresh --yes --run-program --skip-preview")
     assert "errored" not in empty.pulumi("destroy --yes --run-program --skip-preview")
