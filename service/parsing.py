@@ -74,7 +74,8 @@ def max_body_bytes(max_context_bytes: int) -> int:
 def parse_key(header: str | None) -> str | None:
     """Check an Idempotency-Key: visible ASCII, quotes included. Raises InvalidRequestError."""
     if header is not None and not re.fullmatch(KEY_PATTERN, header):
-        raise invalid_header("Idempotency-Key", "Input should be 1 to 255 visible ASCII characters, given once", "key")
+        problem = "Input should be 1 to 255 visible ASCII characters, given once"
+        raise invalid_header("Idempotency-Key", problem, "key")
     return header
 
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
-from tests.stack.clone import HOSTNAME, UP, Clone, docker_client
+from tests.stack.clone import HOSTNAME, Clone, docker_client
 from tests.waiting import wait_for
 
 
@@ -80,7 +80,7 @@ def test_the_status_without_docker_and_gateway_still_shows_the_rest(
 def test_the_status_says_that_no_session_can_be_created(redeployed: Clone) -> None:
     assert read_status(redeployed)["sequencer"] == {"ok": True, "states": {}}
     redeployed.set("sequenceServiceUrl", "http://127.0.0.1:9")
-    redeployed.pulumi(UP)
+    redeployed.pulumi("up --yes --skip-preview")
     assert set(read_status(redeployed)["sequencer"]["states"].values()) == {"not asked yet"}
     assert redeployed.request("POST", "/sessions", json={"userId": 1}).status_code == 503
     status = read_status(redeployed)

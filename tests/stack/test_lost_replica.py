@@ -49,8 +49,9 @@ def test_a_replica_that_restarts_at_another_address_serves_again(clone: Clone) -
         before = find_address(client, name, network)
         replica.kill()
         # It takes the address, unless the engine gives it another one.
-        sleep = {"entrypoint": "python3", "command": ["-c", "import time; time.sleep(600)"]}
-        other = client.containers.run(replica.image, network=network, detach=True, **sleep)
+        sleep = ["-c", "import time; time.sleep(600)"]
+        image = replica.attrs["Image"]
+        other = client.containers.run(image, sleep, entrypoint="python3", network=network, detach=True)
         try:
             replica.start()
             assert find_address(client, name, network) != before
