@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import docker
@@ -75,6 +76,17 @@ def start(client: docker.DockerClient, workspace: Workspace, *, hostname: str, p
     _wait_until_ready(platform)
 
 
+def look_up_targets(workspace: Workspace, upstream: str) -> None:
+    """Make Kong look up the addresses of a stack's containers, after they were stopped and have started again.
+
+    It does so after any change of a target, else within 30 s.
+    """
+    targets = f"{workspace.admin_url}/upstreams/{upstream}/targets"
+    with suppress(requests.RequestException):  # it will do so anyway
+        for target in requests.get(targets, timeout=5).json()["data"]:
+            requests.patch(f"{targets}/{target['id']}", json={"weight": target["weight"]}, timeout=5)
+
+
 def is_stand_in(client: docker.DockerClient, workspace: Workspace) -> bool:
     """Return whether the running gateway is the stand-in."""
     platform = Platform(client, workspace)
@@ -119,7 +131,8 @@ def _start_stand_in(platform: Platform, ports: dict[str, int], settings: dict[st
 def _find_problem(workspace: Workspace) -> str:
     """Return why the gateway does not serve; empty if it does."""
     try:
-        status = requests.get(f"{workspace.admin_url}/status", timeout=5)
+        # Kong itself waits 5 s for a database that does not answer.
+        status = requests.get(f"{workspace.admin_url}/status", timeout=10)
         status.raise_for_status()
         requests.get(workspace.proxy_url, timeout=5)
     except requests.RequestException as error:

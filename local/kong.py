@@ -16,8 +16,10 @@ VERBS = ("bootstrap", "up", "finish", "list")
 MIGRATE = f"kong migrations list || {{ {' '.join(f'kong migrations {verb};' for verb in VERBS)} }}"
 """Only the exit code of `list` says whether all migrations are done: the others exit with 0 behind a lock, too."""
 
-DNS = {"KONG_DNS_VALID_TTL": "1"}
-"""Docker's DNS says that an address is valid for ten minutes, but a container may restart at another one."""
+DNS = {"KONG_DNS_VALID_TTL": "10", "KONG_DNS_NOT_FOUND_TTL": "1", "KONG_DNS_STALE_TTL": "0"}
+"""Docker's DNS says that an address is valid for ten minutes, but a container may restart at another one. While it
+is stopped it has none. Kong asks again after 30 s, without the last two settings after 60. If it asked for each
+address every second, it would meet that in each restart."""
 
 IS_READY = ["pg_isready", "-U", "kong", "-h", "127.0.0.1"]
 DATABASE_SECONDS = 90

@@ -11,7 +11,9 @@ from local.console import say, step
 from local.waiting import PAUSE_SECONDS
 from local.workspace import LocalError, Workspace
 
-LIVE_SECONDS = 30
+LIVE_SECONDS = 60
+"""Kong looks up a container that was stopped only every 30 s."""
+
 PLAIN_HTTP_STATUS = {"redirect": requests.codes.permanent_redirect, "refuse": requests.codes.upgrade_required}
 """The status of a plain HTTP request, by the stack's `plainHttp`."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from .schema import Row
 from .store import Store
 
 _TICK = 0.1  # seconds between two looks for probes that are due
-_LOOKUP_SECONDS = 1.0  # between two tries to resolve a host
+_REQUERY_SECONDS = 30.0  # after a lookup that found no address: kong/runloop/balancer/balancers.lua
 
 
 @dataclass(eq=False, slots=True)
@@ -27,6 +28,7 @@ class Peer:
     host_header: str | None = None
     is_healthy: bool = True
     is_resolved: bool | None = None  # None before the first lookup of its host
+    lookup_due: float = 0.0  # when its host is looked up again
     has_open_lookup: bool = False
     has_open_probe: bool = False
     credit: int = 0
@@ -75,6 +77,7 @@ class Balancer:
     def __init__(self, store: Store, dns_seconds: int) -> None:
         self._store, self._version, self._dns_seconds = store, -1, dns_seconds
         self._upstreams: dict[str, Row] = {}
+        self._targets: dict[str, list[Row]] = {}
         self._peers: dict[str, dict[str, Peer]] = {}
         self._due: dict[tuple[str, str], float] = {}
 
@@ -117,9 +120,9 @@ class Balancer:
                 self._refresh()
                 now = time.monotonic()
                 for peer in [peer for peers in self._peers.values() for peer in peers.values()]:
-                    if not (peer.is_resolved or peer.has_open_lookup):
+                    if now >= peer.lookup_due and not peer.has_open_lookup:
                         peer.has_open_lookup = True
-                        probes.create_task(_resolve(peer))
+                        probes.create_task(_resolve(peer, self._dns_seconds))
                 for upstream in self._upstreams.values():
                     active = upstream["healthchecks"]["active"]
                     for side in ("healthy", "unhealthy"):
@@ -142,9 +145,14 @@ class Balancer:
         self._due = {key: due for key, due in self._due.items() if key[0] in before}
         for upstream in self._upstreams.values():
             peers = self._peers[upstream["id"]] = {}
-            for target in self._store.list_rows("targets", upstream=upstream["id"]):
+            targets = self._store.list_rows("targets", upstream=upstream["id"])
+            is_changed = targets != self._targets.get(upstream["id"])
+            self._targets[upstream["id"]] = targets
+            for target in targets:
                 known = before.get(upstream["id"], {}).get(target["id"])
                 peers[target["id"]] = peer = known or _create_peer(target["target"])
+                if is_changed and peer.lookup_due < math.inf:  # Kong then looks all hosts up
+                    peer.lookup_due = 0.0
                 peer.weight, peer.checks = target["weight"], upstream["healthchecks"]
                 peer.host_header = upstream["host_header"]
 
@@ -155,19 +163,19 @@ def _create_peer(target: str) -> Peer:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return Peer(host, port or 8000)
-    return Peer(host, port or 8000, is_resolved=True)
+    return Peer(host, port or 8000, is_resolved=True, lookup_due=math.inf)
 
 
-async def _resolve(peer: Peer) -> None:
-    """Look a peer's host up, and leave it for a moment if there is no address."""
+async def _resolve(peer: Peer, dns_seconds: int) -> None:
+    """Look a peer's host up; without an address it gets no requests until the next lookup."""
     try:
         await asyncio.get_running_loop().getaddrinfo(peer.host, peer.port)
-        peer.is_resolved = True
+        peer.is_resolved, seconds = True, float(dns_seconds)
     except (OSError, ValueError):  # ValueError: what no name of a host may be
-        peer.is_resolved = False
-        await asyncio.sleep(_LOOKUP_SECONDS)
+        peer.is_resolved, seconds = False, _REQUERY_SECONDS
     finally:
         peer.has_open_lookup = False
+    peer.lookup_due = time.monotonic() + seconds
 
 
 async def _probe(http: aiohttp.ClientSession, peer: Peer, active: Row) -> None:

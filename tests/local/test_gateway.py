@@ -54,7 +54,7 @@ def get_id(platform: Platform) -> str | None:
 
 
 def reaches_database(platform: Platform) -> bool:
-    status = requests.get(f"http://127.0.0.1:{platform.workspace.admin_port}/status", timeout=5).json()
+    status = requests.get(f"http://127.0.0.1:{platform.workspace.admin_port}/status", timeout=10).json()
     return bool(status["database"]["reachable"])
 
 
