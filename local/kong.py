@@ -22,6 +22,9 @@ is stopped it has none. Kong asks again after 30 s, without the last two setting
 address every second, it would meet that in each restart."""
 
 IS_READY = ["pg_isready", "-U", "kong", "-h", "127.0.0.1"]
+CREATE = ["createdb", "--username=kong", "kong"]
+"""The image creates the database in its first start alone, which may have been cut off before that."""
+
 DATABASE_SECONDS = 90
 MIGRATE_SECONDS = 180
 """The lock of an interrupted run expires after 60 s, and one round waits for that."""
@@ -73,6 +76,7 @@ def _start_database(platform: Platform) -> None:
             # Not as a health check, which would start a process in the container for as long as it runs.
             container = platform.client.containers.get(platform.database)
             if container.status == "running" and container.exec_run(IS_READY).exit_code == 0:
+                container.exec_run(CREATE)  # fails if it exists
                 return
             if container.status in ("exited", "dead"):
                 break

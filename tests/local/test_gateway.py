@@ -97,6 +97,20 @@ def test_interrupted_migrations_are_repeated_even_for_a_restarting_gateway(platf
     assert reaches_database(platform)
 
 
+def test_a_database_whose_first_start_was_cut_off_is_created(platform: Platform) -> None:
+    platform.create_network()
+    cut_off = "import pathlib; pathlib.Path('/data/PG_VERSION').write_text('16')"
+    platform.client.volumes.create(platform.database, labels=platform.labels)
+    platform.client.containers.run(
+        kong.POSTGRES_IMAGE,
+        ["python3", "-c", cut_off],
+        volumes={platform.database: {"bind": "/data", "mode": "rw"}},
+        remove=True,
+    )
+    start(platform)
+    assert reaches_database(platform)
+
+
 def test_a_stand_in_is_replaced_by_a_kong_that_can_be_pulled_but_only_by_up(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

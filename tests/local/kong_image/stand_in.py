@@ -15,15 +15,17 @@ from pathlib import Path
 
 LOCK_SECONDS = 6
 STEPS, STEP_SECONDS = 66, 0.01
-DATA = Path("/var/lib/postgresql/data/state.json")
+FOLDER = Path("/var/lib/postgresql/data")
+VERSION = FOLDER / "PG_VERSION"
+DATA = FOLDER / "state.json"
 
 
 def postgres() -> int:
-    """Serve one value."""
+    """Serve one value, once the database exists. Only a start in an empty folder creates it, as of the image."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer(DATA.read_bytes() if DATA.exists() else b"{}")
+            self._answer(DATA.read_bytes() if DATA.exists() else b'FATAL: database "kong" does not exist')
 
         def do_PUT(self) -> None:
             DATA.write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
@@ -35,8 +37,20 @@ def postgres() -> int:
             self.end_headers()
             self.wfile.write(body)
 
-    DATA.parent.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if not VERSION.exists():
+        VERSION.write_text("16")
+        createdb()
     ThreadingHTTPServer(("", 5432), Handler).serve_forever()
+    return 0
+
+
+def createdb() -> int:
+    """Create the database; exit with 1 if it exists."""
+    if DATA.exists():
+        print('createdb: error: database creation failed: ERROR:  database "kong" already exists')
+        return 1
+    DATA.write_text("{}")
     return 0
 
 
@@ -115,8 +129,9 @@ def start() -> int:
 
 
 if __name__ == "__main__":
-    if Path(sys.argv[0]).name == "pg_isready":
-        sys.exit(pg_isready())
+    program = Path(sys.argv[0]).name
+    if program in ("createdb", "pg_isready"):
+        sys.exit(createdb() if program == "createdb" else pg_isready())
     if sys.argv[1] == "migrations":
         sys.exit(migrations(sys.argv[2]))
     sys.exit(postgres() if "POSTGRES_DB" in os.environ else start())
