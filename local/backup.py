@@ -13,7 +13,6 @@ from local import stack_config
 from local.console import say, step
 from local.docker_cli import docker, environment, find_containers, label_filters
 from local.gateway import look_up_targets
-from local.pulumi_stack import read_outputs
 from local.waiting import attempts
 from local.workspace import STATE, LocalError, Workspace
 
@@ -132,7 +131,7 @@ def _stopped(workspace: Workspace, containers: list[str]) -> Iterator[None]:
         yield
     finally:
         docker(workspace, ["start", *containers])
-        look_up_targets(workspace, read_outputs(workspace)["kong"]["upstream"])
+        look_up_targets(workspace, stack_config.upstream(workspace))
         if not any(_are_healthy(workspace, containers) for _ in attempts(_HEALTHY_SECONDS)):
             raise LocalError(f"the containers did not become healthy. See `docker logs {containers[0]}`.")
 

@@ -83,7 +83,9 @@ def look_up_targets(workspace: Workspace, upstream: str) -> None:
     """
     targets = f"{workspace.admin_url}/upstreams/{upstream}/targets"
     with suppress(requests.RequestException):  # it will do so anyway
-        for target in requests.get(targets, timeout=5).json()["data"]:
+        response = requests.get(targets, timeout=5)
+        response.raise_for_status()
+        for target in response.json()["data"]:
             requests.patch(f"{targets}/{target['id']}", json={"weight": target["weight"]}, timeout=5)
 
 

@@ -95,12 +95,16 @@ def keep_images(workspace: Workspace) -> int:
 
 def hostname(workspace: Workspace) -> str:
     """Return the name that the stack serves."""
-    default = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["hostname"]["default"]
-    name = str(read_config(workspace).get(f"{PROJECT}:hostname") or default).strip().removesuffix(".")
+    name = _read(workspace, "hostname").strip().removesuffix(".")
     try:
         return idna.encode(name, uts46=True).decode() if not name.isascii() else name.lower()
     except idna.IDNAError as error:
         raise LocalError(f"hostname {name} in {workspace.config_file.name} is not valid: {error}") from error
+
+
+def upstream(workspace: Workspace) -> str:
+    """Return the name of the stack's upstream in Kong."""
+    return _read(workspace, "upstreamName")
 
 
 def keeps_data(workspace: Workspace) -> bool:
@@ -141,6 +145,12 @@ def registry_login(workspace: Workspace) -> dict[str, str] | None:
 def uses_postgresql(workspace: Workspace) -> bool:
     """Return whether the sessions are in a PostgreSQL, and not in the stack's volume."""
     return _read_secret(workspace, "databaseUrl").startswith("postgres")
+
+
+def _read(workspace: Workspace, key: str) -> str:
+    """Return the value of a key, else its default."""
+    default = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"][key]["default"]
+    return str(read_config(workspace).get(f"{PROJECT}:{key}") or default)
 
 
 def _read_secret(workspace: Workspace, key: str) -> str:

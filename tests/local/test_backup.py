@@ -27,7 +27,7 @@ print("now it is removed")
 """
 RESTORE = """
 from local import backup, workspace
-backup.restore(workspace.Workspace(stack="dev"))
+backup.restore(workspace.Workspace(stack="dev", proxy_port=0, admin_port=0, dns_port=0))
 """
 
 
